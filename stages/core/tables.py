@@ -1,0 +1,113 @@
+"""Parquet tables that appear whole or not at all, and feature tables as float32 matrices."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.core.messages import UserError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; rename it to ``path`` when the block ends without error.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "greeting.txt"
+    >>> with whole(target) as temporary:
+    ...     _ = temporary.write_text("hello")
+    >>> target.read_text()
+    'hello'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write sorted, indented JSON with a final newline; NaN is refused with a ValueError."""
+    write_text(
+        path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    )
+
+
+def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
+    """Write one Parquet file (zstd, one row group), whole or not at all; same rows, same bytes."""
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    with whole(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=max(1, table.num_rows))
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table.
+
+    Raises:
+        UserError: if the file does not exist or is not Parquet.
+    """
+    return _open(path).read(columns=columns).to_pandas()
+
+
+def write_features(path: Path, clip_ids: Sequence[str], names: Sequence[str], values: np.ndarray) -> None:
+    """Write a feature table: ``clip_id``, then one float32 column for each name.
+
+    Args:
+        path: the Parquet file.
+        clip_ids: n clip ids.
+        names: d feature names.
+        values: float32 [n, d].
+    """
+    columns = np.ascontiguousarray(np.asarray(values, dtype=np.float32).T)
+    arrays = [pa.array(clip_ids, pa.string()), *(pa.array(column) for column in columns)]
+    write_table(path, pa.Table.from_arrays(arrays, names=["clip_id", *names]))
+
+
+def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+    """Read a feature table as ``(clip_ids, names, float32 [n, d])``, rows contiguous.
+
+    Raises:
+        UserError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
+    """
+    parquet = _open(path)
+    names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
+    if len(names) == len(parquet.schema_arrow.names):
+        raise UserError(f"{path} has no column clip_id; make it anew with `dvc repro`.")
+    clip_ids: list[str] = []
+    values = np.empty((parquet.metadata.num_rows, len(names)), np.float32)
+    start = 0
+    for group in range(parquet.metadata.num_row_groups):
+        table = parquet.read_row_group(group)
+        clip_ids += table.column("clip_id").to_pylist()
+        stop = start + table.num_rows
+        # Blocks of 64 columns keep the transposed writes within the processor's cache.
+        for first in range(0, len(names), 64):
+            block = [table.column(name).to_numpy() for name in names[first : first + 64]]
+            values[start:stop, first : first + 64] = np.stack(block, axis=1)
+        start = stop
+    return clip_ids, names, values
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
+    except pa.ArrowInvalid:
+        raise UserError(f"{path} is not a Parquet file; delete it and run `dvc repro`.") from None
