@@ -1,0 +1,161 @@
+"""From any recording to 16 kHz, 16 bit, mono with its peak at −3 dBFS, and shards of such clips.
+
+The paper (section 2) says "normalized to −3 decibels, and converted to 16 kHz, 16 bit, mono". The
+order matters: resampling moves peaks, so the peak is scaled last and the *result* peaks at −3 dBFS.
+Full scale is 32,768, as in sox.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+import soxr
+
+from stages.core.messages import UserError
+from stages.core.options import Preprocess
+from stages.core.tables import write_table
+
+SAMPLE_RATE = 16_000
+FULL_SCALE = 32_768
+_TRIM_DB = -40.0
+_TRIM_FRAME = 400
+
+
+class UnusableClipError(Exception):
+    """A recording that cannot be used: ``reason`` is a short class of faults, ``detail`` the particulars."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def read_recording(path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
+    """Read a recording of any format, width and channel count that libsndfile knows.
+
+    Args:
+        path: the file.
+        max_seconds: longer recordings are refused before they are decoded.
+
+    Returns:
+        float64 samples [frames, channels] in [−1, 1], and the rate in Hz.
+
+    Raises:
+        UnusableClipError: if the file is missing, unreadable, not audio, truncated, empty or too long.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > max_seconds * file.samplerate:
+                raise UnusableClipError(
+                    "too long", f"{file.frames / file.samplerate:.1f} s, limit {max_seconds:g} s"
+                )
+            samples = file.read(dtype="float64", always_2d=True)
+            if len(samples) < file.frames:
+                raise UnusableClipError("truncated", f"{len(samples)} of {file.frames} samples could be read")
+            return samples, file.samplerate
+    except FileNotFoundError:
+        raise UnusableClipError("missing", "no such file") from None
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
+        if not path.exists():
+            raise UnusableClipError("missing", "no such file") from None
+        if path.is_file() and path.stat().st_size == 0:
+            raise UnusableClipError("empty", "the file has no bytes") from None
+        raise UnusableClipError("not readable", str(error).replace(str(path), path.name)) from None
+
+
+def normalize(samples: np.ndarray, rate: int, options: Preprocess) -> np.ndarray:
+    """Mix down, resample to 16 kHz (soxr, high quality), scale the peak, round to 16 bit.
+
+    Args:
+        samples: float [frames, channels].
+        rate: sample rate in Hz.
+        options: peak in dBFS, limits of duration, trimming.
+
+    Returns:
+        int16 [frames'].
+
+    Raises:
+        UnusableClipError: if samples are not finite, silent, constant, or the clip is too short.
+
+    >>> tone = np.sin(np.arange(48_000) * 0.1)[:, None] * 0.2
+    >>> clip = normalize(tone, 48_000, Preprocess())
+    >>> clip.dtype, len(clip), int(np.abs(clip).max())
+    (dtype('int16'), 16000, 23198)
+    """
+    if not np.isfinite(samples).all():
+        raise UnusableClipError(
+            "not finite", f"{np.count_nonzero(~np.isfinite(samples))} samples are NaN or infinite"
+        )
+    mono = samples.mean(axis=1)
+    if len(mono) < options.min_seconds * rate:
+        raise UnusableClipError("too short", f"{len(mono) / rate:.4f} s, least {options.min_seconds:g} s")
+    if mono.max() == mono.min():
+        raise UnusableClipError(
+            *(("silent", "all samples are 0") if mono[0] == 0 else ("constant", "no variation"))
+        )
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
+    if options.trim_silence:
+        mono = _trim(mono)
+    scaled = mono * (10 ** (options.peak_db / 20) * FULL_SCALE / np.abs(mono).max())
+    return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def _trim(samples: np.ndarray) -> np.ndarray:
+    """Cut frames of 25 ms below −40 dB of the loudest from both ends."""
+    frames = np.array_split(samples, max(1, len(samples) // _TRIM_FRAME))
+    energy = np.array([np.mean(frame**2) for frame in frames])
+    loud = np.flatnonzero(energy >= energy.max() * 10 ** (_TRIM_DB / 10))
+    return np.concatenate(frames[loud[0] : loud[-1] + 1])
+
+
+def encode(samples: np.ndarray) -> bytes:
+    """int16 [frames] at 16 kHz as FLAC, which is lossless."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def decode(flac: bytes) -> np.ndarray:
+    """The int16 samples behind :func:`encode`."""
+    return soundfile.read(io.BytesIO(flac), dtype="int16")[0]
+
+
+def write_shard(path: Path, clip_ids: Sequence[str], flacs: Sequence[bytes]) -> None:
+    """Write clips as Parquet in the struct that Hugging Face ``datasets`` reads as audio."""
+    audio = pa.StructArray.from_arrays(
+        [pa.array(flacs, pa.binary()), pa.array([f"{clip_id}.flac" for clip_id in clip_ids])],
+        names=["bytes", "path"],
+    )
+    write_table(
+        path, pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
+    )
+
+
+def _shards(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise UserError(f"{folder} holds no audio shards; `dvc repro preprocess` makes them.")
+    return paths
+
+
+def count(folder: Path) -> int:
+    """Number of clips in a folder of shards."""
+    return sum(pq.read_metadata(path).num_rows for path in _shards(folder))
+
+
+def read_shards(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield ``(clip_id, int16 samples)`` in clip_id order, holding few clips in memory.
+
+    Raises:
+        UserError: if the folder holds no shards.
+    """
+    for path in _shards(folder):
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
+            flacs = batch.column("audio").field("bytes")
+            for clip_id, flac in zip(batch.column("clip_id").to_pylist(), flacs, strict=True):
+                yield clip_id, decode(flac.as_py())

@@ -1,0 +1,245 @@
+"""params.yaml, read, typed and checked in one place.
+
+Whatever does not fit — an unknown key, a wrong type, an impossible value, a run that names no
+model — is one sentence that names file, field and remedy.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from stages.core.messages import UserError
+from stages.core.options import (
+    Architecture,
+    BagOptions,
+    CodebookOptions,
+    Compute,
+    Corpus,
+    Evaluate,
+    Model,
+    Preprocess,
+    Recipe,
+    Run,
+    Split,
+    Synthesis,
+)
+from stages.core.tasks import Task
+
+FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All of params.yaml; each attribute is one of its sections."""
+
+    corpus: Corpus
+    tasks: dict[str, Task]
+    synthesize: Synthesis
+    preprocess: Preprocess
+    split: Split
+    features: dict[str, str]
+    codebook: CodebookOptions
+    boaw: BagOptions
+    train: Recipe
+    models: dict[str, Model]
+    runs: dict[str, Run]
+    evaluate: Evaluate
+    compute: Compute
+
+    def architecture(self, run: str) -> Architecture:
+        """The network of a run."""
+        return self._model(run).architecture
+
+    def recipe(self, run: str) -> Recipe:
+        """The training options of a run: section ``train``, with what the model overrides."""
+        return _typed(
+            Recipe, {**asdict(self.train), **self._model(run).train}, f"models.{self.runs[run].model}.train"
+        )
+
+    def _model(self, run: str) -> Model:
+        if run not in self.runs:
+            raise UserError(f"{FILE}: runs has no entry {run!r}{_nearest(run, self.runs)}.")
+        return self.models[self.runs[run].model]
+
+
+def load(path: Path = FILE) -> Parameters:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: one sentence on the first thing that does not fit.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; run from the project's top folder.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise UserError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}.") from None
+    return parse(content)
+
+
+def parse(content: Any) -> Parameters:
+    """Check the content of params.yaml and give it types.
+
+    Raises:
+        UserError: as :func:`load`.
+    """
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{FILE} must hold sections such as corpus, tasks and train; it holds {_shown(content)}."
+        )
+    content = {**content, "models": _models(content.get("models", {}))}
+    parameters = _typed(Parameters, content)
+    _check_tasks(parameters)
+    _check_runs(parameters)
+    _check_sections(parameters)
+    return parameters
+
+
+def _models(models: Any) -> Any:
+    """A model is written flat: the architecture's fields, and ``train`` for what it overrides."""
+    if not isinstance(models, dict):
+        return models
+    return {
+        name: {
+            "architecture": {key: value for key, value in model.items() if key != "train"},
+            "train": model.get("train") or {},
+        }
+        if isinstance(model, dict)
+        else model
+        for name, model in models.items()
+    }
+
+
+def _typed(kind: type, content: Mapping[str, Any], where: str = "") -> Any:
+    _refuse_unknown(kind, content, where)
+    try:
+        return _adapter(kind).validate_json(json.dumps(content, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"] if isinstance(part, int) or not _is_type_name(str(part))]
+        name = ".".join(filter(None, [where, *place])).replace(".architecture", "")
+        if first["type"] == "missing":
+            raise UserError(
+                f"{FILE}: {name} is missing; see params.yaml in the README for its meaning."
+            ) from None
+        message = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        hint = " (YAML reads 1e-3 as text: write 0.001)" if _is_number_text(first["input"]) else ""
+        raise UserError(f"{FILE}: {name} {message}; it is {_shown(first['input'])}{hint}.") from None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def _is_number_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(float(value) + 1)
+    except ValueError:
+        return False
+
+
+def _is_type_name(part: str) -> bool:
+    """Whether pydantic put a branch of a union, not a key, into an error's place."""
+    return part in {"str", "int", "float", "none"} or part.startswith(("literal[", "dict[", "constrained"))
+
+
+def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
+    """Walk the dataclasses along the content; the first key that no field has is an error."""
+    if get_origin(kind) is dict and isinstance(content, dict):
+        for name, entry in content.items():
+            _refuse_unknown(get_args(kind)[1], entry, f"{where}.{name}")
+        return
+    if not is_dataclass(kind) or not isinstance(content, dict):
+        return
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]
+    for name, entry in content.items():
+        path = f"{where}.{name}".removeprefix(".").replace(".architecture", "")
+        if name not in known:
+            raise UserError(f"{FILE}: {path} is not a parameter{_nearest(str(name), known)}.")
+        _refuse_unknown(hints[name], entry, path)
+
+
+def _check_tasks(parameters: Parameters) -> None:
+    if not parameters.tasks:
+        raise UserError(f"{FILE}: tasks is empty; declare at least one task.")
+    for name, task in parameters.tasks.items():
+        if not task.columns:
+            raise UserError(f"{FILE}: tasks.{name}.columns is empty; name at least one label column.")
+        if task.kind == "classification" and (len(task.columns) != 1 or task.score != "uar"):
+            raise UserError(f"{FILE}: tasks.{name} is a classification; give it one column and score: uar.")
+        if task.kind == "regression" and task.score == "uar":
+            raise UserError(f"{FILE}: tasks.{name} is a regression; its score is ccc or mae, not uar.")
+        if name in {"total"} or "." in name:
+            raise UserError(
+                f"{FILE}: a task cannot be named {name!r}; choose a word without a dot, not total."
+            )
+
+
+def _check_runs(parameters: Parameters) -> None:
+    sets = [*parameters.features, "boaw"]
+    if not parameters.runs:
+        raise UserError(f"{FILE}: runs is empty; name at least one, for example compare-mtl2.")
+    for name, run in parameters.runs.items():
+        if run.model not in parameters.models:
+            raise UserError(
+                f"{FILE}: runs.{name}.model is {run.model!r}, which models does not have"
+                f"{_nearest(run.model, parameters.models)}."
+            )
+        if run.features not in sets:
+            raise UserError(
+                f"{FILE}: runs.{name}.features is {run.features!r}; the feature sets are {', '.join(sets)}."
+            )
+        recipe = parameters.recipe(name)
+        if isinstance(recipe.loss_weighting, dict):
+            for task in recipe.loss_weighting:
+                if task not in parameters.tasks:
+                    raise UserError(
+                        f"{FILE}: loss_weighting of run {name} names {task!r}, "
+                        f"which is no task{_nearest(task, parameters.tasks)}."
+                    )
+
+
+def _check_sections(parameters: Parameters) -> None:
+    if "boaw" in parameters.features:
+        raise UserError(f"{FILE}: features cannot hold the name boaw; the bags of audio words have it.")
+    if parameters.codebook.features not in parameters.features:
+        raise UserError(
+            f"{FILE}: codebook.features is {parameters.codebook.features!r}; "
+            f"the openSMILE sets are {', '.join(parameters.features)}."
+        )
+    frames = parameters.codebook.frames
+    if frames is not None and frames < parameters.codebook.size:
+        raise UserError(
+            f"{FILE}: codebook.size {parameters.codebook.size} is above codebook.frames {frames}; "
+            "lower the size or raise the number of frames."
+        )
+    if parameters.boaw.assignments > parameters.codebook.size:
+        raise UserError(
+            f"{FILE}: boaw.assignments {parameters.boaw.assignments} is above codebook.size "
+            f"{parameters.codebook.size}; a frame cannot count more words than there are."
+        )
+    if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
+        raise UserError(f"{FILE}: preprocess.min_seconds must lie below preprocess.max_seconds.")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)``, or the list of what there is."""
+    known = list(known)
+    match = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "…"
