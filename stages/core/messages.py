@@ -1,12 +1,15 @@
 """What a person reads while a stage runs: plain lines, progress bars, one-sentence errors."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+
+LINE_EVERY = 30.0
 
 
 class UserError(Exception):
@@ -19,33 +22,31 @@ def say(text: str) -> None:
 
 
 def progress(
-    items: Iterable[Item], total: int, unit: str, note: Callable[[], str] | None = None
+    items: Iterable[Item], total: int, unit: str, note: Callable[[], str] = lambda: ""
 ) -> Iterator[Item]:
-    """Yield the items behind a progress bar: a live bar on a terminal, a plain line each 30 s in a log.
+    """Yield the items and show how far the work is: a live bar on a terminal, else a line each 30 s.
 
     Args:
         items: what to iterate over.
         total: how many items there are.
         unit: the noun behind the count, for example ``clip``.
-        note: called at each update; its text stands behind the bar.
+        note: called at each update; its text stands behind the figures.
     """
-    terminal = sys.stderr.isatty()
-    with tqdm(
-        total=total,
-        unit=f" {unit}",
-        mininterval=0.1 if terminal else 30,
-        maxinterval=0.1 if terminal else 30,
-        ascii=not terminal,
-        dynamic_ncols=terminal,
-        bar_format=None
-        if terminal
-        else "{n_fmt}/{total_fmt}{unit}s, {rate_fmt}, {remaining} left {postfix}\n",
-    ) as bar:
-        for item in items:
-            yield item
-            if note is not None:
+    if sys.stderr.isatty():
+        with tqdm(total=total, unit=f" {unit}", dynamic_ncols=True) as bar:
+            for item in items:
+                yield item
                 bar.set_postfix_str(note(), refresh=False)
-            bar.update()
+                bar.update()
+        return
+    start = spoken = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - spoken >= LINE_EVERY:
+            spoken, rate = now, done / (now - start)
+            left = f"{(total - done) / rate:.0f} s left"
+            say(", ".join(filter(None, [f"{done}/{total} {unit}s", f"{rate:.1f} {unit}s/s", left, note()])))
 
 
 def guarded(main: Callable[[], None]) -> None:

@@ -70,7 +70,7 @@ def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[st
         if unknown:
             raise UserError(
                 f"task {name}: {task.columns[0]} {', '.join(map(repr, unknown))} never occurs in the "
-                "training split; remove those clips from data_info.csv or put some of them into the training split."
+                "training split; take those clips out of data_info.csv or move some to the training split."
             )
         index = {label: position for position, label in enumerate(classes)}
         return np.array([index.get(label, -1) for label in column], dtype=np.int64)

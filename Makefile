@@ -1,0 +1,35 @@
+# Each target says what it does: `make help`.
+PYTHON ?= python3
+JOBS ?= 1
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test check lint clean
+
+help:           ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: siblings side by side)
+	@python -m stages.check
+	@dvc repro
+	@python -m stages.summarize --print
+
+test: .venv/ready   ## lint, type-check and test everything
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+	@python -m pytest --cov=stages --cov-report=term-missing:skip-covered
+
+check: .venv/ready  ## validate the corpus before hours are spent on it
+	@python -m stages.check --corpus
+
+.venv/ready: requirements.txt
+	@command -v git > /dev/null || { echo "error: git is not installed; install it and run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo "error: $(PYTHON) is not Python 3.11 or newer; run make PYTHON=/path/to/python3.11 (or newer)." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing requirements.txt into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@

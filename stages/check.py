@@ -1,0 +1,97 @@
+"""Look before hours are spent: are params.yaml and the corpus sound?
+
+``python -m stages.check`` checks params.yaml and that ``corpus.path`` is there, and writes
+data/checked.json for the stages behind it. ``python -m stages.check --corpus`` opens every recording,
+prints what it found with a verdict, and writes metrics/check.json.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from stages.core.corpus import Corpus, Fault, read_corpus, refuse_if_mostly_unusable
+from stages.core.messages import UserError, guarded, progress, say
+from stages.core.parameters import Parameters, load
+from stages.core.tables import write_json
+
+SYNTHETIC = "data/synthetic"
+
+
+def main() -> None:
+    """Run the stage."""
+    parser = argparse.ArgumentParser(prog="python -m stages.check", description=__doc__)
+    parser.add_argument("--corpus", action="store_true", help="check every recording, too")
+    arguments = parser.parse_args()
+    parameters = load()
+    folder = Path(parameters.corpus.path)
+    made_later = parameters.corpus.path == SYNTHETIC and not folder.exists()
+    if not made_later and not (folder / "data_info.csv").is_file():
+        raise UserError(
+            f"params.yaml: corpus.path is {parameters.corpus.path!r}, which holds no data_info.csv; "
+            f"name the corpus's top folder, or {SYNTHETIC} for the embedded one."
+        )
+    if not arguments.corpus:
+        write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
+    elif made_later:
+        say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
+    else:
+        _check_corpus(folder, parameters)
+
+
+def _check_corpus(folder: Path, parameters: Parameters) -> None:
+    corpus = read_corpus(folder, parameters.tasks, parameters.split.balance, parameters.corpus.name)
+    seconds, faults = _listen(corpus, parameters.preprocess.max_seconds)
+    faults = [*corpus.faults, *faults]
+    found = {
+        "corpus": corpus.name,
+        "clips listed": corpus.listed,
+        "clips that open": len(seconds),
+        "clips to quarantine": len(faults),
+        "speakers": int(corpus.clips["speaker"].nunique()),
+        "hours": round(sum(seconds) / 3600, 2),
+        **{
+            f"labelled for {name}": int(corpus.clips[list(task.columns)].notna().all(axis=1).sum())
+            for name, task in parameters.tasks.items()
+        },
+    }
+    reasons = dict(sorted(Counter(fault.reason for fault in faults).items()))
+    _print_findings(found, reasons, faults, corpus.warnings)
+    write_json(Path("metrics/check.json"), {**found, "reasons": reasons, "suspicious": list(corpus.warnings)})
+    refuse_if_mostly_unusable(faults, corpus.listed, folder)
+    say(f"verdict: {corpus.name} can be used" + (", without the clips named above" if faults else ""))
+
+
+def _listen(corpus: Corpus, max_seconds: float) -> tuple[list[float], list[Fault]]:
+    """Seconds of each clip whose header can be read, by the header alone, and the faults."""
+    seconds, faults = [], []
+    for clip_id, path in progress(sorted(corpus.paths.items()), len(corpus.paths), "clip"):
+        try:
+            duration = soundfile.info(path).duration
+        except (soundfile.LibsndfileError, OSError) as error:
+            faults.append(Fault(clip_id, "check", "not readable", str(error).replace(str(path), path.name)))
+            continue
+        if duration > max_seconds:
+            faults.append(Fault(clip_id, "check", "too long", f"{duration:.1f} s, limit {max_seconds:g} s"))
+        else:
+            seconds.append(duration)
+    return seconds, faults
+
+
+def _print_findings(
+    found: dict[str, Any], reasons: dict[str, int], faults: Sequence[Fault], warnings: Sequence[str]
+) -> None:
+    for name, value in found.items():
+        say(f"{name:24} {value}")
+    for reason, number in reasons.items():
+        example = next(fault for fault in faults if fault.reason == reason)
+        say(f"  {reason:22} {number}, for example {example.clip_id}: {example.detail}")
+    for warning in warnings:
+        say(f"suspicious: {warning}")
+
+
+if __name__ == "__main__":
+    guarded(main)

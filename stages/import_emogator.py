@@ -1,0 +1,84 @@
+"""EmoGator (Buhl, 2023, arXiv 2301.00508) as a corpus in HUME-VB's layout.
+
+``python -m stages.import_emogator SOURCE DESTINATION`` reads data/mp3/NNNNNN-EE-I.mp3 (speaker,
+category, instance) below SOURCE and writes data_info.csv and wav/ to DESTINATION; the recordings
+are copied unchanged. Clips of the categories that correspond to one of the paper's ten emotions
+get that emotion as 1 and the others as 0; all clips get their ``Category``. There is no age and no country.
+"""
+
+import argparse
+import csv
+import io
+import re
+import shutil
+from pathlib import Path
+
+from stages.core.messages import UserError, guarded, progress, say
+from stages.core.tables import write_json, write_text
+
+CATEGORIES = (
+    "Adoration Amusement Anger Awe Confusion Contempt Contentment Desire Disappointment Disgust "
+    "Distress Ecstasy Elation Embarrassment Fear Guilt Interest Neutral Pain Pride Realization Relief "
+    "RomanticLove Sadness Serenity Shame SurpriseNegative SurprisePositive Sympathy Triumph"
+).split()
+EMOTIONS = "Awe Excitement Amusement Awkwardness Fear Horror Distress Triumph Sadness Surprise".split()
+EMOTION_OF = {name: name for name in EMOTIONS if name in CATEGORIES} | {
+    "SurpriseNegative": "Surprise",
+    "SurprisePositive": "Surprise",
+    "Embarrassment": "Awkwardness",
+    "Elation": "Excitement",
+    "Ecstasy": "Excitement",
+}
+FILE_NAME = re.compile(r"(\d{6})-(\d{2})-(\d)\.mp3")
+
+
+def main() -> None:
+    """Run the import."""
+    parser = argparse.ArgumentParser(prog="python -m stages.import_emogator", description=__doc__)
+    parser.add_argument("source", type=Path, help="EmoGator's top folder")
+    parser.add_argument("destination", type=Path, help="a new folder for the corpus")
+    arguments = parser.parse_args()
+    number = import_corpus(arguments.source, arguments.destination)
+    say(f"{number} clips; set corpus.path in params.yaml to {arguments.destination}")
+
+
+def import_corpus(source: Path, destination: Path) -> int:
+    """Write the corpus and return its number of clips.
+
+    Raises:
+        UserError: if the source holds no such recordings or the destination exists.
+    """
+    matches = [
+        match for path in sorted(source.glob("data/mp3/*.mp3")) if (match := FILE_NAME.fullmatch(path.name))
+    ]
+    if not matches:
+        raise UserError(f"{source} holds no data/mp3/NNNNNN-EE-I.mp3; name EmoGator's top folder.")
+    if destination.exists():
+        raise UserError(f"{destination} exists; name a new folder.")
+    partial = destination.with_name(f".{destination.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "wav").mkdir(parents=True)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["File_ID", "Subject_ID", *EMOTIONS, "Category"])
+    for match in progress(matches, len(matches), "clip"):
+        name, speaker, category = match[0], match[1], _category(match)
+        shutil.copyfile(source / "data" / "mp3" / name, partial / "wav" / name)
+        emotion = EMOTION_OF.get(category)
+        ratings = [int(column == emotion) for column in EMOTIONS] if emotion else [""] * len(EMOTIONS)
+        writer.writerow([name.removesuffix(".mp3"), speaker, *ratings, category])
+    write_text(partial / "data_info.csv", text.getvalue())
+    write_json(partial / "corpus.json", {"name": "EmoGator", "synthetic": False})
+    partial.rename(destination)
+    return len(matches)
+
+
+def _category(match: re.Match[str]) -> str:
+    number = int(match[2])
+    if not 1 <= number <= len(CATEGORIES):
+        raise UserError(f"{match[0]} names category {match[2]}; EmoGator's run from 01 to {len(CATEGORIES)}.")
+    return CATEGORIES[number - 1]
+
+
+if __name__ == "__main__":
+    guarded(main)

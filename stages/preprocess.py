@@ -1,0 +1,127 @@
+"""Any recording → −3 dB peak, 16 kHz, 16 bit, mono; and the table of the usable clips.
+
+Reads the corpus at ``corpus.path``. Writes data/recordings.parquet, data/audio/NNNN.parquet,
+data/quarantine/preprocess.csv and metrics/corpus.json.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+from stages.core.audio import SAMPLE_RATE, UnusableClipError, encode, normalize, read_recording, write_shard
+from stages.core.corpus import Corpus, Fault, read_corpus, refuse_if_mostly_unusable, write_faults
+from stages.core.messages import guarded, progress, say
+from stages.core.options import Preprocess
+from stages.core.parameters import Parameters, load
+from stages.core.tables import write_json, write_table
+
+AUDIO = Path("data/audio")
+SHARD = 1000
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters = load()
+    folder = Path(parameters.corpus.path)
+    corpus = read_corpus(folder, parameters.tasks, parameters.split.balance, parameters.corpus.name)
+    refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
+    facts, faults = convert(corpus, parameters.preprocess, parameters.compute.processes)
+    faults = sorted([*corpus.faults, *faults], key=lambda fault: fault.clip_id)
+    refuse_if_mostly_unusable(faults, corpus.listed, folder)
+    recordings = corpus.clips.merge(facts, on="clip_id", validate="one_to_one")
+    recordings["speaker"] = recordings["speaker"].fillna("clip " + recordings["clip_id"])
+    recordings["source_split"] = recordings.pop("source_split")
+    write_table(Path("data/recordings.parquet"), recordings)
+    write_faults(Path("data/quarantine/preprocess.csv"), faults)
+    write_json(Path("metrics/corpus.json"), summary(corpus, recordings, faults, parameters))
+    for warning in corpus.warnings:
+        say(f"note: {warning}")
+    say(f"{corpus.name}: {len(recordings)} of {corpus.listed} clips usable, {len(faults)} quarantined")
+
+
+def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple[pd.DataFrame, list[Fault]]:
+    """Write all clips as shards.
+
+    Returns:
+        One row a clip that went through (clip_id, seconds, source_rate, source_channels), and the faults.
+    """
+    shutil.rmtree(AUDIO, ignore_errors=True)
+    facts: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    shard: list[tuple[str, bytes]] = []
+    shards = 0
+    for clip_id, outcome in _converted(corpus, options, processes, faults):
+        if isinstance(outcome, tuple):
+            faults.append(Fault(clip_id, "preprocess", *outcome))
+            continue
+        shard.append((clip_id, outcome.pop("flac")))
+        facts.append({"clip_id": clip_id, **outcome})
+        if len(shard) == SHARD:
+            _flush(shard, shards)
+            shards += 1
+    if shard or not shards:
+        _flush(shard, shards)
+    return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
+
+
+def _converted(
+    corpus: Corpus, options: Preprocess, processes: int | None, faults: Sequence[Fault]
+) -> Iterator[tuple[str, Any]]:
+    clip_ids = list(corpus.clips["clip_id"])
+    run = joblib.Parallel(n_jobs=processes or -1, return_as="generator", pre_dispatch="8 * n_jobs")
+    outcomes = run(joblib.delayed(_convert_one)(corpus.paths[clip_id], options) for clip_id in clip_ids)
+    bar = progress(outcomes, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
+    return zip(clip_ids, bar, strict=True)
+
+
+def _convert_one(path: Path, options: Preprocess) -> dict[str, Any] | tuple[str, str]:
+    """The clip and its facts, or the reason and the detail of its fault."""
+    try:
+        samples, rate = read_recording(path, options.max_seconds)
+        clip = normalize(samples, rate, options)
+    except UnusableClipError as fault:
+        return fault.reason, fault.detail
+    return {
+        "flac": encode(clip),
+        "seconds": len(clip) / SAMPLE_RATE,
+        "source_rate": rate,
+        "source_channels": samples.shape[1],
+    }
+
+
+def _flush(shard: list[tuple[str, bytes]], number: int) -> None:
+    write_shard(
+        AUDIO / f"{number:04d}.parquet", [clip_id for clip_id, _ in shard], [flac for _, flac in shard]
+    )
+    shard.clear()
+
+
+def summary(
+    corpus: Corpus, recordings: pd.DataFrame, faults: Sequence[Fault], parameters: Parameters
+) -> dict[str, Any]:
+    """metrics/corpus.json: aggregate facts only, nothing about a person."""
+    balance = parameters.split.balance
+    groups = recordings[balance].value_counts() if balance in recordings else {}
+    return {
+        "name": corpus.name,
+        "synthetic": corpus.synthetic,
+        "clips": {"listed": corpus.listed, "used": len(recordings), "quarantined": len(faults)},
+        "reasons": dict(sorted(Counter(fault.reason for fault in faults).items())),
+        "speakers": int(recordings["speaker"].nunique()),
+        "seconds": round(float(recordings["seconds"].sum()), 1),
+        "labels": {
+            name: int(recordings[list(task.columns)].notna().all(axis=1).sum())
+            for name, task in parameters.tasks.items()
+        },
+        "countries": {str(group): int(number) for group, number in sorted(dict(groups).items())},
+        "warnings": list(corpus.warnings),
+    }
+
+
+if __name__ == "__main__":
+    guarded(main)
