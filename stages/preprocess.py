@@ -74,7 +74,9 @@ def _converted(
 ) -> Iterator[tuple[str, Any]]:
     clip_ids = list(corpus.clips["clip_id"])
     run = joblib.Parallel(n_jobs=processes or -1, return_as="generator", pre_dispatch="8 * n_jobs")
-    outcomes = run(joblib.delayed(_convert_one)(corpus.paths[clip_id], options) for clip_id in clip_ids)
+    outcomes = run(
+        joblib.delayed(_convert_one)(corpus.paths[clip_id].absolute(), options) for clip_id in clip_ids
+    )
     bar = progress(outcomes, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
     return zip(clip_ids, bar, strict=True)
 

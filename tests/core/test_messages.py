@@ -1,0 +1,40 @@
+import sys
+
+import pytest
+
+from stages.core import messages
+from stages.core.messages import UserError, guarded, progress
+
+
+def test_a_users_mistake_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("params.yaml: x is missing; add it.")
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: params.yaml: x is missing; add it.\n"
+
+
+def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 130
+    assert "stopped" in capsys.readouterr().err
+
+
+def test_a_log_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(messages, "LINE_EVERY", 0)
+    assert list(progress(range(3), 3, "clip", lambda: "1 quarantined")) == [0, 1, 2]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("1/3 clips, ")
+    assert lines[2].endswith("0 s left, 1 quarantined")
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(progress("abc", 3, "clip")) == ["a", "b", "c"]
+    assert "3/3" in capsys.readouterr().err

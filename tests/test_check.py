@@ -1,0 +1,53 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages import check
+from stages.core.messages import UserError
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr("sys.argv", ["check", *arguments])
+    check.main()
+
+
+def test_the_embedded_corpus_may_come_later(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch)
+    assert json.loads((project / "data/checked.json").read_text()) == {"corpus": "data/synthetic"}
+
+
+def test_a_wrong_path_is_one_sentence(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(corpus={"path": "/nowhere"})
+    with pytest.raises(UserError, match=r"corpus\.path is '/nowhere', which holds no data_info\.csv; name"):
+        run(monkeypatch)
+
+
+def test_a_sound_corpus(
+    corpus: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "wav" / "00003.wav").write_bytes(b"RIFF")
+    run(monkeypatch, "--corpus")
+    printed = capsys.readouterr().out
+    assert "clips listed             24" in printed
+    assert "not readable           1, for example 00003" in printed
+    assert "verdict: synthetic can be used, without the clips named above" in printed
+    assert json.loads((project / "metrics/check.json").read_text())["labelled for age"] == 24
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_corpus_that_cannot_be_used(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(preprocess={"min_seconds": 0.01, "max_seconds": 0.3})
+    with pytest.raises(UserError, match="24 of 24 clips cannot be used, 24 of them too long"):
+        run(monkeypatch, "--corpus")
+
+
+@pytest.mark.usefixtures("project")
+def test_nothing_to_check_yet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run(monkeypatch, "--corpus")
+    assert "params.yaml is sound" in capsys.readouterr().out

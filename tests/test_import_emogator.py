@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages import import_emogator
+from stages.core.corpus import read_corpus
+from stages.core.messages import UserError
+from stages.core.parameters import load
+from stages.import_emogator import CATEGORIES, EMOTION_OF, EMOTIONS, import_corpus
+from tests.conftest import ROOT, SHARED
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source" / "data" / "mp3"
+    folder.mkdir(parents=True)
+    for speaker in (1, 2):
+        for category in range(1, 31):
+            (folder / f"{speaker:06d}-{category:02d}-1.mp3").write_bytes(b"sound")
+    (folder / "notes.mp3").touch()
+    return tmp_path / "source"
+
+
+def test_ratings_where_categories_correspond(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["import_emogator", str(source), str(tmp_path / "corpus")])
+    import_emogator.main()
+    assert "60 clips; set corpus.path" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "corpus/data_info.csv", dtype={"Subject_ID": str})
+    assert sorted(table["Category"].unique()) == sorted(CATEGORIES)
+    labelled = table.dropna(subset=EMOTIONS)
+    assert set(labelled["Category"]) == set(EMOTION_OF)
+    assert (labelled[EMOTIONS].sum(axis=1) == 1).all()
+    assert all(row[EMOTION_OF[row["Category"]]] == 1 for _, row in labelled.iterrows())
+    corpus = read_corpus(tmp_path / "corpus", load(ROOT / "params.yaml").tasks)
+    assert corpus.name == "EmoGator"
+    assert (len(corpus.clips), corpus.clips["speaker"].nunique()) == (60, 2)
+
+
+def test_folders_that_do_not_fit(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name EmoGator's top folder"):
+        import_corpus(tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(UserError, match="exists; name a new folder"):
+        import_corpus(source, tmp_path)
+    (source / "data/mp3/000001-31-1.mp3").touch()
+    with pytest.raises(UserError, match="names category 31"):
+        import_corpus(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not (SHARED / "emogator").is_dir(), reason="needs the EmoGator slice")
+def test_the_real_slice(tmp_path: Path) -> None:
+    assert import_corpus(SHARED / "emogator", tmp_path / "corpus") == 2700

@@ -1,0 +1,99 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from stages import preprocess
+from stages.core.audio import read_shards
+from stages.core.messages import UserError
+from tests.conftest import EMOTIONS, info_row, tone, write_info
+
+
+def quarantine(project: Path) -> dict[str, str]:
+    with (project / "data/quarantine/preprocess.csv").open(newline="") as file:
+        return {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def test_the_zoo_of_bad_clips(corpus: Path, project: Path) -> None:
+    wav = corpus / "wav"
+    rng = np.random.default_rng(0)
+    rows = [info_row(number, number // 2) for number in range(24)]
+    zoo: dict[str, tuple[np.ndarray, str]] = {
+        "silent": (np.zeros(16_000), "PCM_16"),
+        "constant": (np.full(16_000, 0.5), "PCM_16"),
+        "one sample": (np.ones(1) * 0.5, "PCM_16"),
+        "not finite": (np.r_[np.nan, tone()], "FLOAT"),
+        "very long": (rng.normal(size=61 * 44_100) * 0.1, "PCM_16"),
+    }
+    for name, (samples, subtype) in zoo.items():
+        soundfile.write(wav / f"{name}.wav", samples, 44_100, subtype=subtype)
+    (wav / "empty.wav").touch()
+    (wav / "text.wav").write_text("no sound at all " * 100)
+    soundfile.write(wav / "flac inside.wav", tone(), 44_100, format="FLAC")
+    soundfile.write(wav / "Ünïcode & spaces.wav", np.c_[tone(), tone()], 44_100)
+    names = [*zoo, "empty", "text", "flac inside", "Ünïcode & spaces", "no file", "../../x"]
+    write_info(corpus, [*rows, *(info_row(0, 3, File_ID=name) for name in names)])
+
+    preprocess.main()
+
+    assert quarantine(project) == {
+        "../../x": "unsafe id",
+        "constant": "constant",
+        "empty": "empty",
+        "no file": "missing",
+        "not finite": "not finite",
+        "one sample": "too short",
+        "silent": "silent",
+        "text": "not readable",
+        "very long": "too long",
+    }
+    clips = json.loads((project / "metrics/corpus.json").read_text())["clips"]
+    assert clips == {"listed": 35, "used": 26, "quarantined": 9}
+    recordings = pd.read_parquet(project / "data/recordings.parquet")
+    assert list(recordings["clip_id"]) == sorted(recordings["clip_id"])
+    assert [clip_id for clip_id, _ in read_shards(project / "data/audio")] == list(recordings["clip_id"])
+    assert list(recordings.columns[:2]) == ["clip_id", "speaker"]
+    assert {"Age", "Country", "seconds", "source_rate", "source_channels", "source_split", *EMOTIONS} <= set(
+        recordings
+    )
+
+
+@pytest.mark.usefixtures("corpus")
+def test_the_same_bytes_whatever_the_processes(
+    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preprocess, "SHARD", 10)
+    outputs = []
+    for processes in (1, 2):
+        set_parameters(compute={"processes": processes})
+        preprocess.main()
+        files = sorted((project / "data").rglob("*.parquet")) + sorted((project / "metrics").iterdir())
+        outputs.append({path.name: path.read_bytes() for path in files})
+    assert outputs[0] == outputs[1]
+    assert {"0000.parquet", "0001.parquet", "0002.parquet"} <= set(outputs[0])
+
+
+def test_a_corpus_of_faults_stops_at_once(corpus: Path) -> None:
+    for path in list((corpus / "wav").iterdir())[:13]:
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"13 of 24 clips cannot be used, 13 of them empty"):
+        preprocess.main()
+
+
+def test_clips_without_a_speaker_stand_alone(corpus: Path, project: Path) -> None:
+    write_info(corpus, [info_row(number, number, Subject_ID="") for number in range(24)])
+    preprocess.main()
+    assert pd.read_parquet(project / "data/recordings.parquet")["speaker"].nunique() == 24
+
+
+@pytest.mark.usefixtures("corpus")
+def test_nothing_personal_in_the_metrics(project: Path) -> None:
+    preprocess.main()
+    text = (project / "metrics/corpus.json").read_text()
+    assert "S1" not in text
+    assert "00001" not in text
