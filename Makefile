@@ -13,6 +13,11 @@ help:           ## show the targets
 
 repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: siblings side by side)
 	@python -m stages.check
+	@if [ "$(JOBS)" -gt 1 ]; then \
+	  dvc repro boaw && for stage in train evaluate; do \
+	    dvc stage list --name-only | grep "^$$stage@" | xargs -P $(JOBS) -n 1 dvc repro --quiet --single-item || exit 1; \
+	  done; \
+	fi
 	@dvc repro
 	@python -m stages.summarize --print
 
