@@ -1,0 +1,90 @@
+"""The paper's scores: concordance correlation coefficient, unweighted average recall, mean absolute error.
+
+NumPy alone, so that early stopping can call them each epoch. What is not defined is NaN, never a guess.
+"""
+
+import numpy as np
+
+
+def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
+    r"""Concordance correlation coefficient (Lin, 1989).
+
+    .. math:: \rho_c = \frac{2 \sigma_{xy}}{\sigma_x^2 + \sigma_y^2 + (\mu_x - \mu_y)^2}
+
+    Args:
+        truth: [n]; NaN where unlabelled.
+        prediction: [n].
+
+    Returns:
+        A value in [−1, 1]; 0 for a constant prediction; NaN if the truth has fewer than two distinct values.
+
+    >>> ccc(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
+    0.5714285714285714
+    """
+    known = ~np.isnan(truth)
+    truth, prediction = truth[known].astype(np.float64), prediction[known].astype(np.float64)
+    if len(truth) < 2 or truth.min() == truth.max():
+        return float("nan")
+    x, y = truth - truth.mean(), prediction - prediction.mean()
+    return float(2 * (x @ y) / (x @ x + y @ y + len(x) * (truth.mean() - prediction.mean()) ** 2))
+
+
+def mean_ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean over the columns of [n, columns] for which the coefficient is defined; NaN if it is for none."""
+    values = [ccc(truth[:, column], prediction[:, column]) for column in range(truth.shape[1])]
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
+
+
+def mae(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean absolute error over all labelled entries; NaN if there is none.
+
+    >>> mae(np.array([20.0, np.nan, 30.0]), np.array([21.0, 0.0, 27.0]))
+    2.0
+    """
+    known = ~np.isnan(truth)
+    return (
+        float(np.abs(truth[known] - prediction[known].astype(np.float64)).mean())
+        if known.any()
+        else float("nan")
+    )
+
+
+def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [classes, classes], a row a true class, a column a predicted one; truth −1 is unlabelled.
+
+    >>> confusion(np.array([0, 1, 1, -1]), np.array([0, 0, 1, 1]), 2)
+    array([[1, 0],
+           [1, 1]])
+    """
+    known = truth >= 0
+    return np.bincount(truth[known] * classes + prediction[known], minlength=classes**2).reshape(
+        classes, classes
+    )
+
+
+def recalls(counts: np.ndarray) -> np.ndarray:
+    """Recall of each class of a confusion matrix; NaN for a class that does not occur."""
+    total = counts.sum(axis=1)
+    return np.divide(np.diag(counts), total, out=np.full(len(counts), np.nan), where=total > 0)
+
+
+def uar(truth: np.ndarray, prediction: np.ndarray, classes: int) -> float:
+    """Unweighted average recall: the mean of the recalls of the classes that occur; NaN if none does.
+
+    >>> uar(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]), 2)
+    0.5
+    """
+    values = recalls(confusion(truth, prediction, classes))
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def exvo(emotion_ccc: float, country_uar: float, age_mae: float) -> float:
+    """Joint score of the ExVo 2022 multi-task track: harmonic mean of CCC, UAR and 1 / MAE.
+
+    >>> round(exvo(0.4240, 0.5137, 4.5252), 2)
+    0.34
+    """
+    if min(emotion_ccc, country_uar) <= 0 or age_mae <= 0:
+        return 0.0
+    return 3 / (1 / emotion_ccc + 1 / country_uar + age_mae)
