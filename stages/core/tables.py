@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.messages import UserError
+
+_GROUP = 2500  # rows in a row group: 64 MB of ComParE_2016
 
 
 @contextmanager
@@ -65,18 +67,36 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     return _open(path).read(columns=columns).to_pandas()
 
 
-def write_features(path: Path, clip_ids: Sequence[str], names: Sequence[str], values: np.ndarray) -> None:
+def write_features(
+    path: Path, clip_ids: Sequence[str], names: Sequence[str], values: Iterable[np.ndarray]
+) -> None:
     """Write a feature table: ``clip_id``, then one float32 column for each name.
+
+    Memory does not grow with n if ``values`` is a generator.
 
     Args:
         path: the Parquet file.
         clip_ids: n clip ids.
         names: d feature names.
-        values: float32 [n, d].
+        values: n rows float32 [d], or float32 [n, d].
     """
-    columns = np.ascontiguousarray(np.asarray(values, dtype=np.float32).T)
-    arrays = [pa.array(clip_ids, pa.string()), *(pa.array(column) for column in columns)]
-    write_table(path, pa.Table.from_arrays(arrays, names=["clip_id", *names]))
+    rows = iter(values)
+    fields = [("clip_id", pa.string()), *((name, pa.float32()) for name in names)]
+    # Neither dictionaries nor statistics: they cost more at 6,373 columns than the values themselves.
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": False,
+        "write_statistics": False,
+        "use_byte_stream_split": list(names),
+    }
+    block = np.empty((len(names), min(_GROUP, len(clip_ids))), np.float32)
+    with whole(path) as temporary, pq.ParquetWriter(temporary, pa.schema(fields), **options) as writer:
+        for first in range(0, len(clip_ids), _GROUP):
+            ids = clip_ids[first : first + _GROUP]
+            for place, row in zip(range(len(ids)), rows, strict=False):
+                block[:, place] = row
+            arrays = [pa.array(ids, pa.string()), *(pa.array(column[: len(ids)]) for column in block)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=writer.schema), row_group_size=_GROUP)
 
 
 def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:

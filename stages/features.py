@@ -1,0 +1,162 @@
+"""Audio → openSMILE features of one set: functionals a clip, low-level descriptors a frame.
+
+Run as ``python -m stages.features KEY``, where KEY names a set under ``features`` in params.yaml. Reads
+data/audio/. Writes data/features/KEY.parquet, data/lld/KEY/NNNN.parquet (common leading frames of
+descriptors and deltas) and data/quarantine/features-KEY.csv. What was computed before is taken from
+.cache/features/, so that a stopped run goes on where it was, and a changed corpus costs its changes.
+"""
+
+import errno
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.core import smile
+from stages.core.audio import count, read_shards
+from stages.core.cache import Cache, key_of
+from stages.core.corpus import Fault, write_faults
+from stages.core.messages import UserError, guarded, progress, say
+from stages.core.options import Compute
+from stages.core.parallel import Crash, each
+from stages.core.parameters import load
+from stages.core.tables import whole, write_features
+
+AUDIO = Path("data/audio")
+CACHE = Path(".cache/features")
+CLIPS_A_SHARD = 500
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters = load()
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in parameters.features:
+        known = ", ".join(parameters.features)
+        raise UserError(f"usage: python -m stages.features KEY, one of features in params.yaml: {known}.")
+    feature_set = parameters.features[name]
+    names = smile.names_of(feature_set)
+    path = CACHE / f"{feature_set}-{smile.fingerprint(feature_set)}.sqlite"
+    with disk_may_be_full(), Cache(path) as cache:
+        clips, faults, computed = extract(cache, feature_set, f"features-{name}", parameters.compute)
+        if not clips:
+            raise UserError(f"{AUDIO}: openSMILE can use none of {len(faults)} clips ({faults[0].detail}).")
+        clip_ids = [clip_id for clip_id, _ in clips]
+        rows = (cache.functionals(key) for _, key in clips)
+        write_features(Path(f"data/features/{name}.parquet"), clip_ids, names.functionals, rows)
+        write_descriptors(Path(f"data/lld/{name}"), clips, names.descriptors, cache)
+        write_faults(Path(f"data/quarantine/features-{name}.csv"), faults)
+    say(
+        f"{feature_set}: {len(clips)} clips, {len(names.functionals)} functionals, "
+        f"{len(names.descriptors)} descriptors; {computed} clips computed, {len(faults)} quarantined"
+    )
+
+
+def extract(
+    cache: Cache, feature_set: str, stage: str, compute: Compute
+) -> tuple[list[tuple[str, bytes]], list[Fault], int]:
+    """Compute what the cache lacks.
+
+    Returns:
+        ``(clip_id, key in the cache)`` of the usable clips, the faults, and how many clips were computed.
+    """
+    fingerprint = smile.fingerprint(feature_set)
+    keys: list[tuple[str, bytes]] = []
+    faulty: dict[bytes, tuple[str, str]] = {}
+
+    def missing() -> Iterator[tuple[bytes, np.ndarray]]:
+        clips = progress(read_shards(AUDIO), count(AUDIO), "clip", lambda: f"{len(faulty)} quarantined")
+        for clip_id, samples in clips:
+            key = key_of(samples, fingerprint)
+            keys.append((clip_id, key))
+            reason = cache.reason(key)
+            if reason is None:
+                yield key, samples
+            elif reason:
+                faulty[key] = reason, cache.detail(key)
+
+    computed = 0
+    for key, outcome in each(partial(smile.extract, feature_set), missing(), compute):
+        computed += 1
+        if isinstance(outcome, Crash):
+            faulty[key] = "crash", outcome.detail
+            continue
+        cache.put(key, outcome)
+        if isinstance(outcome, tuple):
+            faulty[key] = outcome
+    faults = [Fault(clip_id, stage, *faulty[key]) for clip_id, key in keys if key in faulty]
+    return [(clip_id, key) for clip_id, key in keys if key not in faulty], faults, computed
+
+
+def write_descriptors(
+    folder: Path, clips: Sequence[tuple[str, bytes]], names: Sequence[str], cache: Cache
+) -> None:
+    """Write descriptors of ``(clip_id, key)`` as shards; the folder appears whole or not at all."""
+    partial_folder = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    written: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer:  # one shard is compressed while the next is read
+        for number, first in enumerate(range(0, len(clips), CLIPS_A_SHARD)):
+            shard = clips[first : first + CLIPS_A_SHARD]
+            frames = [cache.descriptors(key, len(names)) for _, key in shard]
+            if written:
+                written.result()
+            path = partial_folder / f"{number:04d}.parquet"
+            written = writer.submit(_write_shard, path, [clip_id for clip_id, _ in shard], names, frames)
+        if written:
+            written.result()
+    shutil.rmtree(folder, ignore_errors=True)
+    partial_folder.replace(folder)
+
+
+def _write_shard(
+    path: Path, clip_ids: Sequence[str], names: Sequence[str], frames: Sequence[np.ndarray]
+) -> None:
+    columns = np.concatenate(frames).T.copy()
+    lengths = np.array([len(clip) for clip in frames])
+    clip_column = pa.array(np.repeat(np.array(clip_ids, object), lengths), pa.string())
+    arrays = [clip_column, *(pa.array(column) for column in columns)]
+    table = pa.Table.from_arrays(arrays, names=["clip_id", *names])
+    with whole(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=max(1, len(table)),
+            compression="zstd",
+            use_dictionary=["clip_id"],
+            use_byte_stream_split=list(names),
+        )
+
+
+@contextmanager
+def disk_may_be_full() -> Iterator[None]:
+    """Turn what a full disk raises into one sentence.
+
+    Raises:
+        UserError: if there is no space left.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        full = (
+            error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            if isinstance(error, sqlite3.OperationalError)
+            else error.errno == errno.ENOSPC
+        )
+        if not full:
+            raise
+        raise UserError(
+            "the disk is full; make space and run the stage again, .cache/features keeps what is computed."
+        ) from None
+
+
+if __name__ == "__main__":
+    guarded(main)

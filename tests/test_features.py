@@ -1,0 +1,189 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import features
+from stages.core import smile
+from stages.core.audio import encode, write_shard
+from stages.core.messages import UserError
+from stages.core.parallel import Crash
+from stages.core.tables import read_features
+from tests.core.test_smile import voice
+
+pytestmark = pytest.mark.usefixtures("project")
+
+CLIPS = {f"{number:03d}": voice(0.3 + number / 50, 120.0 + 20 * number, seed=number) for number in range(7)}
+
+
+def write_audio(clips: dict[str, np.ndarray], shard: int = 4) -> None:
+    ids = sorted(clips)
+    for number, first in enumerate(range(0, len(ids), shard)):
+        chosen = ids[first : first + shard]
+        path = Path(f"data/audio/{number:04d}.parquet")
+        write_shard(path, chosen, [encode(clips[clip_id]) for clip_id in chosen])
+
+
+def run(monkeypatch, key: str = "egemaps") -> None:
+    monkeypatch.setattr("sys.argv", ["features", key])
+    features.main()
+
+
+def written() -> dict[str, bytes]:
+    files = [
+        *Path("data/features").iterdir(),
+        *Path("data/lld").rglob("*.*"),
+        *Path("data/quarantine").iterdir(),
+    ]
+    return {str(path): path.read_bytes() for path in sorted(files)}
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """A project whose work is done in this process, where its calls can be counted."""
+    calls = []
+
+    def each(function, items, _):
+        for key, argument in items:
+            calls.append(key)
+            yield key, function(argument)
+
+    monkeypatch.setattr(features, "each", each)
+    return calls
+
+
+def test_tables_hold_what_the_package_gives(set_parameters, monkeypatch, capsys):
+    set_parameters(compute={"processes": 2})
+    write_audio(CLIPS)
+    run(monkeypatch, "compare")
+    clip_ids, names, values = read_features(Path("data/features/compare.parquet"))
+    assert clip_ids == list(CLIPS)
+    assert tuple(names) == smile.names_of("ComParE_2016").functionals
+    frames = pd.read_parquet("data/lld/compare/0000.parquet")
+    assert tuple(frames.columns) == ("clip_id", *smile.names_of("ComParE_2016").descriptors)
+    assert (frames.dtypes[1:] == np.float32).all()
+    assert list(frames["clip_id"].unique()) == list(CLIPS)
+    for place, (clip_id, samples) in enumerate(CLIPS.items()):
+        expected = smile.extract("ComParE_2016", samples)
+        np.testing.assert_array_equal(values[place], expected.functionals)
+        ours = frames.loc[frames["clip_id"] == clip_id].drop(columns="clip_id")
+        np.testing.assert_array_equal(ours.to_numpy(), expected.descriptors)
+    assert (
+        "7 clips, 6373 functionals, 130 descriptors; 7 clips computed, 0 quarantined"
+        in capsys.readouterr().out
+    )
+
+
+def test_second_run_computes_nothing_and_writes_the_same_bytes(alone, monkeypatch):
+    write_audio(CLIPS)
+    run(monkeypatch)
+    first = written()
+    alone.clear()
+    run(monkeypatch)
+    assert alone == []
+    assert written() == first
+
+
+def test_only_what_changed_is_computed(alone, monkeypatch):
+    write_audio(CLIPS)
+    run(monkeypatch)
+    alone.clear()
+    changed = CLIPS["003"].copy()
+    changed[100] += 1
+    clips = {**CLIPS, "003": changed, "0035": voice(0.4, seed=99)}
+    write_audio(clips)
+    run(monkeypatch)
+    assert len(alone) == 2
+    clip_ids, _, values = read_features(Path("data/features/egemaps.parquet"))
+    assert clip_ids == sorted(clips)
+    for clip_id, row in zip(clip_ids, values, strict=True):
+        np.testing.assert_array_equal(row, smile.extract("eGeMAPSv02", clips[clip_id]).functionals)
+
+
+def test_renamed_and_doubled_clips_are_not_computed_again(alone, monkeypatch):
+    write_audio(CLIPS)
+    run(monkeypatch)
+    alone.clear()
+    write_audio({"a": CLIPS["000"], "b": CLIPS["000"], **CLIPS})
+    run(monkeypatch)
+    assert alone == []
+    assert len(read_features(Path("data/features/egemaps.parquet"))[0]) == 9
+
+
+@pytest.mark.parametrize("what", ["set", "version", "rate"])
+def test_whatever_decides_a_row_recomputes(alone, set_parameters, monkeypatch, what):
+    write_audio(CLIPS)
+    run(monkeypatch)
+    alone.clear()
+    if what == "set":
+        set_parameters(features={"egemaps": "GeMAPSv01b"})
+    elif what == "version":
+        monkeypatch.setattr("opensmile.__version__", "0")
+    else:
+        monkeypatch.setattr(smile, "SAMPLE_RATE", 8000)
+    run(monkeypatch)
+    assert len(alone) == len(CLIPS)
+
+
+def test_unusable_clips_are_quarantined_and_stop_nothing(alone, monkeypatch, capsys):
+    bad = {"0015": voice()[:100], "zzz": voice()[:1]}
+    write_audio({**CLIPS, **bad})
+    for expected_calls in (9, 0):  # the second run knows the faults from the cache
+        alone.clear()
+        run(monkeypatch)
+        assert len(alone) == expected_calls
+        clip_ids, _, values = read_features(Path("data/features/egemaps.parquet"))
+        assert clip_ids == list(CLIPS)
+        assert not np.isnan(values).any()
+        with Path("data/quarantine/features-egemaps.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["clip_id"], row["stage"], row["reason"]) for row in rows] == [
+            ("0015", "features-egemaps", "too short"),
+            ("zzz", "features-egemaps", "too short"),
+        ]
+        assert "2 quarantined" in capsys.readouterr().out
+
+
+def test_a_crash_is_quarantined_and_tried_again_in_the_next_run(monkeypatch):
+    write_audio(CLIPS)
+
+    def each(function, items, _):
+        for number, (key, argument) in enumerate(items):
+            yield key, Crash("died") if number == 2 else function(argument)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "each", each)
+        run(patch)
+    assert "002,features-egemaps,crash,died" in Path("data/quarantine/features-egemaps.csv").read_text()
+    run(monkeypatch)
+    assert len(read_features(Path("data/features/egemaps.parquet"))[0]) == len(CLIPS)
+
+
+@pytest.mark.usefixtures("alone")
+def test_shards_of_descriptors_leave_no_older_ones_behind(monkeypatch):
+    write_audio(CLIPS)
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", 3)
+    run(monkeypatch)
+    shards = sorted(Path("data/lld/egemaps").iterdir())
+    assert [path.name for path in shards] == ["0000.parquet", "0001.parquet", "0002.parquet"]
+    frames = pd.concat(map(pd.read_parquet, shards))
+    assert list(frames["clip_id"].unique()) == list(CLIPS)
+    monkeypatch.setattr(features, "CLIPS_A_SHARD", 500)
+    run(monkeypatch)
+    assert [path.name for path in Path("data/lld/egemaps").iterdir()] == ["0000.parquet"]
+
+
+def test_mistakes_of_the_user(monkeypatch):
+    with pytest.raises(UserError, match=r"one of features in params.yaml: egemaps, compare"):
+        run(monkeypatch, "egemap")
+    with pytest.raises(UserError, match="data/audio"):
+        run(monkeypatch)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_corpus_of_unusable_clips_stops(monkeypatch):
+    write_audio({"a": voice()[:10]})
+    with pytest.raises(UserError, match="openSMILE can use none of 1 clips"):
+        run(monkeypatch)
