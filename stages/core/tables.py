@@ -116,10 +116,8 @@ def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
         table = parquet.read_row_group(group)
         clip_ids += table.column("clip_id").to_pylist()
         stop = start + table.num_rows
-        # Blocks of 64 columns keep the transposed writes within the processor's cache.
-        for first in range(0, len(names), 64):
-            block = [table.column(name).to_numpy() for name in names[first : first + 64]]
-            values[start:stop, first : first + 64] = np.stack(block, axis=1)
+        for batch in table.drop_columns("clip_id").combine_chunks().to_batches():
+            values[start:stop] = batch.to_tensor(row_major=True).to_numpy()
         start = stop
     return clip_ids, names, values
 
