@@ -1,0 +1,274 @@
+"""Training one network: the paper's loop (section 3.3), plain and on any device.
+
+Batches, Adam, at most so many epochs, early stopping on validation, and the best epoch's weights in the
+end. :mod:`stages.core.fast` does the same steps faster on a CPU and is tested against this.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.core.losses import Weighting, task_loss
+from stages.core.network import Network, activated
+from stages.core.options import Architecture, Recipe
+from stages.core.scores import mae, mean_ccc, uar
+from stages.core.tasks import Task
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Scaled inputs of n clips with the targets of each task (see :func:`stages.core.tasks.targets_of`)."""
+
+    inputs: np.ndarray
+    targets: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that the networks of a run share.
+
+    Attributes:
+        tasks: the tasks, in order.
+        outputs: task → number of outputs.
+        train: what is learnt from; regression targets on the scale of the loss.
+        validation: what early stopping watches; the same scale.
+        scales: task → (mean, sd) of its linear targets: label = mean + sd × target.
+    """
+
+    tasks: Mapping[str, Task]
+    outputs: Mapping[str, int]
+    train: Examples
+    validation: Examples
+    scales: Mapping[str, tuple[float, float]]
+
+    def only(self, names: list[str]) -> "Problem":
+        """The same clips with some of the tasks."""
+        pick = {name: self.tasks[name] for name in names}
+        return Problem(
+            pick,
+            {name: self.outputs[name] for name in names},
+            Examples(self.train.inputs, {name: self.train.targets[name] for name in names}),
+            Examples(self.validation.inputs, {name: self.validation.targets[name] for name in names}),
+            {name: self.scales[name] for name in names},
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network: the best epoch's weights, and how it got there.
+
+    Attributes:
+        weights: name → array, as :class:`stages.core.network.Network` names them.
+        curves: rows with epoch, split, task, loss, share, score.
+        best_epoch: counted from 1.
+        epochs: how many were trained.
+        seconds: time that training took.
+    """
+
+    weights: Mapping[str, np.ndarray]
+    curves: list[dict[str, Any]]
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+
+def start(problem: Problem, architecture: Architecture, recipe: Recipe, seed: int) -> Network:
+    """A network with its first weights, drawn from the seed alone; linear outputs may start at a mean."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(problem.train.inputs.shape[1], problem.outputs, architecture)
+    for name, task in problem.tasks.items():
+        if recipe.output_bias == "mean" and task.kind == "regression" and task.output == "linear":
+            mean = np.nan_to_num(np.nanmean(problem.train.targets[name], axis=0))
+            with torch.no_grad():
+                network.get_parameter(f"heads.{name}.{2 * len(architecture.head)}.bias").copy_(
+                    torch.from_numpy(mean)
+                )
+    return network
+
+
+def fit(
+    problem: Problem,
+    architecture: Architecture,
+    recipe: Recipe,
+    seed: int,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Fitted:
+    """Train one network.
+
+    Args:
+        problem: tasks and clips.
+        architecture: the network.
+        recipe: how to train.
+        seed: decides the first weights, the order of clips and the dropout.
+        device: ``cpu`` or ``cuda``.
+        dtype: of weights and inputs.
+    """
+    began = time.perf_counter()
+    network = start(problem, architecture, recipe, seed).to(device, dtype)
+    weighting = Weighting(problem.tasks, recipe).to(device)
+    optimizer = _optimizer([*network.parameters(), *weighting.parameters()], recipe, device)
+    inputs, targets = _on_device(problem.train, device, dtype)
+    class_weights = _class_weights(problem, recipe, device, dtype)
+    stopping = Stopping(problem, recipe)
+
+    def losses_of(outputs: Mapping[str, Tensor], truths: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: task_loss(task, outputs[name], truths[name], class_weights[name], recipe.label_smoothing)
+            for name, task in problem.tasks.items()
+        }
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        orders = order_of_clips(len(problem.train), seed)
+        while stopping.goes_on:
+            network.train()
+            sums = dict.fromkeys(problem.tasks, 0.0)
+            for batch in next(orders).split(recipe.batch_size):
+                rows = batch.to(device)
+                losses = losses_of(
+                    network(inputs[rows]), {name: values[rows] for name, values in targets.items()}
+                )
+                optimizer.zero_grad(set_to_none=True)
+                torch.stack(list(weighting.shares(losses).values())).sum().backward()
+                optimizer.step()
+                for name, loss in losses.items():
+                    sums[name] += float(loss.detach()) * len(batch)
+            means = {name: value / len(problem.train) for name, value in sums.items()}
+            weighting.end_epoch(means)
+            network.eval()
+            stopping.end_epoch(means, network, weighting, losses_of)
+    return stopping.fitted(time.perf_counter() - began)
+
+
+class Stopping:
+    """Early stopping: watches validation, keeps the best epoch's weights and the learning curves."""
+
+    def __init__(self, problem: Problem, recipe: Recipe) -> None:
+        self._problem = problem
+        self._recipe = recipe
+        self._curves: list[dict[str, Any]] = []
+        self._best = -np.inf
+        self._best_epoch = 0
+        self._epoch = 0
+        self._weights: dict[str, Tensor] = {}
+        self.goes_on = True
+
+    def end_epoch(
+        self,
+        train_losses: Mapping[str, float],
+        network: Network,
+        weighting: Weighting,
+        losses_of: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]],
+    ) -> None:
+        """Judge the network as it is after one more epoch."""
+        self._epoch += 1
+        parameter = next(network.parameters())
+        inputs, targets = _on_device(self._problem.validation, parameter.device, parameter.dtype)
+        with torch.no_grad():
+            outputs = network(inputs)
+            losses = losses_of(outputs, targets)
+            shares = {name: float(value) for name, value in weighting.shares(losses).items()}
+            as_tensors = {name: torch.tensor(value) for name, value in train_losses.items()}
+            train_shares = {name: float(value) for name, value in weighting.shares(as_tensors).items()}
+        scores = {name: self._score(name, outputs[name]) for name in self._problem.tasks}
+        self._record("train", train_losses, train_shares, {})
+        self._record("validation", {name: float(value) for name, value in losses.items()}, shares, scores)
+        reached = -sum(shares.values()) if self._recipe.monitor == "loss" else self._skill(scores)
+        if reached > self._best:
+            self._best, self._best_epoch = reached, self._epoch
+            self._weights = copy.deepcopy(network.state_dict())
+        waited = self._epoch - self._best_epoch
+        self.goes_on = self._epoch < self._recipe.epochs and waited < self._recipe.patience
+
+    def fitted(self, seconds: float) -> Fitted:
+        """What came of it."""
+        weights = {name: value.cpu().numpy() for name, value in self._weights.items()}
+        return Fitted(weights, self._curves, self._best_epoch, self._epoch, seconds)
+
+    def _score(self, name: str, output: Tensor) -> float:
+        task, truth = self._problem.tasks[name], self._problem.validation.targets[name]
+        values = activated(task, output).cpu().numpy()
+        if task.kind == "classification":
+            return uar(truth, values.argmax(axis=1), self._problem.outputs[name])
+        return (
+            mean_ccc(truth, values)
+            if task.score == "ccc"
+            else mae(truth, values) * self._problem.scales[name][1]
+        )
+
+    def _skill(self, scores: Mapping[str, float]) -> float:
+        """Mean over tasks of CCC, UAR, or the part of the naive mean absolute error that is saved."""
+        gains = []
+        for name, score in scores.items():
+            if self._problem.tasks[name].score == "mae":
+                truth = self._problem.validation.targets[name]
+                spread = mae(truth, np.zeros_like(truth) + np.nanmean(self._problem.train.targets[name]))
+                score = 1 - score / (spread * self._problem.scales[name][1])  # noqa: PLW2901
+            gains.append(score)
+        defined = [gain for gain in gains if not np.isnan(gain)]
+        return float(np.mean(defined)) if defined else -np.inf
+
+    def _record(
+        self,
+        split: str,
+        losses: Mapping[str, float],
+        shares: Mapping[str, float],
+        scores: Mapping[str, float],
+    ) -> None:
+        total = sum(shares.values())
+        for name, loss in losses.items():
+            share = shares[name] / total if total else 0.0
+            row = {"epoch": self._epoch, "split": split, "task": name, "loss": loss, "share": share}
+            self._curves.append({**row, "score": scores.get(name)})
+        if len(losses) > 1:
+            row = {"epoch": self._epoch, "split": split, "task": "total", "loss": total, "share": 1.0}
+            self._curves.append({**row, "score": None})
+
+
+def order_of_clips(number: int, seed: int) -> Iterator[Tensor]:
+    """A new order of the training clips for each epoch, from the seed alone."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        yield torch.randperm(number, generator=generator)
+
+
+def _optimizer(parameters: list[Tensor], recipe: Recipe, device: str) -> torch.optim.Optimizer:
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    return kind(
+        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=device in {"cpu", "cuda"}
+    )
+
+
+def _on_device(
+    examples: Examples, device: torch.device | str, dtype: torch.dtype
+) -> tuple[Tensor, dict[str, Tensor]]:
+    targets = {
+        name: torch.from_numpy(values).to(device, torch.int64 if values.ndim == 1 else dtype)
+        for name, values in examples.targets.items()
+    }
+    return torch.from_numpy(examples.inputs).to(device, dtype), targets
+
+
+def _class_weights(
+    problem: Problem, recipe: Recipe, device: str, dtype: torch.dtype
+) -> dict[str, Tensor | None]:
+    """``balanced``: clips / (classes × clips of the class), as in scikit-learn."""
+    weights: dict[str, Tensor | None] = dict.fromkeys(problem.tasks)
+    for name, task in problem.tasks.items():
+        if task.kind == "classification" and recipe.class_weights == "balanced":
+            truth = problem.train.targets[name]
+            counts = np.bincount(truth[truth >= 0], minlength=problem.outputs[name])
+            balanced = counts.sum() / (len(counts) * np.maximum(counts, 1))
+            weights[name] = torch.from_numpy(balanced).to(device, dtype)
+    return weights

@@ -1,0 +1,190 @@
+"""Networks of one run: ``python -m stages.train RUN``.
+
+One network a seed (a joint model) or one a seed and task, as ``models`` and ``train`` in params.yaml say.
+Reads data/features, data/recordings.parquet and data/splits.parquet. Writes data/models/RUN and
+plots/curves/RUN.csv.
+"""
+
+import argparse
+import csv
+import io
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core.messages import UserError, guarded, say
+from stages.core.model import Model
+from stages.core.options import Architecture, Recipe
+from stages.core.parameters import load
+from stages.core.scaling import Scaling, fit_scaling
+from stages.core.tables import read_features, read_table, write_json, write_text
+from stages.core.tasks import Task, classes_of, targets_of
+from stages.core.training import Examples, Fitted, Problem, fit
+
+FIGURES = ("loss", "share", "score")
+CURVES = ("seed", "epoch", "split", "task", *FIGURES)
+
+
+def main() -> None:
+    """Run the stage."""
+    parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
+    parser.add_argument("run", help="a run of params.yaml, for example compare-mtl2")
+    run = parser.parse_args().run
+    parameters = load()
+    recipe, architecture = parameters.recipe(run), parameters.architecture(run)
+    source = parameters.runs[run]
+    clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
+    problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks, recipe)
+    began = time.perf_counter()
+    networks = train(problem, architecture, recipe)
+    seconds = time.perf_counter() - began
+    description = {
+        "run": run,
+        "features": source.features,
+        "model": source.model,
+        "feature_names": names,
+        "tasks": {name: asdict(task) for name, task in problem.tasks.items()},
+        "outputs": problem.outputs,
+        "classes": classes,
+        "scales": problem.scales,
+        "architecture": asdict(architecture),
+        "recipe": asdict(recipe),
+        "clips": {"train": len(problem.train), "validation": len(problem.validation)},
+        "networks": [_entry(network) for network in networks],
+        "versions": {package: version(package) for package in ("torch", "numpy", "opensmile")},
+    }
+    weights = {
+        f"{network.name}/{parameter}": values
+        for network in networks
+        for parameter, values in network.fitted.weights.items()
+    }
+    Model(description, weights, scaling).save(Path("data/models") / run)
+    write_text(Path(f"plots/curves/{run}.csv"), curves(networks))
+    # Time differs from run to run, so that it stays out of what DVC and git compare.
+    write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})
+    epochs = np.mean([network.fitted.epochs for network in networks])
+    say(f"{run}: {len(networks)} networks, {epochs:.1f} epochs each on average, {seconds:.1f} s")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network of a run: its name, seed and tasks, and what came of its training."""
+
+    name: str
+    seed: int
+    tasks: list[str]
+    fitted: Fitted
+
+
+def train(problem: Problem, architecture: Architecture, recipe: Recipe) -> list[Trained]:
+    """One network a seed, or one a seed and task where the architecture is not joint."""
+    groups = [list(problem.tasks)] if architecture.joint else [[name] for name in problem.tasks]
+    networks = []
+    for seed in recipe.seeds:
+        for group in groups:
+            name = f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}"
+            networks.append(Trained(name, seed, group, fit(problem.only(group), architecture, recipe, seed)))
+    return networks
+
+
+def prepare(
+    run: str, clip_ids: list[str], features: np.ndarray, tasks: Mapping[str, Task], recipe: Recipe
+) -> tuple[Problem, Scaling, dict[str, list[str]]]:
+    """Join features, labels and splits by clip; scale by the training split alone.
+
+    Returns:
+        The problem, the scaling of the features, and the classes of each classification.
+    """
+    labels = read_table(Path("data/recordings.parquet")).merge(
+        read_table(Path("data/splits.parquet")), on="clip_id", validate="one_to_one"
+    )
+    labels = labels.set_index("clip_id").reindex(clip_ids)
+    rows = {name: np.flatnonzero(labels["split"] == name) for name in ("train", "validation")}
+    kept, classes, targets = _targets(tasks, labels, rows["train"], run)
+    scaling = fit_scaling(recipe.scaling, features[rows["train"]])
+    scales = {name: _scale(task, targets[name][rows["train"]], recipe) for name, task in kept.items()}
+    train, validation = (
+        _examples(rows[split], scaling(features[rows[split]]), targets, scales)
+        for split in ("train", "validation")
+    )
+    outputs = {name: len(classes.get(name, task.columns)) for name, task in kept.items()}
+    return Problem(kept, outputs, train, validation, scales), scaling, classes
+
+
+def _targets(
+    tasks: Mapping[str, Task], labels: pd.DataFrame, train: np.ndarray, run: str
+) -> tuple[dict[str, Task], dict[str, list[str]], dict[str, np.ndarray]]:
+    """Tasks with at least one label in the training split, their classes, and the targets of all clips."""
+    kept, classes, targets = {}, {}, {}
+    for name, task in tasks.items():
+        if task.kind == "classification":
+            classes[name] = list(classes_of(task, labels.iloc[train]))
+        values = targets_of(name, task, labels, classes.get(name, ()))
+        known = values[train] >= 0 if task.kind == "classification" else ~np.isnan(values[train][:, 0])
+        if known.any():
+            kept[name], targets[name] = task, values
+        else:
+            classes.pop(name, None)
+            say(f"{run}: task {name} has no labels in the training split and is left out")
+    if not kept:
+        raise UserError(
+            "params.yaml: none of the tasks has a label in the training split; see data_info.csv."
+        )
+    return kept, classes, targets
+
+
+def _scale(task: Task, targets: np.ndarray, recipe: Recipe) -> tuple[float, float]:
+    """Mean and standard deviation that bring linear targets to standard units, or (0, 1)."""
+    if recipe.target_scale == "none" or task.kind == "classification" or task.output != "linear":
+        return 0.0, 1.0
+    return float(np.nanmean(targets)), float(np.nanstd(targets)) or 1.0
+
+
+def _examples(
+    rows: np.ndarray,
+    inputs: np.ndarray,
+    targets: Mapping[str, np.ndarray],
+    scales: Mapping[str, tuple[float, float]],
+) -> Examples:
+    return Examples(
+        inputs,
+        {
+            name: values[rows] if values.ndim == 1 else (values[rows] - scales[name][0]) / scales[name][1]
+            for name, values in targets.items()
+        },
+    )
+
+
+def _entry(network: Trained) -> dict[str, Any]:
+    best = network.fitted.best_epoch
+    rows = [row for row in network.fitted.curves if row["epoch"] == best and row["split"] == "validation"]
+    return {
+        "name": network.name,
+        "seed": network.seed,
+        "tasks": network.tasks,
+        "best_epoch": best,
+        "epochs": network.fitted.epochs,
+        "validation": {row["task"]: row["score"] for row in rows if row["task"] in network.tasks},
+    }
+
+
+def curves(networks: Sequence[Trained]) -> str:
+    """Learning curves as CSV in long form; the single-task networks of a seed stand one after the other."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CURVES, lineterminator="\n")
+    writer.writeheader()
+    for network in networks:
+        for row in network.fitted.curves:
+            figures = {key: None if row[key] is None else f"{row[key]:.6g}" for key in FIGURES}
+            writer.writerow({"seed": network.seed, **row, **figures})
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    guarded(main)
