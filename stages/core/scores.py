@@ -1,6 +1,11 @@
 """The paper's scores: concordance correlation coefficient, unweighted average recall, mean absolute error.
 
-NumPy alone, so that early stopping can call them each epoch. What is not defined is NaN, never a guess.
+NumPy alone, so that early stopping can call them each epoch. Conventions:
+
+- Unlabelled clips (NaN in regressions, −1 in classifications) count nothing.
+- What is not defined is NaN, never a guess: a score of no labelled clip, the coefficient of a truth that
+  has fewer than two distinct values, the recall of a class that does not occur.
+- A NaN among the predictions of labelled clips makes a regression's score NaN.
 """
 
 import numpy as np
@@ -16,7 +21,8 @@ def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
         prediction: [n].
 
     Returns:
-        A value in [−1, 1]; 0 for a constant prediction; NaN if the truth has fewer than two distinct values.
+        A value in [−1, 1]; 0 for a constant prediction; NaN for empty input, a single labelled clip or
+        a constant truth.
 
     >>> ccc(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
     0.5714285714285714
@@ -30,41 +36,54 @@ def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def mean_ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Mean over the columns of [n, columns] for which the coefficient is defined; NaN if it is for none."""
-    values = [ccc(truth[:, column], prediction[:, column]) for column in range(truth.shape[1])]
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
+    """Mean over the columns of [n, columns] for which the coefficient is defined; NaN if it is for none.
+
+    >>> truth = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
+    >>> mean_ccc(truth, np.array([[2.0, 5.0], [3.0, 6.0], [4.0, 7.0]]))
+    0.5714285714285714
+    """
+    return _mean([ccc(truth[:, column], prediction[:, column]) for column in range(truth.shape[1])])
 
 
 def mae(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Mean absolute error over all labelled entries; NaN if there is none.
 
+    Args:
+        truth: [n] or [n, columns]; NaN where unlabelled.
+        prediction: the same shape.
+
     >>> mae(np.array([20.0, np.nan, 30.0]), np.array([21.0, 0.0, 27.0]))
     2.0
     """
     known = ~np.isnan(truth)
-    return (
-        float(np.abs(truth[known] - prediction[known].astype(np.float64)).mean())
-        if known.any()
-        else float("nan")
-    )
+    if not known.any():
+        return float("nan")
+    return float(np.abs(truth[known] - prediction[known].astype(np.float64)).mean())
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
-    """Counts [classes, classes], a row a true class, a column a predicted one; truth −1 is unlabelled.
+    """Counts int64 [classes, classes], a row a true class, a column a predicted one.
+
+    Args:
+        truth: integers [n]; −1 where unlabelled.
+        prediction: integers [n], 0 to classes − 1.
+        classes: number of classes.
 
     >>> confusion(np.array([0, 1, 1, -1]), np.array([0, 0, 1, 1]), 2)
     array([[1, 0],
            [1, 1]])
     """
     known = truth >= 0
-    return np.bincount(truth[known] * classes + prediction[known], minlength=classes**2).reshape(
-        classes, classes
-    )
+    counts = np.bincount(truth[known] * classes + prediction[known], minlength=classes**2)
+    return counts.reshape(classes, classes)
 
 
 def recalls(counts: np.ndarray) -> np.ndarray:
-    """Recall of each class of a confusion matrix; NaN for a class that does not occur."""
+    """Recall of each class of a confusion matrix; NaN for a class that does not occur.
+
+    >>> recalls(np.array([[3, 1], [0, 0]]))
+    array([0.75,  nan])
+    """
     total = counts.sum(axis=1)
     return np.divide(np.diag(counts), total, out=np.full(len(counts), np.nan), where=total > 0)
 
@@ -72,19 +91,35 @@ def recalls(counts: np.ndarray) -> np.ndarray:
 def uar(truth: np.ndarray, prediction: np.ndarray, classes: int) -> float:
     """Unweighted average recall: the mean of the recalls of the classes that occur; NaN if none does.
 
+    Args:
+        truth: integers [n]; −1 where unlabelled.
+        prediction: integers [n], 0 to classes − 1.
+        classes: number of classes.
+
     >>> uar(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]), 2)
     0.5
     """
-    values = recalls(confusion(truth, prediction, classes))
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+    return _mean(recalls(confusion(truth, prediction, classes)))
 
 
 def exvo(emotion_ccc: float, country_uar: float, age_mae: float) -> float:
-    """Joint score of the ExVo 2022 multi-task track: harmonic mean of CCC, UAR and 1 / MAE.
+    """Joint score of the multi-task track of ExVo 2022: the harmonic mean of CCC, UAR and 1 / MAE.
 
-    >>> round(exvo(0.4240, 0.5137, 4.5252), 2)
-    0.34
+    Source: Baird et al., *The ICML 2022 Expressive Vocalizations Workshop and Competition*, 2022.
+
+    Returns:
+        0 where CCC or UAR is not positive; NaN where one of the three is NaN.
+
+    >>> round(exvo(0.4240, 0.5137, 4.5252), 4)
+    0.3397
     """
-    if min(emotion_ccc, country_uar) <= 0 or age_mae <= 0:
+    if np.isnan([emotion_ccc, country_uar, age_mae]).any():
+        return float("nan")
+    if min(emotion_ccc, country_uar) <= 0:
         return 0.0
     return 3 / (1 / emotion_ccc + 1 / country_uar + age_mae)
+
+
+def _mean(values: np.ndarray | list[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
