@@ -61,6 +61,7 @@ class CodebookOptions:
     frames: Positive | None = 1_000_000
     standardize: bool = True
     seed: Annotated[int, Ge(0)] = 10
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class BagOptions:
     log: bool = True
     idf: bool = False
     normalize: Literal["none", "frames", "sum", "norm"] = "none"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 @dataclass(frozen=True)
