@@ -32,7 +32,7 @@ from stages.core.tables import whole, write_features
 
 AUDIO = Path("data/audio")
 CACHE = Path(".cache/features")
-CLIPS_A_SHARD = 500
+CLIPS_A_SHARD = 250
 
 
 def main() -> None:
@@ -120,8 +120,9 @@ def write_descriptors(
 def _write_shard(
     path: Path, clip_ids: Sequence[str], names: Sequence[str], frames: Sequence[np.ndarray]
 ) -> None:
-    columns = np.concatenate(frames).T.copy()
-    lengths = np.array([len(clip) for clip in frames])
+    lengths = [len(clip) for clip in frames]
+    columns = np.empty((len(names), sum(lengths)), np.float32)
+    np.concatenate([clip.T for clip in frames], axis=1, out=columns)
     clip_column = pa.array(np.repeat(np.array(clip_ids, object), lengths), pa.string())
     arrays = [clip_column, *(pa.array(column) for column in columns)]
     table = pa.Table.from_arrays(arrays, names=["clip_id", *names])
