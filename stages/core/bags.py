@@ -2,12 +2,13 @@
 
 Each frame counts its ``a`` nearest words once. Nearest is by squared Euclidean distance in float32,
 summed in column order, ties to the lower index: openXBOW's rule, kept to the bit. Computing all distances
-in that order takes three to five times as long as a matrix product, so a matrix product comes first:
+in that order takes several times as long as a matrix product, so a matrix product comes first:
 
-    |x − w|² / 2 = |x|² / 2 + (|w|² / 2 − x · w) = |x|² / 2 + score
+    |x − w|² = |x|² − 2 (x · w − |w|² / 2)
 
-The a nearest words are those with the a lowest scores, unless the a-th and the next are closer than the
-rounding error of both ways; only for those few words are the exact sums computed.
+The a nearest words are those with the a largest brackets (their closeness), unless the a-th and the next
+lie closer together than the rounding errors of both ways; only then, and for those few words, are the
+exact sums computed.
 """
 
 from collections import deque
@@ -28,6 +29,7 @@ Normalization = Literal["none", "frames", "sum", "norm"]
 # Frames a matrix product takes: their scores should stay in the processor's cache.
 BLOCK = 256
 UNIT = 2.0**-24
+TINY = 2.0**-120
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,12 @@ class Assigner:
     def __init__(self, codebook: Codebook, groups: Sequence[np.ndarray]) -> None:
         self.codebook = codebook
         self.groups = groups
-        self.words = [np.ascontiguousarray(words) for words in codebook.words]
-        self.halves = [
-            (words.astype(np.float64) ** 2).sum(axis=1).astype(np.float32) / 2 for words in self.words
+        # One more column, against a column of ones in the frames, makes the product the closeness.
+        self._columns = [
+            np.column_stack([words, -(words.astype(np.float64) ** 2).sum(axis=1) / 2])
+            .astype(np.float32)
+            .T.copy()
+            for words in codebook.words
         ]
 
     def count(self, frames: np.ndarray, lengths: np.ndarray) -> Counts:
@@ -66,16 +71,17 @@ class Assigner:
         codebook = self.codebook
         bags = np.zeros((len(lengths), codebook.bins), np.int32)
         owner = np.repeat(np.arange(len(lengths)), lengths)
-        frames = codebook.standardize(frames)
         error, first = 0.0, 0
-        for columns, words, halves in zip(self.groups, self.words, self.halves, strict=True):
-            part = np.ascontiguousarray(frames[:, columns])
-            bins = bags[:, first : first + len(words)]
+        for group, words, columns in zip(self.groups, codebook.words, self._columns, strict=True):
+            part = np.ones((len(frames), len(group) + 1), np.float32)
+            part[:, :-1] = codebook.standardize(frames, group)
+            own = bags[:, first : first + len(words)]
+            products = np.empty((BLOCK, len(words)), np.float32)
             for start in range(0, len(part), BLOCK):
                 block = part[start : start + BLOCK]
-                products = block @ words.T
+                closeness = np.matmul(block, columns, out=products[: len(block)])
                 error += _count(
-                    block, words, halves, products, owner[start:], np.int32(codebook.assignments), bins
+                    block, words, closeness, closeness.max(axis=1), owner[start:], codebook.assignments, own
                 )
             first += len(words)
         return Counts(bags, np.asarray(lengths, np.int64), error)
@@ -131,119 +137,127 @@ def count_clips(descriptors: Descriptors, assigner: Assigner, threads: int) -> I
             yield Counts(counts.bags[:whole], counts.frames[:whole], counts.error)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def _count(
     frames: np.ndarray,
     words: np.ndarray,
-    halves: np.ndarray,
-    products: np.ndarray,
+    closeness: np.ndarray,
+    highest: np.ndarray,
     owner: np.ndarray,
-    assignments: np.int32,
+    wanted: int,
     bags: np.ndarray,
 ) -> float:
-    """Add each frame's nearest words to its clip's bag; return the sum of squared distances."""
-    size = len(halves)
+    """Count the nearest words of some frames.
+
+    Args:
+        frames: float32 [n, d + 1], standardized, a column of ones at the end.
+        words: float32 [words, d].
+        closeness: float32 [n, words], x · w − |w|² / 2 by the matrix product.
+        highest: float32 [n], the largest closeness of each frame.
+        owner: int64 [n], the row of ``bags`` that a frame counts for.
+        wanted: how many words a frame counts.
+        bags: int32 [clips, words], added to.
+
+    Returns:
+        The sum of the squared distances to the nearest word.
+    """
     error = 0.0
     for frame in range(len(frames)):
-        scores = products[frame]
-        lowest, total, square = _score(frames[frame], halves, scores)
-        error += np.maximum(0.0, 2.0 * lowest + square)
-        bag = bags[owner[frame]]
-
-        # Between these two lies the threshold that lets `assignments` words pass.
-        low, high = lowest, total / np.float32(size)
-        if _below(scores, high) < assignments:
-            high = np.max(scores)
-        margin = _margin(square, high, frames.shape[1])
-        while True:
+        own, bag = closeness[frame], bags[owner[frame]]
+        square = _square(frames[frame]) - 1.0
+        error += np.maximum(0.0, square - 2.0 * highest[frame])
+        # Halve the interval that holds a threshold which `wanted` words pass.
+        low, high = _mean(own), highest[frame]
+        if _passing(own, low) < wanted:
+            low = np.min(own)
+        margin = _margin(square, low, words.shape[1])
+        while high - low > margin:
             middle = low + (high - low) * np.float32(0.5)
-            passed = _below(scores, middle)
-            if passed == assignments:
+            passed = _passing(own, middle)
+            if passed == wanted:
                 low = high = middle
-                break
-            if passed < assignments:
+            elif passed > wanted:
                 low = middle
+                margin = _margin(square, low, words.shape[1])
             else:
                 high = middle
-            if high - low <= margin:
-                break
-        margin = _margin(square, high, frames.shape[1])
-        sure, open_ = np.float32(low - margin), np.float32(high + margin)
-        certain = _below(scores, sure)
-        if certain == assignments or _below(scores, open_) == assignments:
-            limit = sure if certain == assignments else open_
-            for word in range(size):
-                bag[word] += scores[word] <= limit
+        certain, possible = np.float32(high + margin), np.float32(low - margin)
+        if _passing(own, possible) == wanted:
+            for word in range(len(own)):
+                bag[word] += own[word] >= possible
         else:
-            _settle(frames[frame], words, scores, sure, open_, assignments - certain, bag)
+            _settle(frames[frame], words, own, certain, possible, wanted, bag)
     return error
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _score(frame: np.ndarray, halves: np.ndarray, scores: np.ndarray) -> tuple[np.float32, np.float32, float]:
-    """Turn products into scores; return the lowest, their sum and the frame's squared length."""
-    lowest, total, square = np.float32(np.inf), np.float32(0), 0.0
-    for word in range(len(halves)):
-        score = halves[word] - scores[word]
-        scores[word] = score
-        lowest = min(lowest, score)
-        total += score
-    for value in frame:
-        square += np.float64(value) * np.float64(value)
-    return lowest, total, square
+def _square(values: np.ndarray) -> float:
+    total = 0.0
+    for column in range(len(values)):
+        total += np.float64(values[column]) * np.float64(values[column])
+    return total
 
 
-@njit(cache=True, nogil=True)
-def _below(scores: np.ndarray, limit: np.float32) -> np.int32:
-    count = np.int32(0)
-    for score in scores:
-        count += np.int32(score <= limit)
+@njit(cache=True, nogil=True, fastmath=True)
+def _mean(values: np.ndarray) -> np.float32:
+    total = np.float32(0)
+    for word in range(len(values)):
+        total += values[word]
+    return np.float32(total / np.float32(len(values)))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _passing(closeness: np.ndarray, threshold: np.float32) -> np.float32:
+    """How many words are at least so close; counted in float32, which the compiler turns into vectors."""
+    count = np.float32(0)
+    for word in range(len(closeness)):
+        count += np.float32(1) if closeness[word] >= threshold else np.float32(0)
     return count
 
 
 @njit(cache=True, nogil=True)
-def _margin(square: float, score: np.float32, columns: int) -> float:
-    """How far the scores of two words may differ and still change places in openXBOW's order.
+def _margin(square: float, closeness: np.float32, columns: int) -> float:
+    """How far apart two words may seem and still change places in openXBOW's order.
 
-    With d = |x − w|: the matrix product errs by at most γ|x||w|, the word's half square and its sum by a
-    few roundings of |w|², openXBOW's sum by γ d² / 2, where γ = columns · 2⁻²⁴ and |w| ≤ |x| + d; twice
-    that for two words, and room for the terms of second order.
+    With x a frame, w a word and d = |x − w|: the matrix product errs by at most γ (|x||w| + |w|²/2),
+    openXBOW's sum by γ d² in |x − w|², where γ = (columns + 4) · 2⁻²⁴ and |w| ≤ |x| + d. That holds for
+    each of two words; 2 % are room for terms of second order.
     """
-    length = np.sqrt(square)
-    distance = np.sqrt(np.maximum(0.0, square + 2.0 * score))
+    length = np.sqrt(np.maximum(0.0, square))
+    distance = np.sqrt(np.maximum(0.0, square - 2.0 * closeness))
     reach = length + distance
     gamma = (columns + 4) * UNIT
-    return (
-        2.02 * (gamma * length * reach + gamma * distance * distance / 2 + 3 * UNIT * reach * reach) + 1e-37
-    )
+    return 2.04 * gamma * (length * reach + reach * reach / 2 + distance * distance / 2) + TINY
 
 
 @njit(cache=True, nogil=True)
 def _settle(
     frame: np.ndarray,
     words: np.ndarray,
-    scores: np.ndarray,
-    sure: np.float32,
-    open_: np.float32,
-    wanted: np.int32,
+    closeness: np.ndarray,
+    certain: np.float32,
+    possible: np.float32,
+    wanted: int,
     bag: np.ndarray,
 ) -> None:
-    """Count the words that surely are among the nearest, and the nearest of the others by exact sums."""
-    undecided = np.empty(_below(scores, open_) - _below(scores, sure), np.int64)
-    distances = np.empty(len(undecided), np.float32)
+    """Count the words that surely are among the nearest, then the nearest of the possible by exact sums."""
+    open_words = np.empty(len(words), np.int64)
+    distances = np.empty(len(words), np.float32)
     found = 0
-    for word in range(len(scores)):
-        if scores[word] <= sure:
+    for word in range(len(words)):
+        if closeness[word] > certain:
             bag[word] += 1
-        elif scores[word] <= open_:
+            wanted -= 1
+        elif closeness[word] >= possible:
             total = np.float32(0)
-            for column in range(len(frame)):
+            for column in range(words.shape[1]):
                 difference = frame[column] - words[word, column]
                 total += difference * difference
-            undecided[found], distances[found] = word, total
+            open_words[found], distances[found] = word, total
             found += 1
-    for word in undecided[np.argsort(distances, kind="mergesort")[:wanted]]:
-        bag[word] += 1
+    # A stable sort leaves ties to the lower index.
+    for place in np.argsort(distances[:found], kind="mergesort")[:wanted]:
+        bag[open_words[place]] += 1
 
 
 def finish(counts: Counts, codebook: Codebook, normalization: Normalization) -> np.ndarray:
@@ -294,9 +308,9 @@ def nearest(frames: np.ndarray, codebook: Codebook, groups: Sequence[np.ndarray]
     Returns:
         int64 [n, groups × assignments], indices within each group.
     """
-    found, frames = [], codebook.standardize(frames)
-    for columns, words in zip(groups, codebook.words, strict=True):
-        part = frames[:, columns]
+    found = []
+    for group, words in zip(groups, codebook.words, strict=True):
+        part = codebook.standardize(frames, group)
         order = np.empty((len(part), codebook.assignments), np.int64)
         for start in range(0, len(part), BLOCK):
             distances = np.zeros((len(part[start : start + BLOCK]), len(words)), np.float32)

@@ -50,11 +50,13 @@ class Codebook:
         """Length of a bag: the words of all groups."""
         return sum(len(group) for group in self.words)
 
-    def standardize(self, frames: np.ndarray) -> np.ndarray:
-        """Frames in the codebook's units: float32 [n, columns] → the same shape; a copy, or the frames."""
-        if self.mean is None or self.deviation is None:
-            return frames
-        return (frames - self.mean) / self.deviation
+    def standardize(self, frames: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Columns of a group in the codebook's units: float32 [n, columns] → [n, columns of group]."""
+        part = frames[:, group]
+        if self.mean is not None and self.deviation is not None:
+            part -= self.mean[group]
+            part /= self.deviation[group]
+        return part
 
 
 def statistics(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
