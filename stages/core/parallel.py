@@ -20,6 +20,7 @@ Key = TypeVar("Key")
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
+_PATIENCE = 10  # seconds that a scheduler has to answer
 _AHEAD = 3  # items in flight for each process, so that none waits for the next item
 
 
@@ -143,7 +144,7 @@ def _on_dask(
             "`pip install distributed`, or set it to null."
         ) from None
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
         raise UserError(
             f"params.yaml: compute.scheduler: no Dask scheduler answers at {scheduler} ({error})."

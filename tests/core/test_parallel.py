@@ -1,9 +1,11 @@
 import os
 import signal
+import sys
 import time
 
 import pytest
 
+from stages.core.messages import UserError
 from stages.core.options import Compute
 from stages.core.parallel import Crash, allocator, each
 
@@ -79,3 +81,16 @@ def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", "libm.so.6")
     assert dict(each(preloaded, [(1, 1)], Compute(processes=1))) == {1: "libm.so.6"}
     assert os.environ["LD_PRELOAD"] == "libm.so.6"
+
+
+def test_no_scheduler_answers(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("stages.core.parallel._PATIENCE", 0.5)
+    with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127"):
+        list(each(square, [(1, 1)], Compute(scheduler="tcp://127.0.0.1:9")))
+
+
+def test_dask_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match=r"Dask is not installed; `pip install distributed`"):
+        list(each(square, [(1, 1)], Compute(scheduler="tcp://127.0.0.1:9")))
