@@ -1,0 +1,166 @@
+import json
+import shutil
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import evaluate, train
+from stages.core import scores
+from stages.core.messages import UserError
+from stages.core.model import Model
+from stages.core.tables import read_features, read_table, write_features, write_table
+from tests.tiny_project import build, run_stage
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny project whose run egemaps-stl is trained and evaluated, and its labels."""
+    folder = tmp_path_factory.mktemp("trained")
+    return folder, build(folder, ["egemaps-stl"])
+
+
+@pytest.fixture
+def evaluated(trained, tmp_path, monkeypatch):
+    """The labels of a copy of that project, which is the current folder."""
+    folder, labels = trained
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return labels.merge(read_table(Path("data/splits.parquet")), on="clip_id")
+
+
+def test_all_outputs_agree(evaluated):
+    table = read_table(Path("data/predictions/egemaps-stl.parquet"))
+    # Every clip of every split and seed, in order.
+    assert list(table.columns[:4]) == ["clip_id", "split", "seed", "emotion.Awe"]
+    assert {"age.Age", "country.China", "country.Venezuela"} <= set(table.columns)
+    assert table["seed"].tolist() == [1] * 120 + [2] * 120
+    assert table["clip_id"].tolist() == 2 * evaluated["clip_id"].tolist()
+    assert table["split"].tolist() == 2 * evaluated["split"].tolist()
+    countries = table[[name for name in table if name.startswith("country.")]]
+    np.testing.assert_allclose(countries.sum(axis=1), 1, rtol=1e-5)
+    assert str(table["age.Age"].dtype) == "float32"
+
+    model = Model.load(Path("data/models/egemaps-stl"))
+    _, _, features = read_features(Path("data/features/egemaps.parquet"))
+    expected = model.predict(features)[2]["age"][:, 0]
+    np.testing.assert_array_equal(table["age.Age"][table["seed"] == 2], expected)
+
+    found = json.loads(Path("data/scores/egemaps-stl.json").read_text())
+    assert (found["features"], found["model"]) == ("egemaps", "stl")
+    assert found["cost"]["networks"] == 6
+    assert found["cost"]["epochs"] == 12
+    assert found["cost"]["parameters"] == model.parameters
+    test = evaluated["split"] == "test"
+    for seed in (1, 2):
+        ages = table["age.Age"][table["seed"] == seed].to_numpy()
+        assert found["splits"]["test"]["tasks"]["age"]["seeds"][str(seed)] == pytest.approx(
+            scores.mae(evaluated["Age"][test].to_numpy(), ages[test]), abs=1e-6
+        )
+
+    pairs = pd.read_csv("plots/confusion/egemaps-stl.csv")
+    assert list(pairs.columns) == ["actual", "predicted"]
+    assert pairs.equals(pairs.sort_values(["actual", "predicted"], ignore_index=True))
+    confusion = found["splits"]["test"]["tasks"]["country"]["confusion"]
+    counted = pd.crosstab(pairs["actual"], pairs["predicted"]).reindex(
+        index=confusion["classes"], columns=confusion["classes"], fill_value=0
+    )
+    assert counted.to_numpy().tolist() == confusion["counts"]
+    assert matplotlib.image.imread("plots/confusion/egemaps-stl.png").shape[0] > 100
+
+
+def test_the_same_again(evaluated, monkeypatch):
+    assert len(evaluated)
+    outputs = [
+        Path(path)
+        for path in (
+            "data/predictions/egemaps-stl.parquet",
+            "data/scores/egemaps-stl.json",
+            "plots/confusion/egemaps-stl.csv",
+            "plots/confusion/egemaps-stl.png",
+        )
+    ]
+    before = [path.read_bytes() for path in outputs]
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    assert [path.read_bytes() for path in outputs] == before
+
+
+def test_blocks_change_no_bit(evaluated, monkeypatch):
+    assert len(evaluated)
+    before = Path("data/predictions/egemaps-stl.parquet").read_bytes()
+    monkeypatch.setattr(evaluate, "BLOCK", 17)
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    assert Path("data/predictions/egemaps-stl.parquet").read_bytes() == before
+
+
+def test_unlabelled_test_split_gets_predictions_and_no_scores(evaluated, monkeypatch):
+    columns = [name for name in evaluated if name not in {"clip_id", "speaker", "seconds", "split"}]
+    test = evaluated["split"] == "test"
+    evaluated.loc[test, columns] = None
+    write_table(Path("data/recordings.parquet"), evaluated.drop(columns="split"))
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    table = read_table(Path("data/predictions/egemaps-stl.parquet"))
+    assert (table["split"] == "test").sum() == 2 * test.sum()
+    found = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]
+    assert found["test"]["tasks"] == {}
+    assert set(found["validation"]["tasks"]) == {"emotion", "country", "age"}
+    # The confusion matrix shows validation instead.
+    assert len(pd.read_csv("plots/confusion/egemaps-stl.csv")) == (evaluated["split"] == "validation").sum()
+
+
+def test_without_classification_the_plots_exist(evaluated, monkeypatch):
+    write_table(Path("data/recordings.parquet"), evaluated.drop(columns="split").assign(Country=None))
+    run_stage(train, monkeypatch, "egemaps-stl")
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    assert Path("plots/confusion/egemaps-stl.csv").read_text() == "actual,predicted\n"
+    assert matplotlib.image.imread("plots/confusion/egemaps-stl.png").any()
+    found = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]["test"]
+    assert set(found["tasks"]) == {"emotion", "age"}
+    assert found["joint"] is None
+    assert found["tasks"]["age"]["groups"] == {}
+
+
+def test_two_classifications_share_the_plots(evaluated):
+    counts = {"confusion": {"classes": ["x", "y"], "counts": [[2, 1], [0, 1]]}, "value": 0.8}
+    validation, test = {"country": counts}, {"country": counts, "hand": counts, "age": {"value": 1.0}}
+    evaluate.write_confusion("egemaps-stl", {"validation": {"tasks": validation}, "test": {"tasks": test}})
+    pairs = pd.read_csv("plots/confusion/egemaps-stl.csv")
+    assert len(evaluated) > len(pairs) == 8
+    assert set(pairs["actual"]) == {"country: x", "country: y", "hand: x", "hand: y"}
+
+
+def test_clips_without_features_are_left_out(evaluated, monkeypatch):
+    clip_ids, names, features = read_features(Path("data/features/egemaps.parquet"))
+    write_features(Path("data/features/egemaps.parquet"), clip_ids[1:], names, features[1:])
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    table = read_table(Path("data/predictions/egemaps-stl.parquet"))
+    assert set(evaluated["clip_id"]) - set(table["clip_id"]) == {clip_ids[0]}
+
+
+def test_mistakes_name_their_remedy(evaluated, monkeypatch):
+    assert len(evaluated)
+    with pytest.raises(UserError, match="compare-stl"):
+        run_stage(evaluate, monkeypatch, "compare-slt")
+    with pytest.raises(UserError, match="compare-stl"):
+        run_stage(evaluate, monkeypatch, "compare-stl")
+    clip_ids, names, features = read_features(Path("data/features/egemaps.parquet"))
+    write_features(Path("data/features/egemaps.parquet"), clip_ids, names[::-1], features)
+    with pytest.raises(UserError, match=r"other columns .*dvc repro train@egemaps-stl"):
+        run_stage(evaluate, monkeypatch, "egemaps-stl")
+    write_features(Path("data/features/egemaps.parquet"), ["stray", *clip_ids[1:]], names, features)
+    with pytest.raises(UserError, match="clip stray has features but no row"):
+        run_stage(evaluate, monkeypatch, "egemaps-stl")
+
+
+def test_diverged_model_is_an_error(evaluated, monkeypatch):
+    assert len(evaluated)
+    folder = Path("data/models/egemaps-stl")
+    model = Model.load(folder)
+    weights = {
+        name: values * np.nan if "seed2-age" in name else values for name, values in model.weights.items()
+    }
+    Model(model.description, weights, model.scaling).save(folder)
+    with pytest.raises(UserError, match=r"task age \(seed 2\).*diverged"):
+        run_stage(evaluate, monkeypatch, "egemaps-stl")
