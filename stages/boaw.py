@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.core import bags, codebooks, figures_words, frames
+from stages.core import assignment, bags, codebooks, figures_words, frames
 from stages.core.messages import guarded, progress, say
 from stages.core.parameters import load
 from stages.core.tables import read_table, write_features, write_json
@@ -33,7 +33,7 @@ class Usage:
         self.shown = shown
         self.kept: dict[int, np.ndarray] = {}
 
-    def add(self, counts: bags.Counts) -> None:
+    def add(self, counts: assignment.Counts) -> None:
         """Take note of some more clips."""
         self.counts += counts.bags.sum(axis=0)
         self.different += int(np.count_nonzero(counts.bags))
@@ -67,8 +67,10 @@ def main() -> None:
     )
     threads = parameters.compute.processes or len(os.sched_getaffinity(0))
 
+    assigner = assignment.Assigner(codebook, groups, assignment.accelerator(parameters.boaw.device))
+
     def rows() -> Iterator[np.ndarray]:
-        for counts in bags.count_clips(descriptors, bags.Assigner(codebook, groups), threads):
+        for counts in bags.count_clips(descriptors, assigner, threads):
             usage.add(counts)
             yield from bags.finish(counts, codebook, parameters.boaw.normalize)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core import bags, codebooks, frames, words
+from stages.core import assignment, bags, codebooks, frames, words
 from stages.core.messages import guarded, say
 from stages.core.options import BagOptions, CodebookOptions
 from stages.core.parameters import load
@@ -76,7 +76,7 @@ def learn(
         chosen.append(words.learn(part, options.size, options.method, options.seed))
     codebook = codebooks.Codebook(tuple(chosen), counting.assignments, counting.log, mean, deviation)
     if counting.idf:
-        factors = bags.idf(*_documents(descriptors, clips, bags.Assigner(codebook, groups), threads))
+        factors = bags.idf(*_documents(descriptors, clips, assignment.Assigner(codebook, groups), threads))
         codebook = replace(codebook, idf=factors)
     figures: dict[str, object] = {
         "clips": int(clips.sum()),
@@ -88,7 +88,7 @@ def learn(
 
 
 def _documents(
-    descriptors: frames.Descriptors, clips: np.ndarray, assigner: bags.Assigner, threads: int
+    descriptors: frames.Descriptors, clips: np.ndarray, assigner: assignment.Assigner, threads: int
 ) -> tuple[np.ndarray, int]:
     """In how many of the clips each word occurs, and the number of those clips."""
     documents, first = np.zeros(assigner.codebook.bins, np.int64), 0
