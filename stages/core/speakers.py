@@ -47,10 +47,10 @@ _HABIT = 0.35
 _CHANCE = 0.35
 # How a country's speakers differ on average; invented, like the rest of the corpus.
 _ACCENTS = {
-    "China": {"fronting": 1.3, "slope": 0.8, "bend": -0.8, "opening": -0.6},
-    "South Africa": {"fronting": -1.1, "opening": 1.1, "length": 0.6, "bursts": -0.3},
-    "United States": {"fronting": 0.2, "bend": 0.8, "slope": -0.8, "length": -0.2},
-    "Venezuela": {"bursts": 0.6, "opening": -0.8, "fronting": -0.5, "slope": 0.4, "length": -0.6},
+    "China": {"fronting": 1.07, "slope": 0.66, "bend": -0.66, "opening": -0.49},
+    "South Africa": {"fronting": -0.9, "opening": 0.9, "length": 0.49, "bursts": -0.25},
+    "United States": {"fronting": 0.16, "bend": 0.66, "slope": -0.66, "length": -0.16},
+    "Venezuela": {"bursts": 0.49, "opening": -0.66, "fronting": -0.41, "slope": 0.33, "length": -0.49},
 }
 _MAINS = {"China": 50.0, "South Africa": 50.0, "United States": 60.0, "Venezuela": 60.0}
 YOUNGEST, OLDEST = 20.5, 39.5
@@ -101,7 +101,7 @@ def make_speaker(country: str, rng: np.random.Generator) -> Speaker:
     habits = _HABIT * rng.normal(size=len(QUANTITIES))
     for name, shift in _ACCENTS[country].items():
         habits[QUANTITIES.index(name)] += shift
-    for name, shift in {"jitter": 3.0, "breath": 2.1, "tension": -1.5, "attack": 1.0}.items():
+    for name, shift in {"jitter": 3.3, "breath": 2.3, "tension": -1.6, "attack": 1.1}.items():
         habits[QUANTITIES.index(name)] += shift * elder
     pitch = (205.0 if female else 118.0) * 2 ** (rng.normal(0, 0.12) - 0.4 * elder)
     tract = (0.93 if female else 1.08) * (1 + 0.03 * rng.normal() + 0.1 * elder)
