@@ -1,0 +1,128 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import train
+from stages.core.messages import UserError
+from stages.core.model import Model
+from stages.core.tables import read_features, write_features, write_table
+from tests.conftest import EMOTIONS
+
+
+@pytest.fixture
+def tables(project: Path, set_parameters: Callable[..., None]) -> Path:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(90, 20)).astype(np.float32)
+    clip_ids = [f"{number:03d}" for number in range(90)]
+    labels = {
+        emotion: np.clip(features[:, place] * 20 + 50, 0, 100).astype(float)
+        for place, emotion in enumerate(EMOTIONS)
+    }
+    country = np.array(["China", "South Africa", "United States", "Venezuela"])[np.arange(90) % 4]
+    table = pd.DataFrame(
+        {
+            "clip_id": clip_ids,
+            "speaker": [f"S{n // 3}" for n in range(90)],
+            "Country": country,
+            "Age": 30.0 + features[:, 0],
+            **labels,
+        }
+    )
+    write_table(project / "data/recordings.parquet", table)
+    split = np.array(["train", "validation", "test"])[np.arange(90) // 30]
+    write_table(project / "data/splits.parquet", pd.DataFrame({"clip_id": clip_ids, "split": split}))
+    write_features(
+        project / "data/features/egemaps.parquet", clip_ids, [f"f{n}" for n in range(20)], features
+    )
+    set_parameters(
+        train={"epochs": 2, "seeds": [1, 2]},
+        runs={"small-mtl": {"features": "egemaps", "model": "mtl2"}},
+    )
+    return project
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("sys.argv", ["train", name])
+    train.main()
+
+
+def test_a_joint_model_has_one_network_a_seed(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "small-mtl")
+    model = Model.load(tables / "data/models/small-mtl")
+    assert [entry["name"] for entry in model.networks] == ["seed1", "seed2"]
+    assert model.classes == {"country": ["China", "South Africa", "United States", "Venezuela"]}
+    curves = pd.read_csv(tables / "plots/curves/small-mtl.csv")
+    assert set(curves["task"]) == {"emotion", "country", "age", "total"}
+    shares = curves[curves["task"] != "total"].groupby(["seed", "epoch", "split"])["share"].sum()
+    assert np.allclose(shares, 1)
+
+
+def test_a_single_task_model_has_one_network_a_seed_and_task(
+    tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "egemaps-stl")
+    model = Model.load(tables / "data/models/egemaps-stl")
+    assert [entry["name"] for entry in model.networks][:3] == ["seed1-emotion", "seed1-country", "seed1-age"]
+    assert model.parameters > model.multiply_adds > 3 * 20 * 128
+
+
+def test_a_prediction_does_not_depend_on_its_company(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "small-mtl")
+    model = Model.load(tables / "data/models/small-mtl")
+    features = read_features(tables / "data/features/egemaps.parquet")[2]
+    together = model.predict(features)
+    for rows in ([5], [70, 3, 88], list(range(65))):
+        alone = model.predict(features[rows])
+        for seed in model.seeds:
+            for task in model.tasks:
+                np.testing.assert_array_equal(alone[seed][task], together[seed][task][rows])
+    assert together[1]["country"].sum(axis=1) == pytest.approx(np.ones(90), abs=1e-6)
+    assert together[1]["age"].shape == (90, 1)
+    assert ((together[1]["emotion"] >= 0) & (together[1]["emotion"] <= 1)).all()
+
+
+def test_models_are_the_same_bytes_twice(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "small-mtl")
+    folder = tables / "data/models/small-mtl"
+    first = [path.read_bytes() for path in sorted(folder.iterdir())]
+    run(monkeypatch, "small-mtl")
+    assert [path.read_bytes() for path in sorted(folder.iterdir())] == first
+
+
+def test_standard_units_inside_years_outside(
+    tables: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(train={"target_scale": "standard", "scaling": "quantile"})
+    run(monkeypatch, "small-mtl")
+    ages = Model.load(tables / "data/models/small-mtl").predict(np.zeros((1, 20), np.float32))[1]["age"]
+    assert 25 < ages[0, 0] < 35
+
+
+def test_tasks_without_labels_are_left_out(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = pd.read_parquet(tables / "data/recordings.parquet")
+    write_table(tables / "data/recordings.parquet", recordings.assign(Age=np.nan, Country=None))
+    run(monkeypatch, "small-mtl")
+    assert list(Model.load(tables / "data/models/small-mtl").tasks) == ["emotion"]
+    assert "task age has no labels in the training split and is left out" in capsys.readouterr().out
+    write_table(tables / "data/recordings.parquet", recordings.assign(Age=np.nan, Country=None, Awe=np.nan))
+    with pytest.raises(UserError, match="none of the tasks has a label"):
+        run(monkeypatch, "small-mtl")
+
+
+def test_folders_without_a_sound_model(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="does not exist; `dvc repro` trains the model"):
+        Model.load(tables / "nothing")
+    run(monkeypatch, "small-mtl")
+    folder = tables / "data/models/small-mtl"
+    (folder / "weights.safetensors").write_bytes(b"no weights")
+    with pytest.raises(UserError, match="damaged model"):
+        Model.load(folder)
+    (folder / "model.json").write_text(json.dumps([]))
+    with pytest.raises(UserError, match="damaged model"):
+        Model.load(folder)
