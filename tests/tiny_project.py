@@ -54,17 +54,17 @@ def run_stage(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: s
     module.main()
 
 
-def build(folder: Path, runs: Sequence[str], **sections: Any) -> pd.DataFrame:
-    """A project in ``folder`` whose ``runs`` are trained and evaluated; ``sections`` change params.yaml."""
+def build(folder: Path, names: Sequence[str], **sections: Any) -> pd.DataFrame:
+    """A project in ``folder`` with trained and evaluated runs ``names``; ``sections`` change params.yaml."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     quick = {"train": {"epochs": 2, "seeds": [1, 2]}, "evaluate": {"bootstrap": 50}}
     for section, keys in {**quick, **sections}.items():
-        content[section] = {**content[section], **keys}
+        content[section] = keys if section == "runs" else {**content[section], **keys}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
-        labels = write_project(sets=sorted({run.split("-")[0] for run in runs}))
-        for run in runs:
+        labels = write_project(sets=sorted({run.split("-")[0] for run in names}))
+        for run in names:
             run_stage(train, monkeypatch, run)
             run_stage(evaluate, monkeypatch, run)
     return labels

@@ -1,0 +1,248 @@
+"""All scores in one place: ``python -m stages.summarize``; with ``--print`` it only prints them.
+
+Reads data/scores and data/predictions of the runs in params.yaml, the labels and splits, and
+metrics/corpus.json. Writes metrics/scores.json (for ``dvc metrics``), details.json (every figure),
+comparison.json (single-task against multi-task networks) and paper.json (the paper's tables beside ours).
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core import paper
+from stages.core.comparison import differences
+from stages.core.details import SPLITS, labelled, number, score_of
+from stages.core.messages import UserError, guarded, say
+from stages.core.options import Recipe
+from stages.core.parameters import Parameters, load
+from stages.core.tables import read_table, write_json
+from stages.core.tasks import Task, classes_of, targets_of
+
+METRICS = Path("metrics")
+Json = dict[str, Any]
+
+
+def main() -> None:
+    """Run the stage."""
+    parser = argparse.ArgumentParser(prog="python -m stages.summarize", description=__doc__)
+    parser.add_argument("--print", action="store_true", help="print what metrics/ holds; compute nothing")
+    only_print = parser.parse_args().print
+    parameters = load()
+    if not only_print:
+        summarize(parameters)
+    details, comparison = (read_json(METRICS / name) for name in ("details.json", "comparison.json"))
+    say("\n".join(lines_of(details, comparison, parameters.evaluate.confidence)))
+
+
+def summarize(parameters: Parameters) -> None:
+    """Write the four files."""
+    corpus = read_json(METRICS / "corpus.json")
+    runs = {run: read_json(Path(f"data/scores/{run}.json")) for run in parameters.runs}
+    for run, content in runs.items():
+        content["cost"]["seconds"] = training_seconds(run)
+    labels = read_table(Path("data/recordings.parquet")).merge(
+        read_table(Path("data/splits.parquet")), on="clip_id", validate="one_to_one"
+    )
+    details = {
+        "corpus": {"name": corpus["name"], "synthetic": corpus["synthetic"]},
+        "runs": runs,
+        "naive": naive_scores(labels, parameters.tasks),
+        "recipes": against_best(parameters, runs, labels),
+    }
+    write_json(METRICS / "scores.json", nested(runs))
+    write_json(METRICS / "details.json", details)
+    write_json(METRICS / "comparison.json", compare(parameters, labels))
+    same = paper.is_same_corpus(corpus["name"]) and not corpus["synthetic"]
+    write_json(METRICS / "paper.json", {"same_corpus": same, "rows": beside_paper(runs, same)})
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of an earlier stage.
+
+    Raises:
+        UserError: if it is not there or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
+    except ValueError:
+        raise UserError(f"{path} is damaged; delete it and run `dvc repro`.") from None
+
+
+def training_seconds(run: str) -> float | None:
+    """How long the run trained on this machine; None if it was not trained here."""
+    path = Path(f".cache/seconds/{run}.json")
+    return float(read_json(path)["training"]) if path.exists() else None
+
+
+def nested(runs: Mapping[str, Json]) -> Json:
+    """``features.model.split.task.figure``, rounded to 4 places: what ``dvc metrics diff`` compares."""
+    result: Json = {}
+    for content in runs.values():
+        model = result.setdefault(content["features"], {}).setdefault(content["model"], {})
+        for split, figures in content["splits"].items():
+            for name, task in figures["tasks"].items():
+                shown = {f"{task['score']}_{key}": task[key] for key in ("mean", "sd", "low", "high")}
+                rounded = {
+                    key: None if value is None else round(value, 4)
+                    for key, value in {task["score"]: task["value"], **shown}.items()
+                }
+                model.setdefault(split, {})[name] = rounded
+    return result
+
+
+def naive_scores(labels: pd.DataFrame, tasks: Mapping[str, Task]) -> Json:
+    """What a predictor scores that never listens: the training mean, or the commonest class of training."""
+    train = (labels["split"] == "train").to_numpy()
+    result: Json = {split: {} for split in SPLITS}
+    for name, task in tasks.items():
+        classes = classes_of(task, labels[train]) if task.kind == "classification" else ()
+        truth = targets_of(name, task, labels, classes)
+        if not labelled(truth[train]).any():
+            continue
+        if task.kind == "classification":
+            common = int(np.bincount(truth[train & (truth >= 0)]).argmax())
+            guess, what = np.eye(len(classes))[common], f"always {classes[common]}, commonest in training"
+        else:
+            guess = np.nanmean(truth[train], axis=0)
+            what = "always the training mean" + (f" ({guess[0]:.2f})" if len(guess) == 1 else "")
+        for split in SPLITS:
+            rows = (labels["split"] == split).to_numpy() & labelled(truth)
+            if rows.any():
+                score = score_of(task, truth[rows], np.tile(guess, (rows.sum(), 1)))
+                result[split][name] = {"value": number(score), "what": what}
+    return result
+
+
+def compare(parameters: Parameters, labels: pd.DataFrame) -> list[Json]:
+    """Single-task against multi-task networks of the same features and recipe, on the same clips."""
+    names = ("single", "multi")
+    return [
+        {"features": parameters.runs[single].features, **row}
+        for single, multi in pairs(parameters)
+        for row in compare_runs(single, multi, names, parameters.tasks, parameters, labels)
+    ]
+
+
+def pairs(parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Runs of a single-task and of a multi-task model, alike in features and in what both can choose."""
+
+    def alike(run: str) -> tuple[str, Recipe]:
+        recipe = replace(parameters.recipe(run), loss_weighting="equal", target_scale="none")
+        return parameters.runs[run].features, recipe
+
+    for single in parameters.runs:
+        for multi in parameters.runs:
+            joint = parameters.architecture(single).joint, parameters.architecture(multi).joint
+            if joint == (False, True) and alike(single) == alike(multi):
+                yield single, multi
+
+
+def against_best(parameters: Parameters, runs: Mapping[str, Json], labels: pd.DataFrame) -> list[Json]:
+    """Each run of a recipe of its own against the best run of the common one, for each task.
+
+    The common recipe is section ``train`` of params.yaml; its best run is the best on validation.
+    """
+    common = {run: content for run, content in runs.items() if parameters.recipe(run) == parameters.train}
+    rows: list[Json] = []
+    for run in runs:
+        for name, task in parameters.tasks.items():
+            scored = {
+                other: content["splits"]["validation"]["tasks"].get(name, {}).get("value")
+                for other, content in common.items()
+            }
+            known = {other: value for other, value in scored.items() if value is not None}
+            if run not in common and known:
+                best = (min if task.score == "mae" else max)(known, key=known.__getitem__)
+                rows += compare_runs(best, run, ("common", "own"), {name: task}, parameters, labels)
+    return rows
+
+
+def compare_runs(
+    first: str,
+    second: str,
+    names: tuple[str, str],
+    tasks: Mapping[str, Task],
+    parameters: Parameters,
+    labels: pd.DataFrame,
+) -> list[Json]:
+    """Rows of :func:`stages.core.comparison.differences`, with each run under its name."""
+    tables = [read_table(Path(f"data/predictions/{run}.parquet")) for run in (first, second)]
+    rows = differences(tables[0], tables[1], names, tasks, labels, parameters.evaluate)
+    return [{names[0]: first, names[1]: second, **row} for row in rows]
+
+
+def beside_paper(runs: Mapping[str, Json], same_corpus: bool) -> list[Json]:
+    """The paper's Tables 2 and 3, each row with ours; differences only on the paper's corpus."""
+    figures = ("validation", "validation_sd", "test", "test_sd")
+    rows = []
+    for row in paper.ROWS:
+        printed = asdict(row)
+        theirs = {figure: printed.pop(figure) for figure in figures}
+        ours = None
+        for run in runs.values():
+            of_task = [run["splits"][split]["tasks"].get(row.task) for split in SPLITS]
+            if (run["features"], run["model"]) == (row.features, row.model) and any(of_task):
+                found = [task if task and task["score"] == row.score else {} for task in of_task]
+                ours = dict(
+                    zip(figures, [task.get(key) for task in found for key in ("value", "sd")], strict=True)
+                )
+        difference = None
+        if same_corpus and ours is not None:
+            difference = {
+                split: None if ours[split] is None else round(ours[split] - theirs[split], 6)
+                for split in SPLITS
+            }
+        rows.append({**printed, "paper": theirs, "ours": ours, "difference": difference})
+    return rows
+
+
+def lines_of(details: Json, comparison: list[Json], confidence: float) -> Iterator[str]:
+    """The scores as a table for the terminal."""
+    corpus = details["corpus"]
+    kind = "synthetic corpus, its scores say nothing about people" if corpus["synthetic"] else "corpus"
+    yield f"{corpus['name']} ({kind})"
+    yield f"the seed best on validation, ± sd over seeds, [{confidence:.0%} interval over speakers]"
+    tasks = {
+        name: task["score"]
+        for run in details["runs"].values()
+        for figures in run["splits"].values()
+        for name, task in figures["tasks"].items()
+    }
+    for name, score in tasks.items():
+        better = "lower" if score == "mae" else "higher"
+        yield ""
+        yield f"{name + ', ' + score.upper() + ' (' + better + ' is better)':38}{'validation':34}test"
+        for run, content in details["runs"].items():
+            cells = [_cell(content["splits"][split]["tasks"].get(name)) for split in SPLITS]
+            yield f"  {run:36}{cells[0]:34}{cells[1]}".rstrip()
+        naive = [details["naive"][split].get(name) for split in SPLITS]
+        cells = [f"{each['value']:.4f}" if each and each["value"] is not None else "–" for each in naive]
+        what = next((each["what"] for each in naive if each), "")
+        yield f"  {'naive':36}{cells[0]:34}{cells[1]}  {what}"
+    if comparison:
+        yield ""
+        yield "multi-task minus single-task on test, mean over seeds (positive: multi-task is better)"
+    for row in comparison:
+        if row["split"] == "test" and row["p"] is not None:
+            ends = f"[{row['low']:+.4f}, {row['high']:+.4f}]"
+            yield f"  {row['multi']:24}{row['task']:12}{row['difference']:+.4f} {ends:22} p = {row['p']:.3f}"
+
+
+def _cell(task: Json | None) -> str:
+    if task is None or task["value"] is None:
+        return "–"
+    sd = "" if task["sd"] is None else f" ±{task['sd']:.4f}"
+    ends = "" if task["low"] is None else f" [{task['low']:.4f}, {task['high']:.4f}]"
+    return f"{task['value']:.4f}{sd}{ends}"
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,206 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from stages import evaluate, summarize
+from stages.core import scores
+from stages.core.messages import UserError
+from stages.core.parameters import load
+from stages.core.tables import read_table, write_json, write_table
+from tests.tiny_project import build, run_stage
+
+RUNS = {
+    "egemaps-stl": {"features": "egemaps", "model": "stl"},
+    "egemaps-mtl2": {"features": "egemaps", "model": "mtl2"},
+    "compare-stl": {"features": "compare", "model": "stl"},
+    "egemaps-own": {"features": "egemaps", "model": "own"},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project with four evaluated runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    own = {"joint": False, "trunk": [16], "train": {"optimizer": "adamw", "weight_decay": 0.01}}
+    labels = build(folder, list(RUNS), models={"own": own}, runs=RUNS)
+    return folder, labels
+
+
+@pytest.fixture
+def summarized(trained, tmp_path, monkeypatch):
+    """Labels with splits of a copy of that project after the stage, which is the current folder."""
+    folder, labels = trained
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    run_stage(summarize, monkeypatch)
+    return labels.merge(read_table(Path("data/splits.parquet")), on="clip_id")
+
+
+def metrics(name):
+    return json.loads((Path("metrics") / f"{name}.json").read_text())
+
+
+def test_scores_are_nested_for_dvc(summarized):
+    assert len(summarized)
+    found = metrics("scores")
+    assert set(found) == {"egemaps", "compare"}
+    assert set(found["egemaps"]) == {"stl", "mtl2", "own"}
+    detail = metrics("details")["runs"]["egemaps-mtl2"]["splits"]["test"]["tasks"]["age"]
+    assert found["egemaps"]["mtl2"]["test"]["age"] == {
+        "mae": round(detail["value"], 4),
+        **{f"mae_{key}": round(detail[key], 4) for key in ("mean", "sd", "low", "high")},
+    }
+
+
+def test_details_hold_the_runs_as_evaluated_with_their_cost(summarized):
+    assert len(summarized)
+    details = metrics("details")
+    assert details["corpus"] == {"name": "tiny", "synthetic": True}
+    for run in RUNS:
+        content = json.loads(Path(f"data/scores/{run}.json").read_text())
+        assert details["runs"][run]["splits"] == content["splits"]
+        assert details["runs"][run]["cost"]["seconds"] > 0
+    shutil.rmtree(".cache")
+    assert summarize.training_seconds("egemaps-stl") is None
+
+
+def test_naive_predictors_are_scikit_learns_dummies(summarized):
+    train, test = (summarized[summarized["split"] == split] for split in ("train", "test"))
+    naive = metrics("details")["naive"]["test"]
+    dummy = DummyRegressor().fit(train[["clip_id"]], train["Age"])
+    assert naive["age"]["value"] == pytest.approx(
+        scores.mae(test["Age"].to_numpy(), dummy.predict(test[["clip_id"]])), abs=1e-6
+    )
+    assert naive["age"]["what"] == f"always the training mean ({train['Age'].mean():.2f})"
+    dummy = DummyClassifier().fit(train[["clip_id"]], train["Country"])
+    assert naive["country"] == {
+        "value": 0.25,
+        "what": f"always {dummy.predict(test[:1][['clip_id']])[0]}, commonest in training",
+    }
+    assert naive["emotion"] == {"value": 0.0, "what": "always the training mean"}
+
+
+def test_comparison_pairs_single_and_multi_of_the_same_recipe(summarized):
+    assert len(summarized)
+    rows = metrics("comparison")
+    assert {(row["features"], row["single"], row["multi"]) for row in rows} == {
+        ("egemaps", "egemaps-stl", "egemaps-mtl2")
+    }
+    assert {(row["task"], row["split"]) for row in rows} == {
+        (task, split) for task in ("emotion", "country", "age") for split in ("validation", "test")
+    }
+    details = metrics("details")["runs"]
+    for row in rows:
+        for side in ("single", "multi"):
+            mean = details[row[side]]["splits"][row["split"]]["tasks"][row["task"]]["mean"]
+            assert row[f"{side}_value"] == pytest.approx(mean, abs=2e-6)
+        assert row["low"] <= row["difference"] <= row["high"]
+        assert 0 < row["p"] <= 1
+
+
+def test_own_recipe_stands_against_the_best_common_run(summarized):
+    assert len(summarized)
+    details = metrics("details")
+    rows = details["recipes"]
+    assert {row["own"] for row in rows} == {"egemaps-own"}
+    common = ["egemaps-stl", "egemaps-mtl2", "compare-stl"]
+
+    def validation(run, task):
+        return details["runs"][run]["splits"]["validation"]["tasks"][task]["value"]
+
+    for task, choose in (("emotion", max), ("country", max), ("age", min)):
+        expected = choose(common, key=lambda run, task=task: validation(run, task))
+        assert {row["common"] for row in rows if row["task"] == task} == {expected}
+
+
+def test_paper_beside_another_corpus_has_no_differences(summarized):
+    assert len(summarized)
+    found = metrics("paper")
+    assert found["same_corpus"] is False
+    assert len(found["rows"]) == 27
+    assert all(row["difference"] is None for row in found["rows"])
+    ours = {(row["features"], row["model"]) for row in found["rows"] if row["ours"]}
+    assert ours == {("egemaps", "stl"), ("compare", "stl")}
+    first = found["rows"][0]
+    detail = metrics("details")["runs"]["egemaps-stl"]["splits"]["test"]["tasks"]["emotion"]
+    assert first["paper"] == {
+        "validation": 0.3842,
+        "validation_sd": 0.0035,
+        "test": 0.3835,
+        "test_sd": 0.0025,
+    }
+    assert (first["ours"]["test"], first["ours"]["test_sd"]) == (detail["value"], detail["sd"])
+
+
+def test_paper_beside_its_own_corpus_has_differences(summarized, monkeypatch):
+    assert len(summarized)
+    write_json(Path("metrics/corpus.json"), {"name": "HUME-VB", "synthetic": False})
+    run_stage(summarize, monkeypatch)
+    found = metrics("paper")
+    assert found["same_corpus"] is True
+    first = found["rows"][0]
+    assert first["difference"]["test"] == pytest.approx(first["ours"]["test"] - 0.3835, abs=1e-6)
+    assert all((row["difference"] is None) == (row["ours"] is None) for row in found["rows"])
+
+
+def test_table_in_the_terminal(summarized, monkeypatch, capsys):
+    assert len(summarized)
+    before = {path: path.read_bytes() for path in Path("metrics").iterdir()}
+    capsys.readouterr()
+    run_stage(summarize, monkeypatch, "--print")
+    text = capsys.readouterr().out
+    assert {path: path.read_bytes() for path in Path("metrics").iterdir()} == before
+    assert text.startswith("tiny (synthetic corpus")
+    assert "95% interval" in text
+    task = metrics("details")["runs"]["egemaps-stl"]["splits"]["test"]["tasks"]["country"]
+    assert f"{task['value']:.4f} ±{task['sd']:.4f} [{task['low']:.4f}, {task['high']:.4f}]" in text
+    assert "always the training mean" in text
+    assert "multi-task minus single-task on test" in text
+    assert max(map(len, text.splitlines())) < 160
+
+
+def test_unlabelled_splits_and_tasks(summarized, monkeypatch, capsys):
+    columns = [name for name in summarized if name not in {"clip_id", "speaker", "seconds", "split"}]
+    summarized.loc[summarized["split"] == "test", columns] = None
+    write_table(Path("data/recordings.parquet"), summarized.drop(columns="split").assign(Age=np.nan))
+    for run in RUNS:
+        run_stage(evaluate, monkeypatch, run)
+    capsys.readouterr()
+    run_stage(summarize, monkeypatch)
+    assert metrics("details")["naive"]["test"] == {}
+    assert set(metrics("details")["naive"]["validation"]) == {"emotion", "country"}
+    assert {row["split"] for row in metrics("comparison")} == {"validation"}
+    assert "test" not in {
+        split
+        for models in metrics("scores").values()
+        for splits in models.values()
+        for split, tasks in splits.items()
+        if tasks
+    }
+    ours = {row["task"]: row["ours"] for row in metrics("paper")["rows"] if row["features"] == "egemaps"}
+    assert ours["age"] is None
+    assert ours["emotion"]["test"] is None
+    assert "–" in capsys.readouterr().out
+
+
+def test_missing_and_damaged_inputs_are_named(summarized, monkeypatch):
+    assert len(summarized)
+    Path("data/scores/compare-stl.json").write_text("{")
+    with pytest.raises(UserError, match=r"data/scores/compare-stl.json is damaged"):
+        run_stage(summarize, monkeypatch)
+    Path("data/scores/compare-stl.json").unlink()
+    with pytest.raises(UserError, match=r"data/scores/compare-stl.json does not exist; `dvc repro`"):
+        run_stage(summarize, monkeypatch)
+
+
+def test_pairs_of_the_paper(project):
+    assert project
+    assert list(summarize.pairs(load())) == [
+        (f"{features}-stl", f"{features}-mtl{number}")
+        for features in ("compare", "boaw")
+        for number in (1, 2, 3)
+    ]
