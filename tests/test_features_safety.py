@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.core.test_smile import voice
 from tests.test_features import run, write_audio, written
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "2"))
 CLIPS = {f"{number:03d}": voice(0.3 + number % 20 / 50, 120.0 + number, seed=number) for number in range(240)}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COUNTED = "from tests.test_features_safety import run_counted; run_counted()"

@@ -2,9 +2,12 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
+from stages.core import parallel
 from stages.core.messages import UserError
 from stages.core.options import Compute
 from stages.core.parallel import Crash, allocator, each
@@ -77,6 +80,29 @@ def test_allocator_is_preloaded_in_the_workers_alone(monkeypatch):
     assert "LD_PRELOAD" not in os.environ
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="preloads as Linux does")
+def test_an_allocator_on_the_machine_is_found_and_preloaded(monkeypatch):
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    monkeypatch.setattr(parallel, "find_library", {"mimalloc": "libm.so.6"}.get)
+    assert dict(each(preloaded, [(1, 1)], Compute(processes=1))) == {1: "libm.so.6"}
+    assert "LD_PRELOAD" not in os.environ
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert allocator() is None
+
+
+def test_an_item_is_not_lost_when_processes_die_before_it_is_handed_over():
+    class Dying:
+        def submit(self, _, argument):
+            if argument == 2:
+                raise BrokenProcessPool
+            return Future()
+
+    pending = {}
+    with pytest.raises(BrokenProcessPool):
+        list(parallel._stream(Dying(), square, iter([("a", 1), ("b", 2)]), 9, pending))
+    assert list(pending.values()) == [("a", 1), ("b", 2)]
+
+
 def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", "libm.so.6")
     assert dict(each(preloaded, [(1, 1)], Compute(processes=1))) == {1: "libm.so.6"}
@@ -94,3 +120,23 @@ def test_dask_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UserError, match=r"Dask is not installed; `pip install distributed`"):
         list(each(square, [(1, 1)], Compute(scheduler="tcp://127.0.0.1:9")))
+
+
+def test_a_crash_on_dask_stops_nothing():
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+    ):
+        items = [(7, 7), *((number, number) for number in range(20, 30))]
+        results = dict(each(square_unless_seven, items, Compute(scheduler=cluster.scheduler_address)))
+    assert isinstance(results[7], Crash)
+    assert results[29] == 29 * 29
+    assert len(results) == 11
+
+
+def test_a_worker_ends_with_its_parent(monkeypatch):
+    ends = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    parallel._watch_parent()  # no parent left here
+    assert ends == [1]

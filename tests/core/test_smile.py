@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -40,22 +41,22 @@ EDGES = {
 }
 
 
-def reference(samples: np.ndarray, name: str) -> list[np.ndarray]:
-    """What opensmile.Smile gives: one array [rows, features] a level."""
+def reference(samples: np.ndarray, levels: Sequence[opensmile.Smile]) -> list[np.ndarray]:
+    """What the package gives: one array [rows, features] a level."""
     signal = samples.astype(np.float32) / 32768
-    return [level.process_signal(signal, SAMPLE_RATE).to_numpy() for level in smile.levels_of(name)]
+    return [level.process_signal(signal, SAMPLE_RATE).to_numpy() for level in levels]
 
 
-def differences(samples: np.ndarray, name: str) -> list[str]:
-    """Levels on which our values are not the package's, bit by bit."""
+def differences(samples: np.ndarray, name: str, functionals_only: bool = False) -> list[str]:
+    """What of our values is not the package's, bit by bit."""
     features = smile.extract(name, samples)
     assert isinstance(features, smile.Features), features
-    functionals, *descriptors = reference(samples, name)
-    frames = min(map(len, descriptors))
-    pairs = {
-        "functionals": (features.functionals, functionals[0]),
-        "descriptors": (features.descriptors, np.hstack([level[:frames] for level in descriptors])),
-    }
+    levels = smile.levels_of(name)
+    pairs = {"functionals": (features.functionals, reference(samples, levels[:1])[0][0])}
+    if not functionals_only:
+        descriptors = reference(samples, levels[1:])
+        frames = min(map(len, descriptors))
+        pairs["descriptors"] = features.descriptors, np.hstack([level[:frames] for level in descriptors])
     return [
         what
         for what, (ours, theirs) in pairs.items()
@@ -66,7 +67,7 @@ def differences(samples: np.ndarray, name: str) -> list[str]:
 def differences_of_recording(path) -> list[str]:
     samples, rate = soundfile.read(path, always_2d=True)
     clip = normalize(samples, rate, Preprocess())
-    return [f"{name} {level}" for name in ("ComParE_2016", "eGeMAPSv02") for level in differences(clip, name)]
+    return [*differences(clip, "ComParE_2016"), *differences(clip, "eGeMAPSv02", functionals_only=True)]
 
 
 @needs_recordings
