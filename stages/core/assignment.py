@@ -184,7 +184,7 @@ def _count(
     error = 0.0
     for frame in range(len(frames)):
         own, bag = closeness[frame], bags[owner[frame]]
-        square = _square(frames[frame]) - 1.0
+        square = _square(frames[frame, : words.shape[1]])
         error += np.maximum(0.0, square - 2.0 * highest[frame])
         # Halve the interval that holds a threshold which `wanted` words pass.
         low, high = _mean(own), highest[frame]

@@ -68,8 +68,10 @@ def open_descriptors(folder: Path) -> Descriptors:
     for path in shards:
         parquet = _parquet(path)
         names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
+        if len(names) == len(parquet.schema_arrow.names):
+            raise UserError(f"{path} has no column clip_id; delete {folder} and run `dvc repro`.")
         columns = columns or names
-        if names != columns or len(names) == len(parquet.schema_arrow.names):
+        if names != columns:
             raise UserError(
                 f"{path} has other columns than {shards[0]}; delete {folder} and run `dvc repro`."
             )

@@ -10,11 +10,12 @@ and sums in float64, in column order. A fast float32 sum and the triangle inequa
 frames that a new word cannot be nearer to; both leave a margin above their rounding error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange, set_num_threads
 
 from stages.core.messages import UserError, progress
 
@@ -24,6 +25,8 @@ NEAR = 1e-4
 ITERATIONS = 500
 BLOCK = 1024
 MARGIN = 1 + 1e-4
+# Threads meet after each word; with fewer frames each, they would wait more than work.
+FRAMES_A_THREAD = 100_000
 
 
 class JavaRandom:
@@ -84,15 +87,19 @@ def drawn(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Indices of frames drawn at random, none within ``NEAR`` of an earlier one in all columns.
 
     openXBOW keeps the frames in a list, draws among the first of them and swaps the drawn one towards
-    the end; how far to the end depends on the words found, not on the draws, and that is kept here.
+    the end; how far to the end depends on the words found, not on the draws, and that is kept here. So it
+    gives up early where many frames are alike, as silence is.
 
     Returns:
         int64 [size].
+
+    Raises:
+        UserError: if the draws end before there are enough words.
     """
     generator, order, count = JavaRandom(seed), np.arange(len(frames)), len(frames)
     words = np.empty((size, frames.shape[1]))
     chosen: list[int] = []
-    for draw in range(count - 1):
+    for draw in range(count):
         place = generator.integer(count - draw)
         frame = order[place]
         candidate = frames[frame].astype(np.float64)
@@ -104,7 +111,10 @@ def drawn(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
                 return np.array(chosen)
         back = count - len(chosen) - 1
         order[place], order[back] = order[back], order[place]
-    raise _too_few(size, len(chosen))
+    raise UserError(
+        f"codebook.method random drew only {len(chosen)} different frames for codebook.size {size}; "
+        "lower the size or take random++."
+    )
 
 
 def spread(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -112,18 +122,27 @@ def spread(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
 
     Returns:
         int64 [size].
+
+    Raises:
+        UserError: if every frame is a word before there are enough.
     """
     generator = JavaRandom(seed)
     chosen = np.empty(size, np.int64)
     chosen[0] = generator.integer(len(frames))
     distances = np.full(len(frames), np.inf)
     nearest = np.zeros(len(frames), np.int32)
+    threads = min(get_num_threads(), 1 + len(frames) // FRAMES_A_THREAD)
     for word in progress(range(1, size), size - 1, "word"):
         latest = frames[chosen[word - 1]]
-        _update(frames, latest, _between(frames, chosen[: word - 1], latest), distances, nearest)
+        between = _between(frames, chosen[: word - 1], latest)
+        with _threads(threads):
+            _update(frames, latest, between, distances, nearest)
         chosen[word] = _draw(distances, generator.double())
         if distances[chosen[word]] == 0 and not distances.any():
-            raise _too_few(size, word)
+            raise UserError(
+                f"codebook.size is {size}, but the training frames hold only {word} different ones; "
+                "lower codebook.size or add training clips."
+            )
     return chosen
 
 
@@ -134,7 +153,7 @@ def lloyd(frames: np.ndarray, words: np.ndarray) -> np.ndarray:
     without frames stays where it is.
     """
     words, labels = words.copy(), np.zeros(len(frames), np.int64)
-    for _ in _iterations():
+    for _ in progress(range(ITERATIONS), ITERATIONS, "iteration"):
         before, labels = labels, closest(frames, words)
         if np.array_equal(before, labels):
             break
@@ -155,15 +174,14 @@ def closest(frames: np.ndarray, words: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _iterations() -> Iterable[int]:
-    return progress(range(ITERATIONS), ITERATIONS, "iteration")
-
-
-def _too_few(size: int, found: int) -> UserError:
-    return UserError(
-        f"codebook.size is {size}, but the training frames hold only {found} different ones; "
-        "lower codebook.size or add training clips."
-    )
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = get_num_threads()
+    set_num_threads(number)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
 
 
 def _between(frames: np.ndarray, chosen: np.ndarray, word: np.ndarray) -> np.ndarray:

@@ -1,0 +1,180 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import codebook
+from stages.core import codebooks, frames
+from stages.core.messages import UserError
+from tests import openxbow
+from tests.openxbow import needs_openxbow, write_descriptors
+
+SPLITS = ["train", "validation", "test"]
+COLUMNS = ("F0_sma", "mfcc_sma[1]", "F0_sma_de", "mfcc_sma_de[1]")
+
+
+@pytest.fixture
+def descriptors(project: Path) -> dict[str, np.ndarray]:
+    """Thirty clips of four columns, a third in each split."""
+    rng = np.random.default_rng(0)
+    clips = {f"{number:05d}": rng.standard_normal((rng.integers(5, 40), 4)) for number in range(30)}
+    write_descriptors(project / "data/lld/compare", clips, COLUMNS, shards=2)
+    splits = pd.DataFrame({"clip_id": list(clips), "split": SPLITS * 10})
+    splits.to_parquet(project / "data/splits.parquet")
+    return clips
+
+
+def test_words_are_training_frames_in_standard_units(
+    descriptors: dict[str, np.ndarray],
+    set_parameters: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_parameters(codebook={"size": 20}, boaw={"assignments": 3})
+    codebook.main()
+    learnt = codebooks.read(codebook.CODEBOOK)
+    training = np.concatenate(list(descriptors.values())[::3]).astype(np.float32)
+    mean, deviation = codebooks.statistics(training)
+    assert np.array_equal(learnt.mean, mean)
+    assert np.array_equal(learnt.deviation, deviation)
+    known = {row.tobytes() for row in (training - mean) / deviation}
+    assert all(word.tobytes() in known for word in learnt.words[0])
+    assert (learnt.assignments, learnt.log, learnt.idf, learnt.bins) == (3, True, None, 20)
+    figures = json.loads(Path("metrics/codebook.json").read_text())
+    assert figures == {
+        "clips": 10,
+        "frames": len(training),
+        "sampled": len(training),
+        "not_finite": 0,
+        "words": 20,
+        "columns": [4],
+    }
+    assert (
+        f"20 words (random++, {len(training)} of {len(training)} training frames)" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("idf", [False, True])
+def test_no_frame_of_validation_or_test_reaches_the_codebook(
+    descriptors: dict[str, np.ndarray], set_parameters: Callable[..., None], idf: bool
+) -> None:
+    set_parameters(codebook={"size": 20, "frames": 100}, boaw={"assignments": 3, "idf": idf})
+    codebook.main()
+    before = codebook.CODEBOOK.read_bytes()
+    rng = np.random.default_rng(1)
+    for number, clip_id in enumerate(descriptors):
+        if number % 3:
+            descriptors[clip_id] = 100 * rng.standard_normal(descriptors[clip_id].shape)
+    write_descriptors(Path("data/lld/compare"), descriptors, COLUMNS, shards=2)
+    codebook.main()
+    assert codebook.CODEBOOK.read_bytes() == before
+    descriptors["00003"] += 0.1
+    write_descriptors(Path("data/lld/compare"), descriptors, COLUMNS, shards=2)
+    codebook.main()
+    assert codebook.CODEBOOK.read_bytes() != before
+
+
+def test_no_other_frame_is_handed_on(
+    descriptors: dict[str, np.ndarray], set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = []
+    monkeypatch.setattr(
+        codebook.words, "learn", lambda sample, size, *_: handed.append(sample.copy()) or sample[:size]
+    )
+    set_parameters(codebook={"size": 20, "standardize": False}, boaw={"assignments": 3})
+    codebook.main()
+    assert np.array_equal(handed[0], np.concatenate(list(descriptors.values())[::3]).astype(np.float32))
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_every_method_and_layout(set_parameters: Callable[..., None]) -> None:
+    for method in ("random", "random++", "kmeans", "kmeans++"):
+        for layout, columns in (("split", [2, 2]), ({"pitch": ["F0*"], "rest": ["mfcc*"]}, [2, 2])):
+            set_parameters(
+                codebook={"size": 7, "method": method, "layout": layout}, boaw={"assignments": 2, "idf": True}
+            )
+            codebook.main()
+            learnt = codebooks.read(codebook.CODEBOOK)
+            assert [words.shape for words in learnt.words] == [(7, width) for width in columns]
+            assert learnt.idf is not None
+            assert len(learnt.idf) == 14
+
+
+@needs_openxbow
+@pytest.mark.parametrize(
+    ("tag", "options", "counting"),
+    [
+        ("single500_a10logstd", {"size": 500}, {"assignments": 10}),
+        ("single50_a1", {"size": 50, "standardize": False}, {"assignments": 1, "log": False}),
+        (
+            "split50_a10",
+            {"size": 50, "standardize": False, "layout": "split"},
+            {"assignments": 10, "log": False},
+        ),
+        ("x_random", {"size": 50, "method": "random"}, {"assignments": 1, "log": False}),
+        ("x_idf", {"size": 50}, {"assignments": 5, "idf": True}),
+    ],
+)
+def test_the_file_is_openxbows_to_the_byte(
+    set_parameters: Callable[..., None],
+    tag: str,
+    options: dict[str, object],
+    counting: dict[str, object],
+) -> None:
+    names, clips = openxbow.descriptors("train")
+    others = openxbow.descriptors("test")[1]
+    write_descriptors(Path("data/lld/compare"), {**others, **clips}, names)
+    splits = ["test"] * len(others) + ["train"] * len(clips)
+    pd.DataFrame({"clip_id": [*others, *clips], "split": splits}).to_parquet("data/splits.parquet")
+    set_parameters(codebook=options, boaw=counting)
+    codebook.main()
+    assert codebook.CODEBOOK.read_text() == openxbow.text(f"cb_{tag}.txt")
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_a_codebook_of_openxbow_can_take_its_place(
+    set_parameters: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    theirs = codebooks.Codebook(
+        (np.eye(4, dtype=np.float32),),
+        2,
+        log=True,
+        mean=np.zeros(4, np.float32),
+        deviation=np.ones(4, np.float32),
+    )
+    codebooks.write(Path("theirs.txt"), theirs)
+    set_parameters(codebook={"file": "theirs.txt"})
+    codebook.main()
+    assert codebook.CODEBOOK.read_bytes() == Path("theirs.txt").read_bytes()
+    assert "4 words (theirs.txt), 2 assignments, log" in capsys.readouterr().out
+    set_parameters(codebook={"file": "theirs.txt", "layout": "split"})
+    with pytest.raises(UserError, match=r"theirs\.txt covers groups of \[4\] columns"):
+        codebook.main()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_mistakes_are_one_sentence(set_parameters: Callable[..., None]) -> None:
+    with pytest.raises(UserError, match=r"codebook\.size is 2000, but there are only \d+ training frames"):
+        codebook.main()
+    set_parameters(codebook={"size": 5, "layout": {"loudness": ["loudness*"]}}, boaw={"assignments": 1})
+    with pytest.raises(UserError, match=r"codebook\.layout\.loudness: 'loudness\*' covers no column"):
+        codebook.main()
+    set_parameters(codebook={"layout": "joint"})
+    pd.DataFrame({"clip_id": ["x"], "split": ["train"]}).to_parquet("data/splits.parquet")
+    with pytest.raises(UserError, match="holds none of the 1 training clips"):
+        codebook.main()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_frames_are_read_in_batches(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(codebook={"size": 20}, boaw={"assignments": 3})
+    codebook.main()
+    before = codebook.CODEBOOK.read_bytes()
+    monkeypatch.setattr(frames, "ROWS", 11)
+    codebook.main()
+    assert codebook.CODEBOOK.read_bytes() == before
