@@ -1,8 +1,9 @@
 """Predictions and scores of one run: ``python -m stages.evaluate RUN``.
 
-Reads data/models/RUN, its features, data/recordings.parquet and data/splits.parquet. Writes
-data/predictions/RUN.parquet (every clip of every split, each seed), data/scores/RUN.json and
-plots/confusion/RUN.csv and .png. A split without labels gets predictions and no scores.
+Reads data/models/RUN, its features, data/recordings.parquet, data/splits.parquet and
+metrics/corpus.json. Writes data/predictions/RUN.parquet (every clip of every split, each seed),
+data/scores/RUN.json and plots/confusion/RUN.csv and .png. A split without labels gets predictions and
+no scores.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core.confusion import Matrix, draw
-from stages.core.details import Predictions, run_details
+from stages.core.details import Predictions, read_json, run_details
 from stages.core.messages import UserError, guarded, say
 from stages.core.model import Model
 from stages.core.parameters import load
@@ -50,7 +51,7 @@ def main() -> None:
     )
     details = {"features": source.features, "model": source.model, "cost": cost(model), "splits": splits}
     write_json(Path(f"data/scores/{run}.json"), details)
-    write_confusion(run, splits)
+    write_confusion(run, splits, read_json(Path("metrics/corpus.json"))["name"])
     for split, content in splits.items():
         for name, task in content["tasks"].items():
             say(f"{run}: {split} {name} {task['score'].upper()} {task['value']} (seed {task['best_seed']})")
@@ -119,7 +120,7 @@ def cost(model: Model) -> dict[str, int]:
     }
 
 
-def write_confusion(run: str, splits: Mapping[str, Any]) -> None:
+def write_confusion(run: str, splits: Mapping[str, Any], corpus: str) -> None:
     """Confusion matrices of the best seed on the test split, or on validation where test has no labels.
 
     The table has a row a clip, sorted, so that it names nobody; with several classifications its labels
@@ -134,7 +135,7 @@ def write_confusion(run: str, splits: Mapping[str, Any]) -> None:
         matrices, pairs = [], []
         for name, task in found.items():
             classes, counts = task["confusion"]["classes"], np.array(task["confusion"]["counts"])
-            title = f"{name}, {run}, {split}\nUAR {task['value']:.3f}"
+            title = f"{name}, {run}, UAR {task['value']:.3f}\n{split} split of {corpus}"
             matrices.append(Matrix(title, classes, counts))
             labels = [f"{name}: {label}" if len(found) > 1 else label for label in classes]
             for (actual, predicted), times in np.ndenumerate(counts):

@@ -6,7 +6,6 @@ comparison.json (single-task against multi-task networks) and paper.json (the pa
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,8 +16,8 @@ import pandas as pd
 
 from stages.core import paper
 from stages.core.comparison import differences
-from stages.core.details import SPLITS, labelled, number, score_of
-from stages.core.messages import UserError, guarded, say
+from stages.core.details import SPLITS, labelled, number, read_json, score_of
+from stages.core.messages import guarded, say
 from stages.core.options import Recipe
 from stages.core.parameters import Parameters, load
 from stages.core.tables import read_table, write_json
@@ -37,7 +36,7 @@ def main() -> None:
     if not only_print:
         summarize(parameters)
     details, comparison = (read_json(METRICS / name) for name in ("details.json", "comparison.json"))
-    say("\n".join(lines_of(details, comparison, parameters.evaluate.confidence)))
+    say("\n".join(line.rstrip() for line in lines_of(parameters, details, comparison)))
 
 
 def summarize(parameters: Parameters) -> None:
@@ -60,20 +59,6 @@ def summarize(parameters: Parameters) -> None:
     write_json(METRICS / "comparison.json", compare(parameters, labels))
     same = paper.is_same_corpus(corpus["name"]) and not corpus["synthetic"]
     write_json(METRICS / "paper.json", {"same_corpus": same, "rows": beside_paper(runs, same)})
-
-
-def read_json(path: Path) -> Any:
-    """Read a file of an earlier stage.
-
-    Raises:
-        UserError: if it is not there or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged; delete it and run `dvc repro`.") from None
 
 
 def training_seconds(run: str) -> float | None:
@@ -204,36 +189,62 @@ def beside_paper(runs: Mapping[str, Json], same_corpus: bool) -> list[Json]:
     return rows
 
 
-def lines_of(details: Json, comparison: list[Json], confidence: float) -> Iterator[str]:
-    """The scores as a table for the terminal."""
-    corpus = details["corpus"]
-    kind = "synthetic corpus, its scores say nothing about people" if corpus["synthetic"] else "corpus"
-    yield f"{corpus['name']} ({kind})"
-    yield f"the seed best on validation, ± sd over seeds, [{confidence:.0%} interval over speakers]"
-    tasks = {
-        name: task["score"]
-        for run in details["runs"].values()
-        for figures in run["splits"].values()
-        for name, task in figures["tasks"].items()
-    }
-    for name, score in tasks.items():
-        better = "lower" if score == "mae" else "higher"
-        yield ""
-        yield f"{name + ', ' + score.upper() + ' (' + better + ' is better)':38}{'validation':34}test"
-        for run, content in details["runs"].items():
-            cells = [_cell(content["splits"][split]["tasks"].get(name)) for split in SPLITS]
-            yield f"  {run:36}{cells[0]:34}{cells[1]}".rstrip()
+def lines_of(parameters: Parameters, details: Json, comparison: list[Json]) -> Iterator[str]:
+    """The scores as tables for the terminal."""
+    runs = {run: details["runs"][run] for run in parameters.runs if run in details["runs"]}
+    corpus, width = details["corpus"], max(map(len, [*runs, "naive"])) + 2
+    yield f"Scores of the corpus {corpus['name']!r}" + (
+        ": synthetic voices, so that they say nothing about people" if corpus["synthetic"] else ""
+    )
+    yield (
+        f"The seed best on validation, ± sd over seeds, [{parameters.evaluate.confidence:.0%} interval over "
+        "speakers]; last, the mean prediction of the seeds"
+    )
+    for name in parameters.tasks:
+        tasks = {
+            run: [content["splits"][split]["tasks"].get(name) for split in SPLITS]
+            for run, content in runs.items()
+        }
+        known = [task for pair in tasks.values() for task in pair if task]
+        if not known:
+            continue
+        score = known[0]["score"]
+        yield f"\n{name}, {score.upper()} ({'lower' if score == 'mae' else 'higher'} is better)"
+        yield f"  {'':{width}}{'validation':34}{'test':34}test, all seeds"
+        for run, (validation, test) in tasks.items():
+            ensemble = _figure(test["ensemble"]["value"]) if test else "–"
+            yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble}"
         naive = [details["naive"][split].get(name) for split in SPLITS]
-        cells = [f"{each['value']:.4f}" if each and each["value"] is not None else "–" for each in naive]
+        cells = [_figure(each and each["value"]) for each in naive]
         what = next((each["what"] for each in naive if each), "")
-        yield f"  {'naive':36}{cells[0]:34}{cells[1]}  {what}"
-    if comparison:
-        yield ""
-        yield "multi-task minus single-task on test, mean over seeds (positive: multi-task is better)"
-    for row in comparison:
-        if row["split"] == "test" and row["p"] is not None:
-            ends = f"[{row['low']:+.4f}, {row['high']:+.4f}]"
-            yield f"  {row['multi']:24}{row['task']:12}{row['difference']:+.4f} {ends:22} p = {row['p']:.3f}"
+        yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"
+    yield "\nJoint score of ExVo (harmonic mean of CCC, UAR and 1/MAE), and cost"
+    yield f"  {'':{width}}validation  test    parameters  multiply-adds  networks  epochs  seconds"
+    for run, content in runs.items():
+        joint = [_figure(content["splits"][split]["joint"]) for split in SPLITS]
+        cost = content["cost"]
+        seconds = "–" if cost["seconds"] is None else f"{cost['seconds']:.0f}"
+        yield (
+            f"  {run:{width}}{joint[0]:12}{joint[1]:8}{cost['parameters']:10,}{cost['multiply_adds']:15,}"
+            f"{cost['networks']:10}{cost['epochs']:8}{seconds:>9}"
+        )
+    yield from _difference_lines("Multi-task against single-task networks", "single", "multi", comparison)
+    yield from _difference_lines(
+        "Recipes of their own against the common one's best run", "common", "own", details["recipes"]
+    )
+
+
+def _difference_lines(title: str, first: str, second: str, rows: list[Json]) -> Iterator[str]:
+    rows = [row for row in rows if row["split"] == "test" and row["p"] is not None]
+    if rows:
+        yield f"\n{title}: mean over seeds on test (positive: better)"
+    for row in rows:
+        pair, ends = f"{row[second]} – {row[first]}", f"[{row['low']:+.4f}, {row['high']:+.4f}]"
+        yield f"  {pair:34}{row['task']:12}{row['difference']:+.4f} {ends:22} p = {row['p']:.3f}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _cell(task: Json | None) -> str:

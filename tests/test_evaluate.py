@@ -125,7 +125,9 @@ def test_without_classification_the_plots_exist(evaluated, monkeypatch):
 def test_two_classifications_share_the_plots(evaluated):
     counts = {"confusion": {"classes": ["x", "y"], "counts": [[2, 1], [0, 1]]}, "value": 0.8}
     validation, test = {"country": counts}, {"country": counts, "hand": counts, "age": {"value": 1.0}}
-    evaluate.write_confusion("egemaps-stl", {"validation": {"tasks": validation}, "test": {"tasks": test}})
+    evaluate.write_confusion(
+        "egemaps-stl", {"validation": {"tasks": validation}, "test": {"tasks": test}}, "tiny"
+    )
     pairs = pd.read_csv("plots/confusion/egemaps-stl.csv")
     assert len(evaluated) > len(pairs) == 8
     assert set(pairs["actual"]) == {"country: x", "country: y", "hand: x", "hand: y"}
