@@ -116,6 +116,7 @@ class Model:
         Returns:
             Seed → task → float32 [n, columns] in label units (ratings, years), or [n, classes] probabilities.
         """
+        torch.set_num_threads(1)  # The number of threads could change the last bit.
         inputs = np.zeros((max(1, -(-len(features) // BLOCK)) * BLOCK, features.shape[1]), np.float32)
         inputs[: len(features)] = self.scaling(features)
         predictions: dict[int, dict[str, np.ndarray]] = {seed: {} for seed in self.seeds}

@@ -114,6 +114,7 @@ def fit(
         device: ``cpu`` or ``cuda``.
         dtype: of weights and inputs.
     """
+    torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
     began = time.perf_counter()
     network = start(problem, architecture, recipe, seed).to(device, dtype)
     weighting = Weighting(problem.tasks, recipe).to(device)
