@@ -13,6 +13,7 @@ exact sums computed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ BLOCK = 256
 Number = Any
 UNIT = 2.0**-24
 TINY = 2.0**-120
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,12 @@ class Assigner:
 def accelerator(choice: str) -> str | None:
     """The device of torch that ``auto``, ``cpu`` or ``cuda`` means here; None: NumPy on the processor.
 
+    ``auto`` looks for NVIDIA's driver as Linux shows it before it loads torch, which takes seconds.
+
     Raises:
         UserError: if ``cuda`` is asked for and there is none.
     """
-    if choice == "cpu":
+    if choice == "cpu" or (choice == "auto" and not any(driver.exists() for driver in DRIVERS)):
         return None
     import torch
 

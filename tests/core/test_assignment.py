@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,8 +142,11 @@ def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     assert counts.frames.tolist() == [20, 30]
 
 
-def test_the_device_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(assignment, "DRIVERS", (tmp_path / "none",))
     assert accelerator("cpu") is None
+    assert accelerator("auto") is None
+    monkeypatch.setattr(assignment, "DRIVERS", (tmp_path / "none", tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert accelerator("auto") == accelerator("cuda") == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
