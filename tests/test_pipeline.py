@@ -10,7 +10,7 @@ import yaml
 from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-# How a file is opened and a message is worded does not change a result; values of params.yaml count themselves.
+# How a file is opened and a message is worded changes no result; values of params.yaml count themselves.
 PLUMBING = {"messages", "options", "parameters", "tables"}
 
 

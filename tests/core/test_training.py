@@ -43,7 +43,8 @@ def last(fitted, task: str, split: str = "validation") -> dict:
 
 
 def test_it_learns_each_task() -> None:
-    fitted = fit(PROBLEM, JOINT, Recipe(epochs=40, patience=40, learning_rate=0.005, loss_weighting={"age": 0.02}), 1)
+    recipe = Recipe(epochs=40, patience=40, learning_rate=0.005, loss_weighting={"age": 0.02})
+    fitted = fit(PROBLEM, JOINT, recipe, 1)
     assert last(fitted, "emotion")["score"] > 0.5
     assert last(fitted, "country")["score"] > 0.6
     assert last(fitted, "age")["score"] < 3
