@@ -1,0 +1,182 @@
+"""The networks against plain learners of scikit-learn: ``python -m tests.benchmarks.peers [FEATURES]``.
+
+Run it in a project whose features exist; runs that are trained and evaluated stand beside. For each task
+it fits on the training split and scores the test split, with the intervals of the evaluate stage:
+
+- ridge: RidgeCV, for a classification on targets of −1 and 1; penalty chosen by leave-one-out on training;
+- linear SVM: LinearSVC or LinearSVR, C chosen on validation;
+- boosting: HistGradientBoosting with early stopping, defaults else.
+
+Classes weigh the same, as in the score; where the score is MAE, SVM and boosting minimize absolute errors.
+
+All see the inputs of the paper's recipe: standardized by the training split. Boosting sees at most
+``BOOSTED`` columns, those that correlate most with the labels of the training split; the table says so.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import RidgeCV
+from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.utils.class_weight import compute_sample_weight
+
+from stages.core.details import Sampling, labelled, read_json, score_of
+from stages.core.messages import guarded, say
+from stages.core.parameters import load
+from stages.core.scaling import fit_scaling
+from stages.core.tables import read_features
+from stages.core.tasks import Task, classes_of, targets_of
+from stages.evaluate import labels_of
+
+PENALTIES = np.logspace(1, 6, 11)
+COSTS = (1e-5, 1e-4, 1e-3, 1e-2)
+BOOSTED = 500
+
+Parts = dict[str, np.ndarray]
+
+
+def ridge(_: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
+    """Scores [n, parts] of the test clips."""
+    targets = 2 * np.eye(classes)[truth["train"]] - 1 if classes else truth["train"]
+    weights = compute_sample_weight("balanced", truth["train"]) if classes else None
+    fitted = RidgeCV(PENALTIES).fit(inputs["train"], targets, sample_weight=weights)
+    return fitted.predict(inputs["test"]).reshape(-1, targets.shape[1])
+
+
+def svm(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
+    """Scores [n, parts] of the test clips; C is the best on validation."""
+    best, chosen = -np.inf, np.empty(0)
+    loss = "epsilon_insensitive" if task.score == "mae" else "squared_epsilon_insensitive"
+    for cost in COSTS:
+        predicted: Parts = {}
+        if classes:
+            model = LinearSVC(C=cost, class_weight="balanced", random_state=1)
+            models = [model.fit(inputs["train"], truth["train"])]
+        else:
+            mean = truth["train"].mean(axis=0)
+            models = [
+                LinearSVR(C=cost, loss=loss, dual=True, random_state=1).fit(inputs["train"], column)
+                for column in (truth["train"] - mean).T
+            ]
+        for split in ("validation", "test"):
+            if classes:
+                predicted[split] = _of_classes(
+                    models[0].decision_function(inputs[split]), models[0].classes_, classes
+                )
+            else:
+                predicted[split] = np.column_stack([model.predict(inputs[split]) for model in models]) + mean
+        value = score_of(task, truth["validation"], predicted["validation"])
+        value = -value if task.score == "mae" else value
+        if value > best:
+            best, chosen = value, predicted["test"]
+    return chosen
+
+
+def boosting(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
+    """Scores [n, parts] of the test clips."""
+    targets = np.eye(classes)[truth["train"]] if classes else truth["train"]
+    columns = most_correlated(inputs["train"], targets)
+    train, test = inputs["train"][:, columns], inputs["test"][:, columns]
+    if classes:
+        model = HistGradientBoostingClassifier(
+            class_weight="balanced", early_stopping=True, max_iter=100, random_state=1
+        ).fit(train, truth["train"])
+        return _of_classes(model.predict_proba(test), model.classes_, classes)
+    loss = "absolute_error" if task.score == "mae" else "squared_error"
+    models = [
+        HistGradientBoostingRegressor(loss=loss, early_stopping=True, random_state=1).fit(train, column)
+        for column in truth["train"].T
+    ]
+    return np.column_stack([model.predict(test) for model in models])
+
+
+def most_correlated(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """At most ``BOOSTED`` columns with the largest mean absolute correlation with the targets."""
+    centred = targets - targets.mean(axis=0)
+    spread = np.sqrt((inputs**2).sum(axis=0))[:, None] * np.sqrt((centred**2).sum(axis=0))
+    products = np.abs(inputs.T @ centred)
+    strength = np.divide(products, spread, out=np.zeros_like(products), where=spread > 0).mean(axis=1)
+    return np.sort(np.argsort(-strength, kind="stable")[:BOOSTED])
+
+
+def _of_classes(values: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:
+    """Scores of the classes that the learner saw → [n, classes]; two classes come as one column."""
+    if values.ndim == 1:
+        values = np.column_stack([-values, values])
+    whole = np.full((len(values), classes), -np.inf)
+    whole[:, seen] = values
+    return whole
+
+
+LEARNERS: dict[str, Callable[[Task, Parts, Parts, int], np.ndarray]] = {
+    "ridge": ridge,
+    "linear SVM": svm,
+    "boosting": boosting,
+}
+
+
+def main() -> None:
+    """Print a table a task."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=__doc__)
+    parser.add_argument("features", nargs="?", default="egemaps", help="a feature set, for example compare")
+    name = parser.parse_args().features
+    parameters = load()
+    clip_ids, _, features = read_features(Path(f"data/features/{name}.parquet"))
+    labels = labels_of(clip_ids)
+    train = (labels["split"] == "train").to_numpy()
+    inputs = fit_scaling("standard", features[train])(features).astype(np.float64)
+    corpus = read_json(Path("metrics/corpus.json"))
+    kind = " (synthetic)" if corpus["synthetic"] else ""
+    say(f"{corpus['name']}{kind}, {name}: {features.shape[1]} features; test split")
+    for task_name, task in parameters.tasks.items():
+        classes = classes_of(task, labels[train]) if task.kind == "classification" else ()
+        truth = targets_of(task_name, task, labels, classes)
+        known = labelled(truth)
+        rows = {
+            split: known & (labels["split"] == split).to_numpy() for split in ("train", "validation", "test")
+        }
+        if not all(mask.any() for mask in rows.values()):
+            continue
+        parts = {split: inputs[mask] for split, mask in rows.items()}
+        truths = {split: truth[mask] for split, mask in rows.items()}
+        sampling = Sampling.of(labels["speaker"][rows["test"]], parameters.evaluate)
+        shown = {run: figures for run in parameters.runs for figures in networks(run, name, task_name)}
+        say(f"\n{task_name}, {task.score.upper()} ({'lower' if task.score == 'mae' else 'higher'} is better)")
+        for run, text in shown.items():
+            say(f"  {run:36}{text}")
+        for learner, predict in LEARNERS.items():
+            began = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                estimate = sampling.estimate(task, truths["test"], predict(task, parts, truths, len(classes)))
+            cut = learner == "boosting" and features.shape[1] > BOOSTED
+            title = f"{learner} ({BOOSTED} columns)" if cut else learner
+            seconds = time.perf_counter() - began
+            say(f"  {title:36}{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]{seconds:8.1f} s")
+
+
+def networks(run: str, features: str, task: str) -> list[str]:
+    """What the evaluate stage found for a run on these features: best seed, and mean of seeds."""
+    path = Path(f"data/scores/{run}.json")
+    if not path.exists():
+        return []
+    content: dict[str, Any] = read_json(path)
+    found = content["splits"]["test"]["tasks"].get(task)
+    if features not in content["features"] or not found:
+        return []
+    best, mean = (
+        f"{figures['value']:.4f} [{figures['low']:.4f}, {figures['high']:.4f}]"
+        for figures in (found, found["ensemble"])
+    )
+    return [f"{best}   mean of {len(found['seeds'])} seeds {mean}"]
+
+
+if __name__ == "__main__":
+    guarded(main)
