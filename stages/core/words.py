@@ -79,11 +79,11 @@ def learn(frames: np.ndarray, size: int, method: Method, seed: int) -> np.ndarra
             f"codebook.size is {size}, but there are only {len(frames)} training frames; lower codebook.size."
         )
     plus = method.endswith("++")
-    words = frames[(spread if plus else drawn)(frames, size, seed)]
+    words = frames[(plus_plus_seeding if plus else random_frames)(frames, size, seed)]
     return lloyd(frames, words) if method.startswith("kmeans") else words
 
 
-def drawn(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
+def random_frames(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Indices of frames drawn at random, none within ``NEAR`` of an earlier one in all columns.
 
     openXBOW keeps the frames in a list, draws among the first of them and swaps the drawn one towards
@@ -117,7 +117,7 @@ def drawn(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
     )
 
 
-def spread(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
+def plus_plus_seeding(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Indices of frames drawn in proportion to the squared distance to the nearest word so far.
 
     Returns:

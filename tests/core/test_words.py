@@ -42,7 +42,7 @@ def test_words_are_those_of_openxbow(tag: str, method: words.Method) -> None:
         assert np.array_equal(chosen, expected)
 
 
-def brute_spread(frames: np.ndarray, size: int, seed: int) -> list[int]:
+def brute_seeding(frames: np.ndarray, size: int, seed: int) -> list[int]:
     """k-means++ seeding, one number after the other."""
     generator = JavaRandom(seed)
     chosen = [generator.integer(len(frames))]
@@ -67,23 +67,23 @@ def brute_spread(frames: np.ndarray, size: int, seed: int) -> list[int]:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), scale=st.sampled_from([1e-3, 1.0, 1e6]), rounded=st.booleans())
-def test_spread_is_the_plain_seeding(seed: int, scale: float, rounded: bool) -> None:
+def test_random_plus_plus_is_the_plain_seeding(seed: int, scale: float, rounded: bool) -> None:
     rng = np.random.default_rng(seed)
     frames = (rng.standard_normal((40, 5)) * scale + scale).astype(np.float32)
     if rounded:
         frames = (np.round(frames / scale) * scale).astype(np.float32)
-    assert words.spread(frames, 8, seed).tolist() == brute_spread(frames, 8, seed)
+    assert words.plus_plus_seeding(frames, 8, seed).tolist() == brute_seeding(frames, 8, seed)
 
 
 def test_random_refuses_near_duplicates() -> None:
     rng = np.random.default_rng(0)
     different = rng.standard_normal((20, 3)).astype(np.float32)
     frames = np.concatenate([different, different + np.float32(5e-5), different])
-    chosen = frames[words.drawn(frames, 15, 10)]
+    chosen = frames[words.random_frames(frames, 15, 10)]
     between = np.abs(chosen[:, None] - chosen[None]).max(axis=2) + np.eye(15)
     assert between.min() > 1e-4
     with pytest.raises(UserError, match=r"random drew only \d+ different frames"):
-        words.drawn(frames, 21, 10)
+        words.random_frames(frames, 21, 10)
 
 
 @pytest.mark.parametrize("method", ["random", "random++", "kmeans", "kmeans++"])
