@@ -218,7 +218,7 @@ def lines_of(parameters: Parameters, details: Json, comparison: list[Json]) -> I
         cells = [_figure(each and each["value"]) for each in naive]
         what = next((each["what"] for each in naive if each), "")
         yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"
-    yield "\nJoint score of ExVo (harmonic mean of CCC, UAR and 1/MAE), and cost"
+    yield "\nJoint score of ExVo (harmonic mean of CCC, UAR and 1/MAE, one task each), and cost"
     yield f"  {'':{width}}validation  test    parameters  multiply-adds  networks  epochs  seconds"
     for run, content in runs.items():
         joint = [_figure(content["splits"][split]["joint"]) for split in SPLITS]

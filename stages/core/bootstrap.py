@@ -167,7 +167,9 @@ def difference(
 
     The figure is the difference of the mean scores over seeds. A replicate draws speakers, the same for
     both, and seeds, for each model its own. Few seeds drawn with replacement vary less than seeds do, by
-    (k − 1) / k, which a factor on their deviations makes good.
+    (k − 1) / k, which a factor on their deviations makes good. Three seeds say little about seeds all the
+    same: where they vary as much as speakers do and two models are equal, p falls below 0.05 in more than
+    5 of 100 comparisons (in simulations 11 to 15); ten seeds mend that.
 
     Args:
         score: ``ccc``, ``mae`` or ``uar``.

@@ -235,3 +235,21 @@ def test_seeds_alone_widen_the_interval_as_much_as_they_vary():
     result = difference("mae", first, second, draws(50, 20_000, 1), 0.6826, 1)
     half_width = (result.high - result.low) / 2
     assert half_width == pytest.approx(np.std(errors, ddof=1) / math.sqrt(3), rel=0.2)
+
+
+def test_equal_models_seldom_differ():
+    """Equal models whose seeds vary less than speakers have p < 0.05 in 5 of 100 pairs at most, or so."""
+    rng = np.random.default_rng(13)
+    speaker = np.repeat(np.arange(60), 4)
+    drawn = draws(60, 200, 1)
+
+    def model(ease):
+        noise = rng.normal(0, 0.5, 60)[speaker] + rng.normal(0, 0.5, 240)
+        return np.abs(5 + ease + noise + rng.normal(0, 0.1))[:, None]
+
+    found = 0
+    for _ in range(200):
+        ease = rng.normal(0, 1, 60)[speaker]
+        sides = [sums("mae", np.zeros((240, 1)), [model(ease) for _ in range(3)], speaker, 60) for _ in "ab"]
+        found += difference("mae", *sides, drawn, 0.95, 1).p < 0.05
+    assert found <= 16
