@@ -53,6 +53,8 @@ def main() -> None:
     write_json(Path(f"data/scores/{run}.json"), details)
     write_confusion(run, splits, read_json(Path("metrics/corpus.json"))["name"])
     for split, content in splits.items():
+        if not content["tasks"]:
+            say(f"{run}: {split} has no labels, so that it gets predictions and no scores")
         for name, task in content["tasks"].items():
             say(f"{run}: {split} {name} {task['score'].upper()} {task['value']} (seed {task['best_seed']})")
 

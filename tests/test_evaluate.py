@@ -95,12 +95,13 @@ def test_blocks_change_no_bit(evaluated, monkeypatch):
     assert Path("data/predictions/egemaps-stl.parquet").read_bytes() == before
 
 
-def test_unlabelled_test_split_gets_predictions_and_no_scores(evaluated, monkeypatch):
+def test_unlabelled_test_split_gets_predictions_and_no_scores(evaluated, monkeypatch, capsys):
     columns = [name for name in evaluated if name not in {"clip_id", "speaker", "seconds", "split"}]
     test = evaluated["split"] == "test"
     evaluated.loc[test, columns] = None
     write_table(Path("data/recordings.parquet"), evaluated.drop(columns="split"))
     run_stage(evaluate, monkeypatch, "egemaps-stl")
+    assert "egemaps-stl: test has no labels" in capsys.readouterr().out
     table = read_table(Path("data/predictions/egemaps-stl.parquet"))
     assert (table["split"] == "test").sum() == 2 * test.sum()
     found = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]
