@@ -29,13 +29,18 @@ class Matrix:
 
 
 def draw(path: Path, matrices: Sequence[Matrix], otherwise: str = "") -> None:
-    """Draw matrices side by side into a PNG; the same matrices give the same bytes.
+    """Draw :func:`figure_of` the matrices into a PNG; the same matrices give the same bytes."""
+    with whole(path) as temporary:
+        figure_of(matrices, otherwise).savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+
+
+def figure_of(matrices: Sequence[Matrix], otherwise: str = "") -> Any:
+    """A matplotlib figure of matrices side by side.
 
     The shade is the percent of the row, on ``cividis``, which colour-blind readers see as others do. Up to
     12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
 
     Args:
-        path: the picture.
         matrices: none gives a small picture with the text ``otherwise``.
         otherwise: what to say where there is no matrix.
     """
@@ -51,8 +56,7 @@ def draw(path: Path, matrices: Sequence[Matrix], otherwise: str = "") -> None:
             figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
         ):
             _draw(axes, matrix)
-    with whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+    return figure
 
 
 def _draw(axes: Any, matrix: Matrix) -> None:
