@@ -13,9 +13,10 @@ from typing import Any
 
 import soundfile
 
-from stages.core.corpus import Corpus, Fault, read_corpus, refuse_if_mostly_unusable
+from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.parameters import Parameters, load
+from stages.core.quarantine import Fault
 from stages.core.tables import write_json
 
 SYNTHETIC = "data/synthetic"

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from stages.core.confusion import Matrix, draw
-from stages.core.details import Predictions, read_json, run_details
+from stages.core.details import Predictions, run_details
 from stages.core.messages import UserError, guarded, say
 from stages.core.model import Model
 from stages.core.parameters import load
-from stages.core.tables import read_features, read_table, write_json, write_table, write_text
+from stages.core.tables import read_features, read_json, read_table, write_json, write_table, write_text
 from stages.core.tasks import Task
 
 BLOCK = 4096  # clips predicted at a time, so that memory holds the features once

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 from stages.core import smile
 from stages.core.audio import count, read_shards
 from stages.core.cache import Cache, key_of
-from stages.core.corpus import Fault, write_faults
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.options import Compute
 from stages.core.parallel import Crash, each
 from stages.core.parameters import load
+from stages.core.quarantine import Fault, write_faults
 from stages.core.tables import whole, write_features
 
 AUDIO = Path("data/audio")

@@ -14,10 +14,11 @@ import joblib
 import pandas as pd
 
 from stages.core.audio import SAMPLE_RATE, UnusableClipError, encode, normalize, read_recording, write_shard
-from stages.core.corpus import Corpus, Fault, read_corpus, refuse_if_mostly_unusable, write_faults
+from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
 from stages.core.messages import guarded, progress, say
 from stages.core.options import Preprocess
 from stages.core.parameters import Parameters, load
+from stages.core.quarantine import Fault, write_faults
 from stages.core.tables import write_json, write_table
 
 AUDIO = Path("data/audio")

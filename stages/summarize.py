@@ -16,11 +16,11 @@ import pandas as pd
 
 from stages.core import paper
 from stages.core.comparison import differences
-from stages.core.details import SPLITS, labelled, number, read_json, score_of
+from stages.core.details import SPLITS, labelled, number, score_of
 from stages.core.messages import guarded, say
 from stages.core.options import Recipe
 from stages.core.parameters import Parameters, load
-from stages.core.tables import read_table, write_json
+from stages.core.tables import read_json, read_table, write_json
 from stages.core.tasks import Task, classes_of, targets_of
 
 METRICS = Path("metrics")
@@ -43,8 +43,6 @@ def summarize(parameters: Parameters) -> None:
     """Write the four files."""
     corpus = read_json(METRICS / "corpus.json")
     runs = {run: read_json(Path(f"data/scores/{run}.json")) for run in parameters.runs}
-    for run, content in runs.items():
-        content["cost"]["seconds"] = training_seconds(run)
     labels = read_table(Path("data/recordings.parquet")).merge(
         read_table(Path("data/splits.parquet")), on="clip_id", validate="one_to_one"
     )
@@ -62,7 +60,10 @@ def summarize(parameters: Parameters) -> None:
 
 
 def training_seconds(run: str) -> float | None:
-    """How long the run trained on this machine; None if it was not trained here."""
+    """How long the run trained on this machine; None if it was not trained here.
+
+    No output of the pipeline holds it: it differs from run to run, they must not.
+    """
     path = Path(f".cache/seconds/{run}.json")
     return float(read_json(path)["training"]) if path.exists() else None
 
@@ -223,10 +224,11 @@ def lines_of(parameters: Parameters, details: Json, comparison: list[Json]) -> I
     for run, content in runs.items():
         joint = [_figure(content["splits"][split]["joint"]) for split in SPLITS]
         cost = content["cost"]
-        seconds = "–" if cost["seconds"] is None else f"{cost['seconds']:.0f}"
+        seconds = training_seconds(run)
         yield (
             f"  {run:{width}}{joint[0]:12}{joint[1]:8}{cost['parameters']:10,}{cost['multiply_adds']:15,}"
-            f"{cost['networks']:10}{cost['epochs']:8}{seconds:>9}"
+            f"{cost['networks']:10}{cost['epochs']:8}"
+            f"{'–' if seconds is None else format(seconds, '.0f'):>9}"
         )
     yield from _difference_lines("Multi-task against single-task networks", "single", "multi", comparison)
     yield from _difference_lines(

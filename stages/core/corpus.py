@@ -11,13 +11,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from stages.core.messages import UserError
-from stages.core.tables import write_text
+from stages.core.quarantine import Fault
 from stages.core.tasks import Task
 
 INFO = "data_info.csv"
@@ -32,16 +32,6 @@ SPLIT_NAMES = {
     "devel": "validation",
     "test": "test",
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A clip that a stage could not use, as a row of the quarantine."""
-
-    clip_id: str
-    stage: str
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -140,15 +130,6 @@ def refuse_if_mostly_unusable(faults: Sequence[Fault], listed: int, folder: Path
             f"{folder}: {len(faults)} of {listed} clips cannot be used, {count} of them {reason} "
             f"(for example {example.clip_id}: {example.detail}); check corpus.path in params.yaml."
         )
-
-
-def write_faults(path: Path, faults: Sequence[Fault]) -> None:
-    """Write a quarantine file: CSV with the columns clip_id, stage, reason, detail."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["clip_id", "stage", "reason", "detail"])
-    writer.writerows(astuple(fault) for fault in faults)
-    write_text(path, text.getvalue())
 
 
 def clip_id_of(text: str) -> str:

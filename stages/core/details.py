@@ -1,17 +1,14 @@
 """Every figure of one run: scores of each task and seed, their intervals, groups of speakers, confusions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.core import bootstrap, scores
-from stages.core.messages import UserError
 from stages.core.options import Evaluate
 from stages.core.tasks import Task, targets_of
 
@@ -220,20 +217,6 @@ def joint_score(scored: Mapping[str, Mapping[str, Any]]) -> float | None:
     if len(scored) != 3 or set(values) != {"ccc", "uar", "mae"} or None in values.values():
         return None
     return number(scores.exvo(values["ccc"], values["uar"], values["mae"]))
-
-
-def read_json(path: Path) -> Any:
-    """Read a file of an earlier stage.
-
-    Raises:
-        UserError: if it is not there or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged; delete it and run `dvc repro`.") from None
 
 
 def number(value: float | np.floating) -> float | None:

@@ -50,6 +50,20 @@ def write_json(path: Path, content: Any) -> None:
     )
 
 
+def read_json(path: Path) -> Any:
+    """Read a file of an earlier stage.
+
+    Raises:
+        UserError: if it is not there or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
+    except ValueError:
+        raise UserError(f"{path} is damaged; delete it and run `dvc repro`.") from None
+
+
 def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
     """Write one Parquet file (zstd, one row group), whole or not at all; same rows, same bytes."""
     if isinstance(table, pd.DataFrame):

@@ -27,11 +27,11 @@ from sklearn.linear_model import RidgeCV
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.core.details import Sampling, labelled, read_json, score_of
+from stages.core.details import Sampling, labelled, score_of
 from stages.core.messages import guarded, say
 from stages.core.parameters import load
 from stages.core.scaling import fit_scaling
-from stages.core.tables import read_features
+from stages.core.tables import read_features, read_json
 from stages.core.tasks import Task, classes_of, targets_of
 from stages.evaluate import labels_of
 
