@@ -65,7 +65,10 @@ def _draw(axes: Any, matrix: Matrix) -> None:
     share = np.divide(
         matrix.counts, total[:, None], out=np.zeros(matrix.counts.shape), where=total[:, None] > 0
     )
-    axes.imshow(share, cmap="cividis", vmin=0, vmax=1)
+    edges = np.arange(len(matrix.classes) + 1) - 0.5
+    axes.pcolormesh(edges, edges, share, cmap="cividis", vmin=0, vmax=1)  # stays vectors in an SVG
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
     for (row, column), part in np.ndenumerate(share):
         percent = f"{100 * part:.0f}" if part >= 0.01 else ""
         axes.text(

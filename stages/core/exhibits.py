@@ -1,0 +1,217 @@
+"""What the report shows: which figures, of which runs, with captions that say what to see.
+
+Each function takes metrics/details.json (``details``) or a table and returns figures, or none where the
+corpus or the runs have nothing to show.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stages.core import figures
+from stages.core.confusion import Matrix, figure_of
+from stages.core.figures import Interval
+from stages.core.findings import best_run, tasks_of
+from stages.core.tasks import Task
+
+Json = Mapping[str, Any]
+MAP_CLIPS = 2000  # more would hide each other, and a page of 20,000 marks opens slowly
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure with its file name, a caption, and a text for those who do not see it."""
+
+    name: str
+    figure: Figure
+    caption: str
+    alternative: str
+
+
+def emotion_map(
+    labels: pd.DataFrame, predictions: pd.DataFrame, tasks: Mapping[str, Task], run: str
+) -> Iterator[Exhibit]:
+    """The paper's figure 1, for each task that rates clips on three columns or more.
+
+    t-SNE (van der Maaten and Hinton, 2008) of the ratings of the training split, coloured by the strongest
+    rating and by the strongest prediction.
+
+    Args:
+        labels: clip_id, split and label columns.
+        predictions: of ``run``: clip_id, seed and ``TASK.COLUMN``.
+        tasks: the tasks of the run.
+        run: whose predictions they are.
+    """
+    from sklearn.manifold import TSNE
+
+    for name, task in tasks.items():
+        if task.kind != "regression" or len(task.columns) < 3:
+            continue
+        columns = list(task.columns)
+        train = labels[labels["split"] == "train"].dropna(subset=columns).sort_values("clip_id")
+        train = train.iloc[:: max(1, -(-len(train) // MAP_CLIPS))]
+        if len(train) < 10:
+            continue
+        ratings = train[columns].to_numpy(np.float64)
+        # Repeated rows would collapse onto each other; the perplexity must stay below their number.
+        perplexity = min(30.0, (len(ratings) - 1) / 3)
+        map_ = TSNE(init="pca", perplexity=perplexity, random_state=1, n_jobs=1).fit_transform(ratings)
+        by_clip = predictions.groupby("clip_id")[[f"{name}.{column}" for column in columns]].mean()
+        predicted = by_clip.loc[train["clip_id"]].to_numpy()
+        panels = {
+            "rated": [columns[place] for place in ratings.argmax(axis=1)],
+            f"predicted by {run}": [columns[place] for place in predicted.argmax(axis=1)],
+        }
+        agree = np.mean([a == b for a, b in zip(*panels.values(), strict=True)])
+        yield Exhibit(
+            f"map-{name}",
+            figures.maps(map_, panels, columns),
+            f"t-SNE of the {name} ratings of {len(train):,} training clips, coloured by the strongest rating "
+            f"(left) and by the strongest prediction of {run}, mean of its seeds (right); both agree "
+            f"on {agree:.0%} of these clips, which the networks were trained on. Islands of one colour are "
+            f"clips with one clear {name}; mixtures lie between them.",
+            f"Two maps of training clips by {name} rating, one coloured by rating, one by prediction.",
+        )
+
+
+def differences(rows: Sequence[Json], first: str, second: str, what: str, name: str) -> Iterator[Exhibit]:
+    """Forest plot of paired differences on the test split; ``rows`` have intervals."""
+    panels: dict[str, list[Interval]] = {}
+    axes: dict[str, str] = {}
+    names = list(dict.fromkeys(f"{row[second]} − {row[first]}" for row in rows))
+    for row in rows:
+        label = f"{row[second]} − {row[first]}"
+        panels.setdefault(row["task"], []).append(Interval(label, row["difference"], row["low"], row["high"]))
+        axes[row["task"]] = (
+            "years of MAE saved" if row["score"] == "mae" else f"gain in {row['score'].upper()}"
+        )
+    if panels:
+        yield Exhibit(
+            name,
+            figures.forest(panels, axes, names),
+            f"{what.capitalize()}: paired differences on the same test clips, mean over seeds, with "
+            "intervals over speakers and seeds. Right of the dotted line is better; a filled mark stands "
+            "where the interval leaves out zero.",
+            f"Forest plot: {what}.",
+        )
+
+
+def confusions(details: Json, pairs: Sequence[tuple[str, str]], corpus: str) -> Iterator[Exhibit]:
+    """The paper's figure 3: confusion matrices of a single-task and a multi-task run side by side."""
+    for task, score in tasks_of(details).items():
+        if score != "uar":
+            continue
+        chosen = _pair(details, pairs, task)
+        found = [(run, details["runs"][run]["splits"]["test"]["tasks"].get(task)) for run in chosen]
+        matrices = [
+            Matrix(
+                f"{run}, UAR {figures_['value']:.3f}",
+                figures_["confusion"]["classes"],
+                np.array(figures_["confusion"]["counts"]),
+            )
+            for run, figures_ in found
+            if figures_
+        ]
+        if matrices:
+            yield Exhibit(
+                f"confusion-{task}",
+                figure_of(matrices),
+                f"Test clips of the {corpus} by actual and predicted {task}, the seed best on validation. "
+                "Rows add up to 100 %; the diagonal is the recall, whose mean is the UAR.",
+                f"Confusion matrices of {task}: {' and '.join(matrix.title for matrix in matrices)}.",
+            )
+
+
+def columns(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]:
+    """Score of each column of a task with several (CCC of each emotion), single-task and multi-task."""
+    for task, score in tasks_of(details).items():
+        chosen = _pair(details, pairs, task)
+        series = {run: _intervals(details, run, task, "columns") for run in chosen}
+        series = {run: intervals for run, intervals in series.items() if len(intervals) > 1}
+        if series:
+            yield Exhibit(
+                f"columns-{task}",
+                figures.dots(series, f"test {figures.axis_label(score)}"),
+                f"Test {score.upper()} of each {task}, with intervals over speakers: which are heard, and "
+                "which are not.",
+                f"{score.upper()} of each {task} for {' and '.join(series)}.",
+            )
+
+
+def groups(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]:
+    """Scores of groups of speakers apart: whether a model works as well for all of them."""
+    for task, score in tasks_of(details).items():
+        chosen = _pair(details, pairs, task)
+        series = {run: _intervals(details, run, task, "groups") for run in chosen}
+        series = {run: intervals for run, intervals in series.items() if len(intervals) > 1}
+        if series:
+            yield Exhibit(
+                f"groups-{task}",
+                figures.dots(series, f"test {figures.axis_label(score)} of {task}"),
+                f"{task.capitalize()} by group of speakers, test {score.upper()} with intervals over "
+                "speakers. Intervals that do not overlap are a bias that an average hides.",
+                f"Scores of {task} by group of speakers for {' and '.join(series)}.",
+            )
+
+
+def learning_curves(table: pd.DataFrame, details: Json) -> Exhibit:
+    """Validation scores by epoch; ``table`` has run, seed, epoch, split, task and score."""
+    return Exhibit(
+        "curves",
+        figures.curves(table, tasks_of(details)),
+        "Validation score after each epoch, mean over the seeds that still train. Early stopping ends a "
+        "network; the weights of its best epoch are kept.",
+        "Learning curves of all runs, a panel a task.",
+    )
+
+
+def cost(details: Json) -> Exhibit:
+    """Test score against multiply-adds."""
+    points = pd.DataFrame(
+        {
+            "run": run,
+            "features": content["features"],
+            "multiply_adds": content["cost"]["multiply_adds"],
+            **{
+                task: content["splits"]["test"]["tasks"].get(task, {}).get("value")
+                for task in tasks_of(details)
+            },
+        }
+        for run, content in details["runs"].items()
+    )
+    return Exhibit(
+        "cost",
+        figures.cost(points, tasks_of(details)),
+        "What a prediction of all tasks costs, and what it scores on test. A single-task run needs a network "
+        "for each task, a multi-task run one for all.",
+        "Test score against multiply-adds a clip, a panel a task.",
+    )
+
+
+def _pair(details: Json, pairs: Sequence[tuple[str, str]], task: str) -> list[str]:
+    """The runs to show for a task: ComParE's STL and MTL 2 as in the paper, else the best comparable ones."""
+    runs = details["runs"]
+    for pair in pairs:
+        if [(runs[run]["features"], runs[run]["model"]) for run in pair] == [
+            ("compare", "stl"),
+            ("compare", "mtl2"),
+        ]:
+            return list(pair)
+    multi = best_run(details, [multi for _, multi in pairs], task, "validation")
+    if multi:
+        return [*next(pair for pair in pairs if pair[1] == multi)]
+    best = best_run(details, list(runs), task, "validation")
+    return [best] if best else []
+
+
+def _intervals(details: Json, run: str, task: str, kind: str) -> list[Interval]:
+    figures_ = details["runs"][run]["splits"]["test"]["tasks"].get(task, {})
+    return [
+        Interval(name, each["value"], each["low"], each["high"])
+        for name, each in figures_.get(kind, {}).items()
+        if each["value"] is not None and each["low"] is not None
+    ]

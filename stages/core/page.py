@@ -1,0 +1,98 @@
+"""The report as one HTML page that opens from disk and loads nothing."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_STYLE = """
+:root {
+  color-scheme: light dark;
+  --ink: #1b1f24; --soft: #57606a; --paper: #fdfdfc; --line: #d8dee4; --card: #ffffff; --mark: #0b5cad;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ink: #e6e9ec; --soft: #9ba4ae; --paper: #14181d; --line: #333b44; --card: #f4f4f1; --mark: #7cb8f5;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; max-width: 66rem; padding: 1.2rem 1rem 4rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;
+}
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 1rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }
+p { margin: .6rem 0; max-width: 46rem; }
+.lead { color: var(--soft); }
+.notice { border-left: 4px solid #d55e00; padding: .5rem .8rem; background: rgba(213, 94, 0, .1); }
+nav { font-size: .9rem; color: var(--soft); margin: 1rem 0; }
+a { color: var(--mark); }
+.wide { overflow-x: auto; margin: .4rem 0 1.4rem; }
+table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; min-width: 100%; }
+.caption { color: var(--soft); margin-top: 1.4rem; font-size: .9rem; }
+th, td { padding: .22rem .5rem; text-align: right; white-space: nowrap; font-weight: 400; }
+th:first-child { text-align: left; }
+thead th {
+  border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); vertical-align: bottom;
+  white-space: normal; font-weight: 600;
+}
+tbody tr + tr:not(.below) > * { border-top: 1px solid var(--line); }
+tbody tr:last-child > * { border-bottom: 2px solid var(--ink); }
+.below > * { color: var(--soft); padding-top: 0; }
+.below > th { padding-left: 1.4rem; }
+figure {
+  margin: 1.4rem 0; padding: .8rem; border: 1px solid var(--line); border-radius: 6px;
+  background: var(--card); color: #1b1f24;
+}
+figure .plot { overflow-x: auto; }
+figure svg { display: block; margin: auto; max-width: 100%; height: auto; min-width: 32rem; }
+figcaption { font-size: .9rem; color: #4a535d; margin-top: .6rem; }
+footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with blocks of HTML below it."""
+
+    title: str
+    blocks: Sequence[str]
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """Text as a paragraph; ``kind`` is lead or notice."""
+    return f'<p class="{kind}">{html.escape(text)}</p>' if kind else f"<p>{html.escape(text)}</p>"
+
+
+def figure(svg: str, caption: str, alternative: str) -> str:
+    """An SVG with a caption for those who see it and a text for those who do not."""
+    label = html.escape(alternative, quote=True)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return f'<figure><div class="plot">{svg}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
+
+
+def page(title: str, opening: Sequence[str], sections: Sequence[Section], closing: str) -> str:
+    """The whole page."""
+    links = " · ".join(
+        f'<a href="#s{n}">{html.escape(section.title)}</a>' for n, section in enumerate(sections)
+    )
+    body = "\n".join(
+        f'<h2 id="s{n}">{html.escape(section.title)}</h2>\n' + "\n".join(section.blocks)
+        for n, section in enumerate(sections)
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{html.escape(title)}</h1>
+{chr(10).join(opening)}
+<nav>{links}</nav>
+{body}
+<footer>{html.escape(closing)}</footer>
+</body>
+</html>
+"""

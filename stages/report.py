@@ -1,0 +1,247 @@
+"""One page with the paper's tables and figures beside ours: ``python -m stages.report``.
+
+Reads metrics/, plots/curves/, data/predictions/, the labels, the splits and the quarantine. Writes
+plots/report.html (self-contained, opens from disk), plots/figures/*.png (300 dots an inch),
+plots/tables.md and plots/tables.tex, and data/quarantine.csv (all clips that some stage could not use).
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.core import exhibits, paper
+from stages.core.exhibits import Exhibit
+from stages.core.figures import save_png, svg
+from stages.core.findings import (
+    best_run,
+    comparison_table,
+    corpus_table,
+    cost_table,
+    finding,
+    quarantine_table,
+    score_table,
+)
+from stages.core.messages import guarded, say
+from stages.core.page import Section, figure, page, paragraph
+from stages.core.papertables import Table
+from stages.core.parameters import Parameters, load
+from stages.core.tables import read_json, read_table, write_text
+
+PLOTS = Path("plots")
+Json = Mapping[str, Any]
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters = load()
+    names = ("corpus", "split", "details", "comparison", "paper")
+    metrics = {name: read_json(Path(f"metrics/{name}.json")) for name in names}
+    metrics["details"]["runs"] = in_order(metrics["details"]["runs"], parameters)
+    faults = gather_quarantine()
+    tables = tables_of(parameters, metrics, faults)
+    shown = exhibits_of(parameters, metrics)
+    sections = sections_of(parameters, metrics, tables, shown)
+    write_figures(list(shown.values()))
+    write_text(PLOTS / "tables.md", "\n".join(table.markdown() for table in tables.values()))
+    write_text(PLOTS / "tables.tex", "\n".join(table.latex() for table in tables.values()))
+    write_text(PLOTS / "report.html", page(*opening_of(metrics), sections, closing_of()))
+    say(f"plots/report.html: {len(tables)} tables, {len(shown)} figures")
+
+
+def in_order(runs: Json, parameters: Parameters) -> Json:
+    """Runs and their tasks in the order of params.yaml; JSON has them sorted by name."""
+    for run in runs.values():
+        for split in run["splits"].values():
+            split["tasks"] = {
+                name: split["tasks"][name] for name in parameters.tasks if name in split["tasks"]
+            }
+    return {run: runs[run] for run in parameters.runs}
+
+
+def gather_quarantine() -> list[tuple[str, str]]:
+    """Join the stages' quarantine files into data/quarantine.csv; stage and reason of each clip."""
+    rows: list[list[str]] = []
+    header: list[str] = []
+    for path in sorted(Path("data/quarantine").glob("*.csv")):
+        header, *found = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        rows += found
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *sorted(rows)])
+    write_text(Path("data/quarantine.csv"), text.getvalue())
+    return [(stage, reason) for _, stage, reason, _ in rows]
+
+
+def tables_of(
+    parameters: Parameters, metrics: Mapping[str, Any], faults: Sequence[tuple[str, str]]
+) -> dict[str, Table]:
+    """All tables by name, in the order of the page."""
+    details, corpus = metrics["details"], metrics["corpus"]
+    confidence = parameters.evaluate.confidence
+    printed = {
+        number: [row for row in metrics["paper"]["rows"] if row["table"] == number] for number in (2, 3)
+    }
+    note = "" if metrics["paper"]["same_corpus"] else " The paper's values are of another corpus, HUME-VB."
+    common = [run for run in details["runs"] if parameters.recipe(run) == parameters.train]
+    single = [run for run in common if not parameters.architecture(run).joint]
+    multi = [run for run in common if run not in single]
+    own = [run for run in details["runs"] if run not in common]
+    of = f"of the {corpus['name']}"
+    tables = [corpus_table(corpus, metrics["split"])]
+    for name, caption, runs, rows in (
+        ("single", f"Scores {of}, single-task networks.{note}", single, printed[2]),
+        ("multi", f"Scores {of}, multi-task networks.{note}", multi, printed[3]),
+        ("own", f"Scores {of}, runs with a recipe of their own.", own, []),
+    ):
+        if runs:
+            tables.append(score_table(name, caption, details, runs, rows, confidence))
+    for name, caption, rows, first, second in (
+        (
+            "joint",
+            "Multi-task against single-task networks",
+            metrics["comparison"],
+            "single",
+            "multi",
+        ),
+        (
+            "recipes",
+            "Recipes of their own against the common one",
+            details["recipes"],
+            "common",
+            "own",
+        ),
+    ):
+        shown = on_test(rows)
+        if shown:
+            ending = f", test split {of}: means over seeds, positive differences are better."
+            tables.append(comparison_table(name, caption + ending, shown, first, second))
+    caption = f"What the runs cost, and their joint ExVo score {of}."
+    tables.append(cost_table("cost", caption, details))
+    if faults:
+        tables.append(quarantine_table(faults))
+    return {
+        table.name: replace(table, caption=f"Table {place}. {table.caption}")
+        for place, table in enumerate(tables, 1)
+    }
+
+
+def on_test(rows: Sequence[Json]) -> list[Json]:
+    """The comparisons on the test split that have an interval."""
+    return [row for row in rows if row["split"] == "test" and row["low"] is not None]
+
+
+def exhibits_of(parameters: Parameters, metrics: Mapping[str, Any]) -> dict[str, Exhibit]:
+    """All figures by name."""
+    details = metrics["details"]
+    joint, own = on_test(metrics["comparison"]), on_test(details["recipes"])
+    pairs = list(dict.fromkeys((row["single"], row["multi"]) for row in metrics["comparison"]))
+    labels = read_table(Path("data/recordings.parquet")).merge(
+        read_table(Path("data/splits.parquet")), on="clip_id", validate="one_to_one"
+    )
+    rating = next((name for name, task in parameters.tasks.items() if len(task.columns) >= 3), None)
+    run = rating and best_run(details, list(details["runs"]), rating, "validation")
+    maps = (
+        exhibits.emotion_map(
+            labels, read_table(Path(f"data/predictions/{run}.parquet")), parameters.tasks, run
+        )
+        if run
+        else ()
+    )
+    curves = pd.concat(pd.read_csv(f"plots/curves/{run}.csv").assign(run=run) for run in details["runs"])
+    found = chain(
+        exhibits.differences(joint, "single", "multi", "multi-task against single-task networks", "joint"),
+        exhibits.differences(own, "common", "own", "recipes of their own against the common one", "recipes"),
+        maps,
+        exhibits.columns(details, pairs),
+        exhibits.confusions(details, pairs, metrics["corpus"]["name"]),
+        exhibits.groups(details, pairs),
+        [exhibits.learning_curves(curves, details), exhibits.cost(details)],
+    )
+    return {exhibit.name: exhibit for exhibit in found}
+
+
+def sections_of(
+    parameters: Parameters,
+    metrics: Mapping[str, Any],
+    tables: Mapping[str, Table],
+    shown: Mapping[str, Exhibit],
+) -> list[Section]:
+    """The page's sections: sentences, tables, figures; a section with nothing to show is left out."""
+    numbers = {name: place for place, name in enumerate(shown, 1)}
+
+    def blocks(*names: str) -> list[str]:
+        return [tables[name].html() for name in names if name in tables]
+
+    def figures(*beginnings: str) -> list[str]:
+        chosen = [exhibit for name, exhibit in shown.items() if name.split("-")[0] in beginnings]
+        return [
+            figure(svg(e.figure), f"Figure {numbers[e.name]}. {e.caption}", e.alternative) for e in chosen
+        ]
+
+    joint = on_test(metrics["comparison"])
+    findings = [
+        paragraph(
+            finding(task, [row for row in joint if row["task"] == task], parameters.evaluate.confidence)
+        )
+        for task in dict.fromkeys(row["task"] for row in joint)
+    ]
+    misprints = [paragraph(sentence) for sentence in paper.MISPRINTS]
+    content = {
+        "The recordings": blocks("splits", "quarantine"),
+        "Single-task networks": blocks("single"),
+        "Multi-task networks": blocks("multi"),
+        "Does joint learning help?": [*findings, *figures("joint"), *blocks("joint")],
+        "Recipes of their own": [*blocks("own"), *figures("recipes"), *blocks("recipes")],
+        "What is heard": figures("map", "columns", "confusion"),
+        "For whom it works": figures("groups"),
+        "Training and cost": [*figures("curves", "cost"), *blocks("cost")],
+        "Misprints in the paper": misprints,
+    }
+    return [Section(title, parts) for title, parts in content.items() if parts]
+
+
+def opening_of(metrics: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Title and first paragraphs."""
+    corpus, total = metrics["corpus"], metrics["split"]["total"]
+    clips = corpus["clips"]
+    lost = clips["listed"] - total["clips"]
+    first = (
+        f"{total['clips']:,} clips of {total['speakers']:,} speakers, {total['seconds'] / 3600:.2f} hours; "
+        f"{clips['listed']:,} listed, {lost:,} not usable before training."
+    )
+    blocks = [paragraph(first, "lead")]
+    if corpus["synthetic"]:
+        sentence = (
+            "This corpus is synthetic: its voices are computed, not recorded. "
+            "Its scores show that the pipeline works; they say nothing about people."
+        )
+        blocks.insert(0, paragraph(sentence, "notice"))
+    return f"State and trait measurement from nonverbal vocalizations: {corpus['name']}", blocks
+
+
+def closing_of() -> str:
+    """What the page reproduces."""
+    return (
+        "After Baird, Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen (2022), "
+        "State & Trait Measurement from Nonverbal Vocalizations: A Multi-Task Joint Learning Approach. "
+        "Values are of the seed best on validation, ± the standard deviation over seeds; intervals are by "
+        "bootstrap over speakers."
+    )
+
+
+def write_figures(shown: Sequence[Exhibit]) -> None:
+    """Write plots/figures; pictures of figures that are no longer shown go."""
+    paths = {PLOTS / "figures" / f"{exhibit.name}.png": exhibit.figure for exhibit in shown}
+    for path, drawn in paths.items():
+        save_png(drawn, path)
+    for path in set((PLOTS / "figures").glob("*.png")) - set(paths):
+        path.unlink()
+
+
+if __name__ == "__main__":
+    guarded(main)

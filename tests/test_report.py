@@ -1,0 +1,167 @@
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from stages import report, split, summarize
+from stages.core.messages import UserError
+from stages.core.tables import read_json, write_json, write_text
+from tests.tiny_project import build, run_stage
+
+RUNS = {
+    "egemaps-stl": {"features": "egemaps", "model": "stl"},
+    "egemaps-mtl2": {"features": "egemaps", "model": "mtl2"},
+    "egemaps-own": {"features": "egemaps", "model": "own"},
+}
+
+
+@pytest.fixture(scope="module")
+def summarized(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    own = {"joint": False, "trunk": [16], "train": {"optimizer": "adamw", "weight_decay": 0.01}}
+    build(folder, list(RUNS), models={"own": own}, runs=RUNS)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        clips = {"listed": 122, "used": 121, "quarantined": 1}
+        write_json(Path("metrics/corpus.json"), {"name": "tiny <voices>", "synthetic": True, "clips": clips})
+        run_stage(split, monkeypatch)
+        for run in RUNS:  # the split stage has dealt the speakers anew
+            for module in ("train", "evaluate"):
+                run_stage(__import__(f"stages.{module}", fromlist=["main"]), monkeypatch, run)
+        run_stage(summarize, monkeypatch)
+        header = "clip_id,stage,reason,detail\n"
+        write_text(Path("data/quarantine/preprocess.csv"), header + '00777,preprocess,silent,"S7, quiet"\n')
+        write_text(Path("data/quarantine/features-egemaps.csv"), header)
+    return folder
+
+
+@pytest.fixture
+def reported(summarized, tmp_path, monkeypatch):
+    shutil.copytree(summarized, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    run_stage(report, monkeypatch)
+    return Path("plots/report.html").read_text()
+
+
+class Page(HTMLParser):
+    """What a browser would load, and what has which text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_the_page_loads_nothing(reported):
+    page = Page(reported)
+    assert not [
+        tag for tag, _ in page.elements if tag in {"script", "link", "img", "iframe", "object", "embed"}
+    ]
+    references = [
+        value
+        for _, attributes in page.elements
+        for name, value in attributes.items()
+        if name in {"src", "href", "xlink:href", "data", "srcset"}
+    ]
+    assert references and all(value.startswith("#") for value in references)
+    assert "@import" not in reported
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", reported))
+
+
+def test_every_figure_has_a_text_and_every_table_a_caption(reported):
+    page = Page(reported)
+    figures, tables = page.of("svg"), page.of("table")
+    assert len(figures) >= 8 and len(figures) == len(page.of("figure")) == len(page.of("figcaption"))
+    assert all(figure["role"] == "img" and len(figure["aria-label"]) > 20 for figure in figures)
+    captions = {attributes.get("id") for attributes in page.of("p")}
+    assert len(tables) == 8 and all(table["aria-labelledby"] in captions for table in tables)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    links = [link["href"].removeprefix("#") for link in page.of("a")]
+    assert links and set(links) <= set(ids)
+
+
+def test_ids_of_one_figure_are_not_used_by_another(reported):
+    own = re.findall(r'id="([^"]+)"', reported)
+    pairs = [(re.findall(r'id="([^"]+)"', svg), set(re.findall(r"#([\w-]+)", svg))) for svg in svgs(reported)]
+    for ids, used in pairs:
+        for name in used & set(own):
+            assert name in ids
+            shapes = {shape_of(text, name) for text in svgs(reported) if f'id="{name}"' in text}
+            assert len(shapes) == 1, f"{name} means different things in two figures"
+
+
+def svgs(text):
+    return re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+
+
+def shape_of(text, name):
+    return re.sub(r"\s+", " ", re.search(rf'id="{name}"[^>]*>', text)[0])
+
+
+def test_synthetic_scores_are_called_synthetic_and_nobody_is_named(reported):
+    assert "This corpus is synthetic" in reported and "tiny &lt;voices&gt;" in reported
+    assert not re.search(r"\bS\d\d\b", reported) and "00777" not in reported
+
+
+def test_quarantine_is_gathered_and_counted(reported):
+    text = Path("data/quarantine.csv").read_text()
+    assert text == 'clip_id,stage,reason,detail\n00777,preprocess,silent,"S7, quiet"\n'
+    assert '<th scope="row">preprocess</th><td>silent</td><td>1</td>' in reported
+
+
+def test_tables_and_pictures_lie_beside_the_page(reported):
+    markdown, latex = (Path(f"plots/tables.{kind}").read_text() for kind in ("md", "tex"))
+    assert markdown.count("\n**Table") + 1 == latex.count(r"\begin{table}") == reported.count("<table")
+    for run in RUNS:
+        assert run in markdown and run in latex and run in reported
+    assert {"joint.png", "map-emotion.png", "confusion-country.png", "curves.png", "cost.png"} <= {
+        path.name for path in Path("plots/figures").iterdir()
+    }
+
+
+def test_runs_keep_the_order_of_params_yaml_and_sit_in_their_tables(reported):
+    places = {name: reported.index(f'<table id="{name}"') for name in ("single", "multi", "own")}
+    assert places["single"] < reported.index('<th scope="row">egemaps-stl</th>') < places["multi"]
+    assert places["multi"] < reported.index('<th scope="row">egemaps-mtl2</th>') < places["own"]
+    assert reported.index("Emotion CCC") < reported.index("Country UAR") < reported.index("Age MAE")
+
+
+@pytest.mark.usefixtures("reported")
+def test_the_same_input_gives_the_same_bytes(monkeypatch):
+    before = {path: path.read_bytes() for path in Path("plots").rglob("*") if path.is_file()}
+    Path("plots/figures/old.png").write_bytes(b"left behind")
+    run_stage(report, monkeypatch)
+    assert {path: path.read_bytes() for path in Path("plots").rglob("*") if path.is_file()} == before
+
+
+def test_a_corpus_with_one_task_and_one_run_still_gets_a_page(summarized, tmp_path, monkeypatch):
+    shutil.copytree(summarized, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    details = read_json(Path("metrics/details.json"))
+    kept = details["runs"]["egemaps-stl"]
+    for part in kept["splits"].values():
+        part["tasks"] = {"country": part["tasks"]["country"]}
+    write_json(Path("metrics/details.json"), {**details, "runs": {"egemaps-stl": kept}, "recipes": []})
+    write_json(Path("metrics/comparison.json"), [])
+    text = Path("params.yaml").read_text()
+    for name in ("egemaps-mtl2", "egemaps-own"):
+        text = re.sub(rf"  {name}:\n(    .*\n)+", "", text)
+    Path("params.yaml").write_text(text)
+    run_stage(report, monkeypatch)
+    page = Path("plots/report.html").read_text()
+    assert "Does joint learning help?" not in page and 'id="single"' in page and 'id="multi"' not in page
+    assert Path("plots/figures/confusion-country.png").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_missing_scores_are_named(monkeypatch):
+    with pytest.raises(UserError, match=r"metrics/corpus\.json does not exist"):
+        run_stage(report, monkeypatch)
