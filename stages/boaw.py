@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core import assignment, bags, codebooks, figures_words, frames
+from stages.core.device import accelerator
 from stages.core.messages import guarded, progress, say
 from stages.core.parameters import load
 from stages.core.tables import read_table, write_features, write_json
@@ -67,7 +68,7 @@ def main() -> None:
     )
     threads = parameters.compute.processes or len(os.sched_getaffinity(0))
 
-    assigner = assignment.Assigner(codebook, groups, assignment.accelerator(parameters.boaw.device))
+    assigner = assignment.Assigner(codebook, groups, accelerator(parameters.boaw.device, "boaw.device"))
 
     def rows() -> Iterator[np.ndarray]:
         for counts in bags.count_clips(descriptors, assigner, threads):

@@ -8,8 +8,10 @@ plots/curves/RUN.csv.
 import argparse
 import csv
 import io
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +20,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.messages import UserError, guarded, say
+from stages.core import fast
+from stages.core.device import accelerator
+from stages.core.messages import UserError, guarded, progress, say
 from stages.core.model import Model
 from stages.core.options import Architecture, Recipe
 from stages.core.parameters import load
 from stages.core.scaling import Scaling, fit_scaling
 from stages.core.tables import read_features, read_table, write_json, write_text
 from stages.core.tasks import Task, classes_of, targets_of
-from stages.core.training import Examples, Fitted, Problem, fit
+from stages.core.training import Examples, Fitted, Problem, fit, start
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -42,7 +46,8 @@ def main() -> None:
     clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
     problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks, recipe)
     began = time.perf_counter()
-    networks = train(problem, architecture, recipe)
+    threads = parameters.compute.processes or len(os.sched_getaffinity(0))
+    networks = train(problem, architecture, recipe, threads)
     seconds = time.perf_counter() - began
     description = {
         "run": run,
@@ -82,15 +87,34 @@ class Trained:
     fitted: Fitted
 
 
-def train(problem: Problem, architecture: Architecture, recipe: Recipe) -> list[Trained]:
+def train(problem: Problem, architecture: Architecture, recipe: Recipe, threads: int) -> list[Trained]:
     """One network a seed, or one a seed and task where the architecture is not joint."""
     groups = [list(problem.tasks)] if architecture.joint else [[name] for name in problem.tasks]
-    networks = []
-    for seed in recipe.seeds:
-        for group in groups:
-            name = f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}"
-            networks.append(Trained(name, seed, group, fit(problem.only(group), architecture, recipe, seed)))
-    return networks
+    networks = [(seed, group, problem.only(group)) for seed in recipe.seeds for group in groups]
+    fitted = progress(_fit_all(networks, architecture, recipe, threads), len(networks), "network")
+    return [
+        Trained(f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}", seed, group, result)
+        for (seed, group, _), result in zip(networks, fitted, strict=True)
+    ]
+
+
+def _fit_all(
+    networks: Sequence[tuple[int, list[str], Problem]],
+    architecture: Architecture,
+    recipe: Recipe,
+    threads: int,
+) -> Iterator[Fitted]:
+    """Networks in compiled code on threads where it knows all that is asked for, else one after the other."""
+    device = accelerator(recipe.device, "train.device")
+    if device or not fast.covers(architecture, recipe):
+        for seed, _, problem in networks:
+            yield fit(problem, architecture, recipe, seed, device or "cpu")
+        return
+    jobs = [
+        (problem, start(problem, architecture, recipe, seed), recipe, seed) for seed, _, problem in networks
+    ]
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(lambda job: fast.fit(*job), jobs)
 
 
 def prepare(

@@ -13,21 +13,18 @@ exact sums computed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from stages.core.codebooks import Codebook
-from stages.core.messages import UserError
 
 # Frames a matrix product takes: their scores should stay in the processor's cache.
 BLOCK = 256
 Number = Any
 UNIT = 2.0**-24
 TINY = 2.0**-120
-DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 
 
 @dataclass(frozen=True)
@@ -119,25 +116,6 @@ class Assigner:
         error = float((square - 2 * top[:, 0]).clamp(min=0)[clear].sum())
         rest = ~clear.cpu().numpy()
         return error + self._on_processor(place, frames[rest], owner[rest], bags)
-
-
-def accelerator(choice: str) -> str | None:
-    """The device of torch that ``auto``, ``cpu`` or ``cuda`` means here; None: NumPy on the processor.
-
-    ``auto`` looks for NVIDIA's driver as Linux shows it before it loads torch, which takes seconds.
-
-    Raises:
-        UserError: if ``cuda`` is asked for and there is none.
-    """
-    if choice == "cpu" or (choice == "auto" and not any(driver.exists() for driver in DRIVERS)):
-        return None
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if choice == "cuda":
-        raise UserError("boaw.device is cuda, but torch finds no GPU; set it to auto or cpu.")
-    return None
 
 
 def nearest(frames: np.ndarray, codebook: Codebook, groups: Sequence[np.ndarray]) -> np.ndarray:

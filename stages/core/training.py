@@ -20,6 +20,8 @@ from stages.core.options import Architecture, Recipe
 from stages.core.scores import mae, mean_ccc, uar
 from stages.core.tasks import Task
 
+Losses = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -120,14 +122,7 @@ def fit(
     weighting = Weighting(problem.tasks, recipe).to(device)
     optimizer = _optimizer([*network.parameters(), *weighting.parameters()], recipe, device)
     inputs, targets = _on_device(problem.train, device, dtype)
-    class_weights = _class_weights(problem, recipe, device, dtype)
-    stopping = Stopping(problem, recipe)
-
-    def losses_of(outputs: Mapping[str, Tensor], truths: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {
-            name: task_loss(task, outputs[name], truths[name], class_weights[name], recipe.label_smoothing)
-            for name, task in problem.tasks.items()
-        }
+    stopping, losses_by_task = Stopping(problem, recipe), losses_of(problem, recipe, device, dtype)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -137,7 +132,7 @@ def fit(
             sums = dict.fromkeys(problem.tasks, 0.0)
             for batch in next(orders).split(recipe.batch_size):
                 rows = batch.to(device)
-                losses = losses_of(
+                losses = losses_by_task(
                     network(inputs[rows]), {name: values[rows] for name, values in targets.items()}
                 )
                 optimizer.zero_grad(set_to_none=True)
@@ -148,7 +143,7 @@ def fit(
             means = {name: value / len(problem.train) for name, value in sums.items()}
             weighting.end_epoch(means)
             network.eval()
-            stopping.end_epoch(means, network, weighting, losses_of)
+            stopping.end_epoch(means, network, weighting, losses_by_task)
     return stopping.fitted(time.perf_counter() - began)
 
 
@@ -170,7 +165,7 @@ class Stopping:
         train_losses: Mapping[str, float],
         network: Network,
         weighting: Weighting,
-        losses_of: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]],
+        losses_by_task: Losses,
     ) -> None:
         """Judge the network as it is after one more epoch."""
         self._epoch += 1
@@ -178,7 +173,7 @@ class Stopping:
         inputs, targets = _on_device(self._problem.validation, parameter.device, parameter.dtype)
         with torch.no_grad():
             outputs = network(inputs)
-            losses = losses_of(outputs, targets)
+            losses = losses_by_task(outputs, targets)
             shares = {name: float(value) for name, value in weighting.shares(losses).items()}
             as_tensors = {name: torch.tensor(value) for name, value in train_losses.items()}
             train_shares = {name: float(value) for name, value in weighting.shares(as_tensors).items()}
@@ -186,8 +181,8 @@ class Stopping:
         self._record("train", train_losses, train_shares, {})
         self._record("validation", {name: float(value) for name, value in losses.items()}, shares, scores)
         reached = -sum(shares.values()) if self._recipe.monitor == "loss" else self._skill(scores)
-        if reached > self._best:
-            self._best, self._best_epoch = reached, self._epoch
+        if reached > self._best or self._epoch == 1:  # so that there are weights even if all is NaN
+            self._best, self._best_epoch = np.nan_to_num(reached, nan=-np.inf), self._epoch
             self._weights = copy.deepcopy(network.state_dict())
         waited = self._epoch - self._best_epoch
         self.goes_on = self._epoch < self._recipe.epochs and waited < self._recipe.patience
@@ -261,15 +256,31 @@ def _on_device(
     return torch.from_numpy(examples.inputs).to(device, dtype), targets
 
 
-def _class_weights(
-    problem: Problem, recipe: Recipe, device: str, dtype: torch.dtype
-) -> dict[str, Tensor | None]:
-    """``balanced``: clips / (classes × clips of the class), as in scikit-learn."""
-    weights: dict[str, Tensor | None] = dict.fromkeys(problem.tasks)
+def class_weights_of(problem: Problem, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Task → a weight for each output.
+
+    With ``balanced`` those of classes are clips / (classes × clips of the class), as in scikit-learn.
+    """
+    weights = {name: np.ones(number) for name, number in problem.outputs.items()}
     for name, task in problem.tasks.items():
         if task.kind == "classification" and recipe.class_weights == "balanced":
             truth = problem.train.targets[name]
             counts = np.bincount(truth[truth >= 0], minlength=problem.outputs[name])
-            balanced = counts.sum() / (len(counts) * np.maximum(counts, 1))
-            weights[name] = torch.from_numpy(balanced).to(device, dtype)
+            weights[name] = counts.sum() / (len(counts) * np.maximum(counts, 1))
     return weights
+
+
+def losses_of(problem: Problem, recipe: Recipe, device: str, dtype: torch.dtype) -> Losses:
+    """The function from outputs and targets of some clips to the loss of each task."""
+    weights = {
+        name: torch.from_numpy(values).to(device, dtype)
+        for name, values in class_weights_of(problem, recipe).items()
+    }
+
+    def losses(outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: task_loss(task, outputs[name], targets[name], weights[name], recipe.label_smoothing)
+            for name, task in problem.tasks.items()
+        }
+
+    return losses

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core import assignment, bags, codebooks
-from stages.core.assignment import Assigner, accelerator, nearest
+from stages.core.assignment import Assigner, nearest
 from stages.core.codebooks import Codebook
-from stages.core.messages import UserError
 from tests import openxbow
 from tests.openxbow import Command, needs_openxbow
 
@@ -140,19 +138,6 @@ def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     counts = Assigner(codebook, columns).count(frames, np.array([20, 30]))
     assert np.array_equal(counts.bags, np.concatenate(expected, axis=1))
     assert counts.frames.tolist() == [20, 30]
-
-
-def test_the_device_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(assignment, "DRIVERS", (tmp_path / "none",))
-    assert accelerator("cpu") is None
-    assert accelerator("auto") is None
-    monkeypatch.setattr(assignment, "DRIVERS", (tmp_path / "none", tmp_path))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert accelerator("auto") == accelerator("cuda") == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert accelerator("auto") is None
-    with pytest.raises(UserError, match=r"boaw\.device is cuda, but torch finds no GPU"):
-        accelerator("cuda")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

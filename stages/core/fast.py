@@ -1,0 +1,160 @@
+"""Training on a processor, several times faster than the plain loop of :mod:`stages.core.training`.
+
+The same network, batches, losses and optimizer; the steps run in :mod:`stages.core.kernels`, without
+Python between them, so that networks train side by side on threads. The plain loop is the
+definition: this one is tested to follow it, and takes over wherever :func:`covers` says that it can.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.core import kernels
+from stages.core.losses import Weighting
+from stages.core.network import Network
+from stages.core.options import Architecture, Recipe
+from stages.core.training import Fitted, Problem, Stopping, class_weights_of, losses_of, order_of_clips
+
+
+def covers(architecture: Architecture, recipe: Recipe) -> bool:
+    """Whether the fast path knows all that these ask for: everything but dropout and learnt loss weights."""
+    dropout = architecture.dropout or architecture.input_dropout
+    return not dropout and recipe.loss_weighting != "uncertainty"
+
+
+def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted:
+    """Train one network; several calls may run on threads.
+
+    Args:
+        problem: tasks and clips.
+        network: with its first weights (see :func:`stages.core.training.start`), float32 or float64; trained
+            in place.
+        recipe: how to train; :func:`covers` must be true.
+        seed: decides the order of clips.
+    """
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    layers = layers_of(network)
+    layer_table, task_table = _tables(problem, layers)
+    weights = _flatten(layers)
+    moments = np.zeros((2, len(weights)), weights.dtype)
+    targets, known = _targets(problem)
+    class_weights = class_weights_of(problem, recipe)
+    decoupled = recipe.optimizer == "adamw"
+    numbers = kernels.constants(
+        weights.dtype,
+        recipe.learning_rate,
+        penalty=0.0 if decoupled else recipe.weight_decay,
+        decay=recipe.weight_decay if decoupled else 0.0,
+    )
+    weighting, stopping = Weighting(problem.tasks, recipe), Stopping(problem, recipe)
+    losses_by_task = losses_of(problem, recipe, "cpu", next(network.parameters()).dtype)
+    inputs = problem.train.inputs.astype(weights.dtype, copy=False)
+    steps, batches = 0, -(-len(problem.train) // recipe.batch_size)
+    orders = order_of_clips(len(problem.train), seed)
+    while stopping.goes_on:
+        shares = weighting.shares({name: torch.ones(()) for name in problem.tasks})
+        losses = kernels.epoch(
+            inputs,
+            next(orders).numpy(),
+            recipe.batch_size,
+            targets,
+            known,
+            layer_table,
+            task_table,
+            np.array([float(share) for share in shares.values()]),
+            np.concatenate(list(class_weights.values())),
+            recipe.label_smoothing,
+            weights,
+            moments,
+            numbers,
+            recipe.learning_rate,
+            steps,
+        )
+        steps += batches
+        _restore(layers, weights)
+        means = dict(zip(problem.tasks, losses.tolist(), strict=True))
+        weighting.end_epoch(means)
+        stopping.end_epoch(means, network, weighting, losses_by_task)
+    return stopping.fitted(time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A linear layer: where its inputs come from (−1: the features), and what follows."""
+
+    source: int
+    linear: nn.Linear
+    norm: nn.LayerNorm | None
+    active: bool
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """In the order of the vector of weights; the matrix as [inputs, outputs]."""
+        normed = [self.norm.weight, self.norm.bias] if self.norm else []
+        return [self.linear.weight.T, self.linear.bias, *normed]
+
+
+def layers_of(network: Network) -> list[Layer]:
+    """All linear layers, the trunk's first; a head ends with a layer that is not active."""
+    layers: list[Layer] = []
+    for module in network.trunk:
+        if isinstance(module, nn.Linear):
+            layers.append(Layer(len(layers) - 1, module, None, True))
+        elif isinstance(module, nn.LayerNorm):
+            layers[-1] = replace(layers[-1], norm=module)
+    fork = len(layers) - 1
+    for head in network.heads.values():
+        linears = [module for module in head.modules() if isinstance(module, nn.Linear)]
+        for depth, linear in enumerate(linears):
+            layers.append(Layer(len(layers) - 1 if depth else fork, linear, None, linear is not linears[-1]))
+    return layers
+
+
+def _tables(problem: Problem, layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:
+    """Layers int64 [layers, 8] and tasks int64 [tasks, 4] as :mod:`stages.core.kernels` reads them."""
+    rows, weight, place = [], 0, 0
+    for layer in layers:
+        inputs, outputs = layer.linear.in_features, layer.linear.out_features
+        bias = weight + inputs * outputs
+        norm = bias + outputs if layer.norm else -1
+        rows.append([layer.source, inputs, outputs, weight, bias, norm, layer.active, place])
+        weight += sum(values.numel() for values in layer.parameters)
+        place += outputs
+    tasks, column, classes = [], 0, 0
+    ends = [index for index, layer in enumerate(layers) if not layer.active]
+    for end, (name, task) in zip(ends, problem.tasks.items(), strict=True):
+        kind = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
+        tasks.append([end, kernels.CLASSES if task.kind == "classification" else kind, column, classes])
+        column += len(task.columns)
+        classes += problem.outputs[name]
+    return np.array(rows, np.int64), np.array(tasks, np.int64)
+
+
+def _flatten(layers: Sequence[Layer]) -> np.ndarray:
+    """All weights as one vector."""
+    return torch.cat([values.detach().reshape(-1) for layer in layers for values in layer.parameters]).numpy()
+
+
+def _restore(layers: Sequence[Layer], weights: np.ndarray) -> None:
+    """Give the vector's values to the network."""
+    rest = torch.from_numpy(weights)
+    with torch.no_grad():
+        for layer in layers:
+            for values in layer.parameters:
+                values.copy_(rest[: values.numel()].reshape(values.shape))
+                rest = rest[values.numel() :]
+
+
+def _targets(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Targets float64 [n, columns] side by side, and bool [n, tasks]: which clips are labelled."""
+    columns = [problem.train.targets[name].reshape(len(problem.train), -1) for name in problem.tasks]
+    known = [
+        values[:, 0] >= 0 if task.kind == "classification" else ~np.isnan(values[:, 0])
+        for values, task in zip(columns, problem.tasks.values(), strict=True)
+    ]
+    return np.concatenate(columns, axis=1).astype(np.float64), np.column_stack(known)

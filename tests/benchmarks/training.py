@@ -1,0 +1,135 @@
+"""Training against a plain PyTorch loop: ``python -m tests.benchmarks.training [COLUMNS …]``.
+
+For each feature set's width (88, 2,000 and 6,373 columns unless others are given) it trains one epoch of 20,000
+random clips in batches of 8: the paper's networks by the plain loop of :mod:`stages.core.training` (fused
+Adam, no data loader) on one thread and on all, and by the compiled steps on one thread, and network by
+network on all threads, as the train stage does. Ratios are of times a network within this run. At the
+end stands what the paper's 45 trainings of 20 epochs would take on HUME-VB's size.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from stages.core import fast, training
+from stages.core.messages import say
+from stages.core.options import Architecture, Recipe
+from stages.core.tasks import Task
+from stages.core.training import Examples, Problem, start
+
+CLIPS, SAMPLE = 20_000, 4_000
+HUME_STEPS = -(-19_990 // 8)
+EPOCHS, SEEDS = 20, 3
+RELEASED = {88: 147.0, 6373: 320.0}  # ms a step of the authors' released loop, measured on two cores
+TASKS = {
+    "emotion": Task("regression", tuple("abcdefghij"), "ccc", scale="row-max", output="sigmoid"),
+    "country": Task("classification", ("Country",), "uar"),
+    "age": Task("regression", ("Age",), "mae"),
+}
+MODELS = {
+    "stl": Architecture(joint=False, trunk=(128, 64)),
+    "mtl1": Architecture(joint=True, trunk=(64,), head=(32,)),
+    "mtl2": Architecture(joint=True, trunk=(128, 64), head=(32,)),
+    "mtl3": Architecture(joint=True, trunk=(256, 128, 64), head=(32,)),
+}
+RUNS = {88: ["stl"], 2000: list(MODELS), 6373: list(MODELS)}  # of the paper
+RECIPE = Recipe(epochs=1)
+
+
+def examples(number: int, columns: int, seed: int) -> Examples:
+    """Random clips with all labels."""
+    rng = np.random.default_rng(seed)
+    targets = {
+        "emotion": rng.random((number, 10)),
+        "country": rng.integers(0, 4, number),
+        "age": rng.uniform(20.0, 40.0, (number, 1)),
+    }
+    return Examples(rng.standard_normal((number, columns), np.float32), targets)
+
+
+def jobs_of(problem: Problem, architecture: Architecture) -> list[Problem]:
+    """One network a seed, or a seed and task."""
+    groups = [list(TASKS)] if architecture.joint else [[name] for name in TASKS]
+    return [problem.only(group) for group in groups for _ in range(SEEDS)]
+
+
+def plain(problems: list[Problem], architecture: Architecture, threads: int) -> float:
+    """Milliseconds a step of the plain loop; a part of the epoch stands for the whole."""
+    set_threads = torch.set_num_threads
+    set_threads(threads)
+    torch.set_num_threads = lambda _: None  # the loop itself asks for one
+    try:
+        return milliseconds(
+            lambda: [training.fit(problem, architecture, RECIPE, 1) for problem in problems], problems
+        )
+    finally:
+        torch.set_num_threads = set_threads
+
+
+def compiled(problems: list[Problem], architecture: Architecture, threads: int) -> float:
+    """Milliseconds a step of the compiled loop, networks on threads."""
+    networks = [start(problem, architecture, RECIPE, 1) for problem in problems]
+
+    def train() -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda job: fast.fit(*job, RECIPE, 1), zip(problems, networks, strict=True)))
+
+    return milliseconds(train, problems)
+
+
+def milliseconds(work: Callable[[], object], problems: list[Problem]) -> float:
+    """Wall time a step and network."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1e3 / sum(-(-len(problem.train) // 8) for problem in problems)
+
+
+def main() -> None:
+    """Measure and print."""
+    threads = len(os.sched_getaffinity(0))
+    hours = {"plain": 0.0, "compiled": 0.0}
+    fast.fit(*_warm_up(), RECIPE, 1)
+    say(f"ms a step, batch 8, {threads} threads; single: one thread each; joint: the best of each")
+    say("columns model  plain 1T  plain all  ours 1T  ours all   single   joint")
+    for columns in [int(word) for word in sys.argv[1:]] or list(RUNS):
+        clips, validation = examples(CLIPS, columns, 1), examples(64, columns, 2)
+        sample = Examples(
+            clips.inputs[:SAMPLE], {name: values[:SAMPLE] for name, values in clips.targets.items()}
+        )
+        outputs, scales = {"emotion": 10, "country": 4, "age": 1}, dict.fromkeys(TASKS, (0.0, 1.0))
+        for name, architecture in MODELS.items():
+            whole = jobs_of(Problem(TASKS, outputs, clips, validation, scales), architecture)
+            part = jobs_of(Problem(TASKS, outputs, sample, validation, scales), architecture)[::SEEDS]
+            one, every = (plain(part, architecture, number) for number in (1, threads))
+            ours, ours_every = (compiled(whole, architecture, number) for number in (1, threads))
+            ratios = f"{one / ours:6.1f} ×  {min(one, every) / ours_every:6.1f} ×"
+            say(f"{columns:7} {name}  {one:8.3f}  {every:9.3f}  {ours:7.3f}  {ours_every:8.3f}  {ratios}")
+            if columns in RELEASED and name == "stl":
+                say(
+                    f"        the released loop's {RELEASED[columns]:.0f} ms are {RELEASED[columns] / ours:.0f} × ours"
+                )
+            if name in RUNS.get(columns, ()):
+                steps = len(whole) * EPOCHS * HUME_STEPS / 3.6e6
+                hours["plain"] += min(one, every) * steps
+                hours["compiled"] += ours_every * steps
+    total = {name: f"{60 * value:.1f} minutes" for name, value in hours.items()}
+    say(
+        f"the paper's trainings of {EPOCHS} epochs on HUME-VB's size: {total['compiled']}; plain {total['plain']}"
+    )
+
+
+def _warm_up() -> tuple[Problem, training.Network]:
+    """A problem that makes the compiler work before time is taken."""
+    few = examples(16, 8, 1)
+    outputs, scales = {"emotion": 10, "country": 4, "age": 1}, dict.fromkeys(TASKS, (0.0, 1.0))
+    problem = Problem(TASKS, outputs, few, few, scales)
+    return problem, start(problem, MODELS["mtl1"], RECIPE, 1)
+
+
+if __name__ == "__main__":
+    main()
