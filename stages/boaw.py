@@ -66,6 +66,7 @@ def main() -> None:
     usage = Usage(
         codebook.bins, pair_by_label(read_table(Path("data/recordings.parquet")), descriptors.clip_ids)
     )
+    counting = {"layout": parameters.codebook.layout, "normalize": parameters.boaw.normalize}
     threads = parameters.compute.processes or len(os.sched_getaffinity(0))
 
     assigner = assignment.Assigner(codebook, groups, accelerator(parameters.boaw.device, "boaw.device"))
@@ -80,6 +81,7 @@ def main() -> None:
         descriptors.clip_ids,
         [f"boaw_{index:0{max(4, len(str(codebook.bins - 1)))}d}" for index in range(codebook.bins)],
         progress(rows(), len(descriptors.clip_ids), "clip"),
+        {**descriptors.origin, "bags": {"codebook": CODEBOOK.read_text(encoding="utf-8"), **counting}},
     )
     figures = summary(usage, int(descriptors.lengths.sum()), sum(map(len, groups)))
     write_json(Path("metrics/boaw.json"), figures)

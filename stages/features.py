@@ -10,25 +10,26 @@ import errno
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core import smile
-from stages.core.audio import count, read_shards
+from stages.core.audio import count, origin_of_audio, read_shards
 from stages.core.cache import Cache, key_of
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.options import Compute
 from stages.core.parallel import Crash, each
 from stages.core.parameters import load
 from stages.core.quarantine import Fault, write_faults
-from stages.core.tables import whole, write_features
+from stages.core.tables import metadata_of, whole, write_features
 
 AUDIO = Path("data/audio")
 CACHE = Path(".cache/features")
@@ -51,8 +52,9 @@ def main() -> None:
             raise UserError(f"{AUDIO}: openSMILE can use none of {len(faults)} clips ({faults[0].detail}).")
         clip_ids = [clip_id for clip_id, _ in clips]
         rows = (cache.functionals(key) for _, key in clips)
-        write_features(Path(f"data/features/{name}.parquet"), clip_ids, names.functionals, rows)
-        write_descriptors(Path(f"data/lld/{name}"), clips, names.descriptors, cache)
+        origin = {**origin_of_audio(AUDIO), "feature_set": feature_set}
+        write_features(Path(f"data/features/{name}.parquet"), clip_ids, names.functionals, rows, origin)
+        write_descriptors(Path(f"data/lld/{name}"), clips, names.descriptors, cache, origin)
         write_faults(Path(f"data/quarantine/features-{name}.csv"), faults)
     say(
         f"{feature_set}: {len(clips)} clips, {len(names.functionals)} functionals, "
@@ -97,7 +99,11 @@ def extract(
 
 
 def write_descriptors(
-    folder: Path, clips: Sequence[tuple[str, bytes]], names: Sequence[str], cache: Cache
+    folder: Path,
+    clips: Sequence[tuple[str, bytes]],
+    names: Sequence[str],
+    cache: Cache,
+    origin: Mapping[str, Any],
 ) -> None:
     """Write descriptors of ``(clip_id, key)`` as shards; the folder appears whole or not at all."""
     partial_folder = folder.with_name(f".{folder.name}.partial")
@@ -110,7 +116,8 @@ def write_descriptors(
             if written:
                 written.result()
             path = partial_folder / f"{number:04d}.parquet"
-            written = writer.submit(_write_shard, path, [clip_id for clip_id, _ in shard], names, frames)
+            clip_ids = [clip_id for clip_id, _ in shard]
+            written = writer.submit(_write_shard, path, clip_ids, names, frames, origin)
         if written:
             written.result()
     shutil.rmtree(folder, ignore_errors=True)
@@ -118,14 +125,18 @@ def write_descriptors(
 
 
 def _write_shard(
-    path: Path, clip_ids: Sequence[str], names: Sequence[str], frames: Sequence[np.ndarray]
+    path: Path,
+    clip_ids: Sequence[str],
+    names: Sequence[str],
+    frames: Sequence[np.ndarray],
+    origin: Mapping[str, Any],
 ) -> None:
     lengths = [len(clip) for clip in frames]
     columns = np.empty((len(names), sum(lengths)), np.float32)
     np.concatenate([clip.T for clip in frames], axis=1, out=columns)
     clip_column = pa.array(np.repeat(np.array(clip_ids, object), lengths), pa.string())
     arrays = [clip_column, *(pa.array(column) for column in columns)]
-    table = pa.Table.from_arrays(arrays, names=["clip_id", *names])
+    table = pa.Table.from_arrays(arrays, names=["clip_id", *names], metadata=metadata_of(origin))
     with whole(path) as temporary:
         pq.write_table(
             table,

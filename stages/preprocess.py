@@ -6,7 +6,7 @@ data/quarantine/preprocess.csv and metrics/corpus.json.
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple
         One row a clip that went through (clip_id, seconds, source_rate, source_channels), and the faults.
     """
     shutil.rmtree(AUDIO, ignore_errors=True)
+    shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
+    origin = {"preprocess": shaped, "synthetic": corpus.synthetic}
     facts: list[dict[str, Any]] = []
     faults: list[Fault] = []
     shard: list[tuple[str, bytes]] = []
@@ -63,10 +65,10 @@ def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple
         shard.append((clip_id, outcome.pop("flac")))
         facts.append({"clip_id": clip_id, **outcome})
         if len(shard) == SHARD:
-            _flush(shard, shards)
+            _flush(shard, shards, origin)
             shards += 1
     if shard or not shards:
-        _flush(shard, shards)
+        _flush(shard, shards, origin)
     return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
 
 
@@ -97,10 +99,9 @@ def _convert_one(path: Path, options: Preprocess) -> dict[str, Any] | tuple[str,
     }
 
 
-def _flush(shard: list[tuple[str, bytes]], number: int) -> None:
-    write_shard(
-        AUDIO / f"{number:04d}.parquet", [clip_id for clip_id, _ in shard], [flac for _, flac in shard]
-    )
+def _flush(shard: list[tuple[str, bytes]], number: int, origin: Mapping[str, Any]) -> None:
+    clip_ids, flacs = zip(*shard, strict=True) if shard else ((), ())
+    write_shard(AUDIO / f"{number:04d}.parquet", clip_ids, flacs, origin)
     shard.clear()
 
 

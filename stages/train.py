@@ -27,7 +27,7 @@ from stages.core.model import Model
 from stages.core.options import Architecture, Recipe
 from stages.core.parameters import load
 from stages.core.scaling import Scaling, fit_scaling
-from stages.core.tables import read_features, read_table, write_json, write_text
+from stages.core.tables import origin_of, read_features, read_table, write_json, write_text
 from stages.core.tasks import Task, classes_of, targets_of
 from stages.core.training import Examples, Fitted, Problem, fit, start
 
@@ -43,16 +43,20 @@ def main() -> None:
     parameters = load()
     recipe, architecture = parameters.recipe(run), parameters.architecture(run)
     source = parameters.runs[run]
-    clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
+    table = Path(f"data/features/{source.features}.parquet")
+    clip_ids, names, features = read_features(table)
     problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks, recipe)
     began = time.perf_counter()
     threads = parameters.compute.processes or len(os.sched_getaffinity(0))
     networks = train(problem, architecture, recipe, threads)
     seconds = time.perf_counter() - began
+    origin = origin_of(table)
+    codebook = origin["bags"].pop("codebook") if "bags" in origin else None
     description = {
         "run": run,
         "features": source.features,
         "model": source.model,
+        "origin": origin,
         "feature_names": names,
         "tasks": {name: asdict(task) for name, task in problem.tasks.items()},
         "outputs": problem.outputs,
@@ -69,7 +73,7 @@ def main() -> None:
         for network in networks
         for parameter, values in network.fitted.weights.items()
     }
-    Model(description, weights, scaling).save(Path("data/models") / run)
+    Model(description, weights, scaling, codebook).save(Path("data/models") / run)
     write_text(Path(f"plots/curves/{run}.csv"), curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
     write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})

@@ -6,8 +6,9 @@ Full scale is 32,768, as in sox.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import soxr
 
 from stages.core.messages import UserError
 from stages.core.options import Preprocess
-from stages.core.tables import write_table
+from stages.core.tables import metadata_of, origin_of, write_table
 
 SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
@@ -125,15 +126,23 @@ def decode(flac: bytes) -> np.ndarray:
     return soundfile.read(io.BytesIO(flac), dtype="int16")[0]
 
 
-def write_shard(path: Path, clip_ids: Sequence[str], flacs: Sequence[bytes]) -> None:
-    """Write clips as Parquet in the struct that Hugging Face ``datasets`` reads as audio."""
+def write_shard(
+    path: Path, clip_ids: Sequence[str], flacs: Sequence[bytes], origin: Mapping[str, Any] | None = None
+) -> None:
+    """Write clips as Parquet in the struct that Hugging Face ``datasets`` reads as audio.
+
+    Args:
+        path: the Parquet file.
+        clip_ids: n clip ids.
+        flacs: n clips as :func:`encode` gives them.
+        origin: how they were made (see :mod:`stages.core.extraction`).
+    """
     audio = pa.StructArray.from_arrays(
         [pa.array(flacs, pa.binary()), pa.array([f"{clip_id}.flac" for clip_id in clip_ids])],
         names=["bytes", "path"],
     )
-    write_table(
-        path, pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
-    )
+    table = pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
+    write_table(path, table.replace_schema_metadata(metadata_of(origin or {})))
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -141,6 +150,11 @@ def _shards(folder: Path) -> list[Path]:
     if not paths:
         raise UserError(f"{folder} holds no audio shards; `dvc repro preprocess` makes them.")
     return paths
+
+
+def origin_of_audio(folder: Path) -> dict[str, Any]:
+    """How the clips of a folder of shards were made."""
+    return origin_of(_shards(folder)[0])
 
 
 def count(folder: Path) -> int:

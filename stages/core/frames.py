@@ -7,12 +7,14 @@ together, in time order, and may go on in the next shard.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.messages import UserError
+from stages.core.tables import origin_of
 
 ROWS = 8192
 
@@ -32,6 +34,11 @@ class Descriptors:
     columns: tuple[str, ...]
     clip_ids: tuple[str, ...]
     lengths: np.ndarray
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How they were made, as their first shard says."""
+        return origin_of(next(iter(_shards(self.folder))))
 
     def batches(self) -> Iterator[np.ndarray]:
         """All frames in order, at most ``ROWS`` at a time: float32 [n, columns]."""

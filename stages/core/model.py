@@ -1,7 +1,8 @@
 """The trained networks of a run on disk, and their predictions.
 
-A folder with model.json (tasks, classes, features, architecture, recipe, versions, how training went) and
-weights.safetensors (all weights and the scaling of the features). It needs no params.yaml to predict.
+A folder with model.json (tasks, classes, features and how they were made, architecture, recipe, versions, how
+training went), weights.safetensors (all weights and the scaling of the features) and, for bags of audio
+words, codebook.txt. It needs neither params.yaml nor torch to predict.
 """
 
 import json
@@ -12,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from threadpoolctl import threadpool_limits
 
 from stages.core.messages import UserError
-from stages.core.network import Network, activated, multiply_adds
-from stages.core.options import Architecture
 from stages.core.scaling import Scaling
-from stages.core.tables import whole, write_json
+from stages.core.tables import whole, write_json, write_text
 from stages.core.tasks import Task
 
 # A product of matrices may round differently for another number of rows, so that clips always
 # enter in blocks of this many: a clip's prediction never depends on its company.
 BLOCK = 64
+NORM_EPSILON, LEAK = np.float32(1e-5), np.float32(0.01)  # torch's defaults
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ class Model:
         description: the content of model.json.
         weights: network name / parameter name → array.
         scaling: features → inputs.
+        codebook: the audio words behind the features, in openXBOW's text format; None: not bags.
     """
 
     description: Mapping[str, Any]
     weights: Mapping[str, np.ndarray]
     scaling: Scaling
+    codebook: str | None = None
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -72,40 +74,27 @@ class Model:
         """A dictionary a network: name, seed, tasks, best_epoch, epochs, validation (scores)."""
         return self.description["networks"]
 
-    @cached_property
-    def loaded(self) -> dict[str, Network]:
-        """Network name → network, ready to predict."""
-        architecture = self.description["architecture"]
-        widths = {key: tuple(architecture[key]) for key in ("trunk", "head")}
-        networks = {}
-        for entry in self.networks:
-            outputs = {task: self.description["outputs"][task] for task in entry["tasks"]}
-            network = Network(len(self.feature_names), outputs, Architecture(**{**architecture, **widths}))
-            prefix = f"{entry['name']}/"
-            network.load_state_dict(
-                {
-                    name.removeprefix(prefix): torch.from_numpy(values)
-                    for name, values in self.weights.items()
-                    if name.startswith(prefix)
-                }
-            )
-            networks[entry["name"]] = network.eval()
-        return networks
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How the features were made (see :mod:`stages.core.extraction`); empty if that is not known."""
+        origin = dict(self.description.get("origin", {}))
+        if self.codebook is not None:
+            origin["bags"] = {**origin["bags"], "codebook": self.codebook}
+        return origin
 
     @property
     def parameters(self) -> int:
         """Weights of the networks of one seed."""
-        return self._of_one_seed(lambda network: sum(values.numel() for values in network.parameters()))
+        return sum(values.size for values in self._of_one_seed())
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of one clip through the networks of one seed."""
-        return self._of_one_seed(multiply_adds)
+        """Multiply-adds of one clip through the networks of one seed: the weights of all linear layers."""
+        return sum(values.size for values in self._of_one_seed() if values.ndim == 2)
 
-    def _of_one_seed(self, number_of: Any) -> int:
-        return sum(
-            number_of(self.loaded[entry["name"]]) for entry in self.networks if entry["seed"] == self.seeds[0]
-        )
+    def _of_one_seed(self) -> list[np.ndarray]:
+        names = {entry["name"] for entry in self.networks if entry["seed"] == self.seeds[0]}
+        return [values for name, values in self.weights.items() if name.split("/")[0] in names]
 
     def predict(self, features: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
         """Predict clips; a clip's prediction has the same bits in any company.
@@ -116,24 +105,42 @@ class Model:
         Returns:
             Seed → task → float32 [n, columns] in label units (ratings, years), or [n, classes] probabilities.
         """
-        torch.set_num_threads(1)  # The number of threads could change the last bit.
         inputs = np.zeros((max(1, -(-len(features) // BLOCK)) * BLOCK, features.shape[1]), np.float32)
         inputs[: len(features)] = self.scaling(features)
+        blocks = np.split(inputs, len(inputs) // BLOCK)
         predictions: dict[int, dict[str, np.ndarray]] = {seed: {} for seed in self.seeds}
-        with torch.no_grad():
+        with threadpool_limits(1, "blas"):  # The number of threads could change the last bit.
             for entry in self.networks:
-                network = self.loaded[entry["name"]]
-                blocks = [network(block) for block in torch.from_numpy(inputs).split(BLOCK)]
+                outputs = [self._forward(entry, block) for block in blocks]
                 for task in entry["tasks"]:
-                    mean, deviation = self.description["scales"][task]
-                    values = [activated(self.tasks[task], block[task]) for block in blocks]
-                    joined = (
-                        torch.cat(values)[: len(features)]
-                        if values
-                        else torch.empty(0, self.description["outputs"][task])
-                    )
-                    predictions[entry["seed"]][task] = (joined * deviation + mean).numpy()
+                    mean, deviation = (np.float32(value) for value in self.description["scales"][task])
+                    values = np.concatenate([output[task] for output in outputs])[: len(features)]
+                    predictions[entry["seed"]][task] = values * deviation + mean
         return {seed: {task: by_task[task] for task in self.tasks} for seed, by_task in predictions.items()}
+
+    def _forward(self, entry: Mapping[str, Any], inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """:class:`stages.core.network.Network` without torch, whose import alone takes seconds."""
+        architecture = self.description["architecture"]
+
+        def layer(name: str, values: np.ndarray) -> np.ndarray:
+            name = f"{entry['name']}/{name}"
+            return values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+        place = int(architecture["input_dropout"] > 0)
+        for _ in architecture["trunk"]:
+            hidden = layer(f"trunk.{place}", inputs)
+            hidden -= hidden.mean(axis=1, keepdims=True)
+            hidden /= np.sqrt((hidden**2).mean(axis=1, keepdims=True) + NORM_EPSILON)
+            norm = f"{entry['name']}/trunk.{place + 1}"
+            inputs = _leaky(hidden * self.weights[f"{norm}.weight"] + self.weights[f"{norm}.bias"])
+            place += 3 + int(architecture["dropout"] > 0)
+        outputs = {}
+        for task in entry["tasks"]:
+            hidden, depth = inputs, len(architecture["head"])
+            for index in range(depth):
+                hidden = _leaky(layer(f"heads.{task}.{2 * index}", hidden))
+            outputs[task] = _activated(self.tasks[task], layer(f"heads.{task}.{2 * depth}", hidden))
+        return outputs
 
     def save(self, folder: Path) -> None:
         """Write the folder; model.json last, so that a folder without it is no model."""
@@ -141,6 +148,8 @@ class Model:
         tensors = {name: np.ascontiguousarray(values) for name, values in self.weights.items()}
         with whole(folder / "weights.safetensors") as temporary:
             save_file({**tensors, "scaling": np.ascontiguousarray(self.scaling.points)}, temporary)
+        if self.codebook is not None:
+            write_text(folder / "codebook.txt", self.codebook)
         write_json(folder / "model.json", {**self.description, "scaling": self.scaling.kind})
 
     @classmethod
@@ -154,10 +163,24 @@ class Model:
             description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             weights = load_file(folder / "weights.safetensors")
             scaling = Scaling(description["scaling"], weights.pop("scaling"))
+            bags = "bags" in description.get("origin", {})
+            codebook = (folder / "codebook.txt").read_text(encoding="utf-8") if bags else None
         except FileNotFoundError as error:
             raise UserError(f"{error.filename} does not exist; `dvc repro` trains the model.") from None
-        except (ValueError, KeyError, SafetensorError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise UserError(
                 f"{folder} holds a damaged model ({error}); train it anew with `dvc repro`."
             ) from None
-        return cls(description, weights, scaling)
+        return cls(description, weights, scaling, codebook)
+
+
+def _leaky(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, values * LEAK)
+
+
+def _activated(task: Task, output: np.ndarray) -> np.ndarray:
+    """Outputs as the task means them (see :func:`stages.core.network.activated`)."""
+    if task.kind == "classification":
+        exponents = np.exp(output - output.max(axis=1, keepdims=True))
+        return exponents / exponents.sum(axis=1, keepdims=True)
+    return 1 / (1 + np.exp(-output)) if task.output == "sigmoid" else output

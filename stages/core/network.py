@@ -61,8 +61,3 @@ def activated(task: Task, output: Tensor) -> Tensor:
     if task.kind == "classification":
         return torch.softmax(output, dim=-1)
     return torch.sigmoid(output) if task.output == "sigmoid" else output
-
-
-def multiply_adds(network: Network) -> int:
-    """Multiply-adds of one clip: the weights of all linear layers."""
-    return sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Linear))

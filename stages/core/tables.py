@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
 
 
 def write_features(
-    path: Path, clip_ids: Sequence[str], names: Sequence[str], values: Iterable[np.ndarray]
+    path: Path,
+    clip_ids: Sequence[str],
+    names: Sequence[str],
+    values: Iterable[np.ndarray],
+    origin: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a feature table: ``clip_id``, then one float32 column for each name.
 
@@ -93,9 +97,11 @@ def write_features(
         clip_ids: n clip ids.
         names: d feature names.
         values: n rows float32 [d], or float32 [n, d].
+        origin: how the rows were made (see :mod:`stages.core.extraction`).
     """
     rows = iter(values)
     fields = [("clip_id", pa.string()), *((name, pa.float32()) for name in names)]
+    schema = pa.schema(fields, metadata_of(origin or {}))
     # Neither dictionaries nor statistics: they cost more at 6,373 columns than the values themselves.
     options: dict[str, Any] = {
         "compression": "zstd",
@@ -104,13 +110,27 @@ def write_features(
         "use_byte_stream_split": list(names),
     }
     block = np.empty((len(names), min(_GROUP, len(clip_ids))), np.float32)
-    with whole(path) as temporary, pq.ParquetWriter(temporary, pa.schema(fields), **options) as writer:
+    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
         for first in range(0, len(clip_ids), _GROUP):
             ids = clip_ids[first : first + _GROUP]
             for place, row in zip(range(len(ids)), rows, strict=False):
                 block[:, place] = row
             arrays = [pa.array(ids, pa.string()), *(pa.array(column[: len(ids)]) for column in block)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=writer.schema), row_group_size=_GROUP)
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)
+
+
+def metadata_of(origin: Mapping[str, Any]) -> dict[str, str]:
+    """How a table was made, as Parquet keeps it beside the columns."""
+    return {"origin": json.dumps(origin, sort_keys=True)}
+
+
+def origin_of(path: Path) -> dict[str, Any]:
+    """How the rows of a table were made; empty if it does not say.
+
+    Raises:
+        UserError: if the file does not exist or is not Parquet.
+    """
+    return json.loads((_open(path).schema_arrow.metadata or {}).get(b"origin", b"{}"))
 
 
 def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:

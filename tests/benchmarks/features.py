@@ -84,7 +84,12 @@ def stage(name: str, samples: list[np.ndarray], again: bool = False) -> tuple[fl
         for first in range(0, len(samples), 250):
             chosen = samples[first : first + 250]
             ids = [f"{first + place:05d}" for place in range(len(chosen))]
-            write_shard(project / f"data/audio/{first:05d}.parquet", ids, [encode(clip) for clip in chosen])
+            write_shard(
+                project / f"data/audio/{first:05d}.parquet",
+                ids,
+                [encode(clip) for clip in chosen],
+                Preprocess(),
+            )
         for _ in range(1 + again):
             run = subprocess.run(
                 [sys.executable, "-c", STAGE, name],

@@ -1,10 +1,10 @@
 """Training against a plain PyTorch loop: ``python -m tests.benchmarks.training [COLUMNS …]``.
 
-For each feature set's width (88, 2,000 and 6,373 columns unless others are given) it trains one epoch of 20,000
-random clips in batches of 8: the paper's networks by the plain loop of :mod:`stages.core.training` (fused
-Adam, no data loader) on one thread and on all, and by the compiled steps on one thread, and network by
-network on all threads, as the train stage does. Ratios are of times a network within this run. At the
-end stands what the paper's 45 trainings of 20 epochs would take on HUME-VB's size.
+For each feature set's width (88, 2,000 and 6,373 columns unless others are given) it trains one epoch of
+20,000 random clips in batches of 8: the paper's networks by the plain loop of :mod:`stages.core.training`
+(fused Adam, no data loader) on one thread and on all, and by the compiled steps on one thread, and network
+by network on all threads, as the train stage does. Ratios are of times a network within this run. At
+the end stands what the paper's 45 trainings of 20 epochs would take on HUME-VB's size.
 """
 
 import os
@@ -110,17 +110,14 @@ def main() -> None:
             ratios = f"{one / ours:6.1f} ×  {min(one, every) / ours_every:6.1f} ×"
             say(f"{columns:7} {name}  {one:8.3f}  {every:9.3f}  {ours:7.3f}  {ours_every:8.3f}  {ratios}")
             if columns in RELEASED and name == "stl":
-                say(
-                    f"        the released loop's {RELEASED[columns]:.0f} ms are {RELEASED[columns] / ours:.0f} × ours"
-                )
+                released = RELEASED[columns]
+                say(f"        the released loop's {released:.0f} ms are {released / ours:.0f} × ours")
             if name in RUNS.get(columns, ()):
                 steps = len(whole) * EPOCHS * HUME_STEPS / 3.6e6
                 hours["plain"] += min(one, every) * steps
                 hours["compiled"] += ours_every * steps
     total = {name: f"{60 * value:.1f} minutes" for name, value in hours.items()}
-    say(
-        f"the paper's trainings of {EPOCHS} epochs on HUME-VB's size: {total['compiled']}; plain {total['plain']}"
-    )
+    say(f"the paper's trainings on HUME-VB's size: {total['compiled']}; by the plain loop {total['plain']}")
 
 
 def _warm_up() -> tuple[Problem, training.Network]:

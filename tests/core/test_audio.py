@@ -15,6 +15,7 @@ from stages.core.audio import (
     decode,
     encode,
     normalize,
+    origin_of_audio,
     read_recording,
     read_shards,
     write_shard,
@@ -128,8 +129,9 @@ def test_shards_come_back_in_order(tmp_path: Path) -> None:
     names = list(clips)
     for shard in range(2):
         part = names[shard * 100 : (shard + 1) * 100]
-        write_shard(tmp_path / f"{shard:04d}.parquet", part, [encode(clips[name]) for name in part])
+        write_shard(tmp_path / f"{shard:04d}.parquet", part, [encode(clips[name]) for name in part], {"a": 1})
     assert count(tmp_path) == 150
+    assert origin_of_audio(tmp_path) == {"a": 1}
     assert [name for name, _ in read_shards(tmp_path)] == names
     assert all(np.array_equal(samples, clips[name]) for name, samples in read_shards(tmp_path))
     with pytest.raises(UserError, match="no audio shards"):
