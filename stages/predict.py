@@ -152,7 +152,8 @@ def _predict_some(
             clip += 1
 
 
-def _names(model: Model, task: str) -> Sequence[str]:
+def names(model: Model, task: str) -> Sequence[str]:
+    """What the outputs of a task are called: its classes, or its columns."""
     return model.classes.get(task, model.tasks[task].columns)
 
 
@@ -168,12 +169,12 @@ def _print(model: Model, outcomes: Mapping[Path, Outcome], seeds: Sequence[int],
             continue
         print(f"\n{path}")
         for task, values in outcome.items():
-            names = _names(model, task)
-            if len(names) == 1:
+            outputs = names(model, task)
+            if len(outputs) == 1:
                 text = f"{values[0]:.1f}"
             else:
                 text = "  ".join(
-                    f"{names[place]} {values[place]:.2f}" for place in np.argsort(-values, kind="stable")
+                    f"{outputs[place]} {values[place]:.2f}" for place in np.argsort(-values, kind="stable")
                 )
             print(f"  {task:{width}}  {text}")
 
@@ -185,7 +186,7 @@ def _record(model: Model, path: Path, outcome: Outcome) -> dict[str, Any]:
     record: dict[str, Any] = {"file": str(path)}
     for task, values in outcome.items():
         figures = {
-            name: round(float(value), 6) for name, value in zip(_names(model, task), values, strict=True)
+            name: round(float(value), 6) for name, value in zip(names(model, task), values, strict=True)
         }
         if task in model.classes:
             record[task] = {"class": max(figures, key=lambda name: figures[name]), "probabilities": figures}
@@ -197,7 +198,7 @@ def _record(model: Model, path: Path, outcome: Outcome) -> dict[str, Any]:
 def _write_csv(model: Model, outcomes: Mapping[Path, Outcome]) -> None:
     """A row a recording: file, error, the class and the outputs of each task."""
     columns = ["file", "error", *model.classes]
-    columns += [f"{task}.{name}" for task in model.tasks for name in _names(model, task)]
+    columns += [f"{task}.{name}" for task in model.tasks for name in names(model, task)]
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for path, outcome in outcomes.items():

@@ -47,11 +47,13 @@ class Model:
     @cached_property
     def tasks(self) -> dict[str, Task]:
         """The tasks, in order."""
+        names = dict.fromkeys(task for entry in self.networks for task in entry["tasks"])
+        described = {name: self.description["tasks"][name] for name in names}
         return {
             name: Task(
                 **{**task, "columns": tuple(task["columns"]), "range": task["range"] and tuple(task["range"])}
             )
-            for name, task in self.description["tasks"].items()
+            for name, task in described.items()
         }
 
     @property

@@ -1,0 +1,220 @@
+"""The whole way from recordings to predictions, and then the short way that must agree with it."""
+
+import csv
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+
+from stages import boaw, codebook, evaluate, features, predict, preprocess, split, train
+from stages.core.messages import UserError
+from stages.core.model import Model
+from stages.core.network import Network, activated
+from stages.core.options import Architecture
+from tests.conftest import EMOTIONS, ROOT, info_row, tone, write_info
+from tests.tiny_project import run_stage
+
+RUNS = {
+    "egemaps-stl": {"features": "egemaps", "model": "stl"},
+    "boaw-mtl2": {"features": "boaw", "model": "mtl2"},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with 24 recordings, in stereo at 44.1 kHz, and two trained runs."""
+    import yaml
+
+    folder = tmp_path_factory.mktemp("project")
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["codebook"] |= {"size": 10, "features": "egemaps"}
+    content["boaw"] |= {"assignments": 2, "normalize": "norm"}
+    content["train"] |= {"epochs": 2, "seeds": [1, 2]}
+    content["evaluate"] |= {"bootstrap": 10}
+    content["compute"] |= {"processes": 1}
+    content["runs"] = RUNS
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    corpus = folder / "data/synthetic"
+    write_info(corpus, [info_row(number, number // 2) for number in range(24)])
+    (corpus / "wav").mkdir()
+    (corpus / "corpus.json").write_text(json.dumps({"name": "tones", "synthetic": True}))
+    for number in range(24):
+        clip = tone(0.6 + number / 100, pitch=120 + 10 * number)
+        soundfile.write(corpus / f"wav/{number:05d}.wav", np.column_stack([clip, clip * 0.5]), 44_100)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        run_stage(preprocess, monkeypatch)
+        run_stage(split, monkeypatch)
+        run_stage(features, monkeypatch, "egemaps")
+        run_stage(codebook, monkeypatch)
+        run_stage(boaw, monkeypatch)
+        for run in RUNS:
+            run_stage(train, monkeypatch, run)
+            run_stage(evaluate, monkeypatch, run)
+    return folder
+
+
+@pytest.fixture
+def command(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run the command in a folder of its own, with the models but no params.yaml; give what it prints."""
+    shutil.copytree(trained / "data/models", tmp_path / "data/models")
+    (tmp_path / "clips").symlink_to(trained / "data/synthetic/wav")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["predict", *arguments])
+        capsys.readouterr()
+        predict.main()
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_predictions_are_those_of_evaluate_bit_for_bit(run: str, trained: Path) -> None:
+    clips = sorted((trained / "data/synthetic/wav").iterdir())
+    model = Model.load(trained / "data/models" / run)
+    expected = pd.read_parquet(trained / f"data/predictions/{run}.parquet")
+    for seed in model.seeds:
+        rows = expected[expected["seed"] == seed].set_index("clip_id")
+        for path, outcome in predict.predict(model, clips, [seed]):
+            found = {
+                f"{task}.{name}": value
+                for task, values in outcome.items()
+                for name, value in zip(predict.names(model, task), values, strict=True)
+            }
+            row = rows.loc[path.stem, list(found)]
+            np.testing.assert_array_equal(np.array(list(found.values())), row.to_numpy(np.float32))
+
+
+def test_a_readable_table(command: Callable[..., str]) -> None:
+    text = command("clips/00003.wav", "--run", "egemaps-stl")
+    lines = text.splitlines()
+    assert lines[0] == "egemaps-stl, mean of the seeds 1, 2"
+    assert "synthetic" in lines[1]
+    assert lines[3] == "clips/00003.wav"
+    ratings = [float(word) for word in lines[4].split() if word[0].isdigit()]
+    assert ratings == sorted(ratings, reverse=True)
+    assert len(ratings) == 10
+    assert lines[5].split()[0] == "country"
+    assert 10 < float(lines[6].split()[1]) < 60
+
+
+def test_json_and_csv_say_the_same(command: Callable[..., str]) -> None:
+    records = json.loads(command("clips", "--run", "boaw-mtl2", "--json"))
+    rows = list(csv.DictReader(io.StringIO(command("clips", "--run", "boaw-mtl2", "--csv"))))
+    assert [record["file"] for record in records] == [f"clips/{number:05d}.wav" for number in range(24)]
+    for record, row in zip(records, rows, strict=True):
+        assert row["country"] == record["country"]["class"]
+        assert float(row[f"country.{row['country']}"]) == max(record["country"]["probabilities"].values())
+        assert sum(record["country"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert float(row["age.Age"]) == record["age"]["Age"]
+        assert list(record["emotion"]) == EMOTIONS
+
+
+def test_a_model_copied_elsewhere_and_a_single_seed(command: Callable[..., str]) -> None:
+    shutil.move("data/models/boaw-mtl2", "elsewhere")
+    shutil.rmtree("data")
+    text = command("clips/00001.wav", "clips/00001.wav", "--model", "elsewhere", "--seed", "2")
+    assert text.startswith("elsewhere, seed 2\n")
+    assert text.count("clips/00001.wav") == 1
+    assert (Path("elsewhere") / "codebook.txt").read_text().startswith("standardizeInput\n")
+
+
+def test_a_bad_file_does_not_stop_the_rest(
+    command: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("notes.wav").write_text("no audio")
+    with pytest.raises(SystemExit) as stopped:
+        command("missing.wav", "clips/00001.wav", "notes.wav", "--run", "egemaps-stl", "--json")
+    assert stopped.value.code == 1
+    printed = capsys.readouterr()
+    records = json.loads(printed.out)
+    assert [record["file"] for record in records if "error" in record] == ["missing.wav", "notes.wav"]
+    assert "age" in records[1]
+    assert "missing.wav: missing: no such file" in printed.err
+    assert "notes.wav: not readable" in printed.err
+    with pytest.raises(SystemExit):
+        command("missing.wav", "clips/00001.wav", "--run", "egemaps-stl", "--csv")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0]["error"] == "missing: no such file"
+    assert rows[0]["age.Age"] == ""
+
+
+def test_the_submission(command: Callable[..., str]) -> None:
+    assert (
+        command("clips", "--run", "boaw-mtl2", "--submission", "our-team") == "ExVo-MultiTask_our-team.csv\n"
+    )
+    table = pd.read_csv("ExVo-MultiTask_our-team.csv", dtype={"File_ID": str})
+    assert list(table.columns) == ["File_ID", "Country", "Age", *EMOTIONS]
+    assert list(table["File_ID"][:2]) == ["[00000]", "[00001]"]
+    assert set(table["Country"]) <= {0, 1, 2, 3}
+    assert table["Age"].between(10, 60).all()
+    with pytest.raises(UserError, match="every clip"):
+        command("clips", "missing.wav", "--run", "boaw-mtl2", "--submission", "our-team")
+    with pytest.raises(UserError, match="letters, digits"):
+        command("clips", "--run", "boaw-mtl2", "--submission", "../team")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["clips", "--run", "nothing"], "does not exist; `dvc repro` trains the model"),
+        (["clips", "--run", "egemaps-stl", "--seed", "9"], "trained with the seeds 1, 2, not with --seed 9"),
+        (["empty", "--run", "egemaps-stl"], "empty holds no audio file"),
+    ],
+)
+def test_mistakes_get_one_sentence(arguments: list[str], sentence: str, command: Callable[..., str]) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(UserError, match=sentence):
+        command(*arguments)
+
+
+def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> None:
+    path = Path("data/models/egemaps-stl/model.json")
+    description: dict[str, Any] = json.loads(path.read_text())
+    path.write_text(json.dumps({**description, "origin": {}}))
+    with pytest.raises(UserError, match="does not say how its features were made"):
+        command("clips", "--run", "egemaps-stl")
+    tasks = {name: task for name, task in description["tasks"].items() if name != "age"}
+    networks = [entry for entry in description["networks"] if entry["tasks"] != ["age"]]
+    path.write_text(json.dumps({**description, "tasks": tasks, "networks": networks}))
+    with pytest.raises(
+        UserError, match="needs a model of emotions, Country and Age; this one has emotion, country"
+    ):
+        command("clips", "--run", "egemaps-stl", "--submission", "team")
+
+
+def test_without_torch_the_network_is_the_same(trained: Path) -> None:
+    for run in RUNS:
+        model = Model.load(trained / "data/models" / run)
+        inputs = np.random.default_rng(0).normal(size=(70, len(model.feature_names))).astype(np.float32)
+        found = model.predict(inputs)
+        architecture = model.description["architecture"]
+        widths = {key: tuple(architecture[key]) for key in ("trunk", "head")}
+        for entry in model.networks:
+            outputs = {task: model.description["outputs"][task] for task in entry["tasks"]}
+            network = Network(inputs.shape[1], outputs, Architecture(**{**architecture, **widths}))
+            prefix = f"{entry['name']}/"
+            network.load_state_dict(
+                {
+                    name.removeprefix(prefix): torch.from_numpy(values)
+                    for name, values in model.weights.items()
+                    if name.startswith(prefix)
+                }
+            )
+            scaled = network(torch.from_numpy(model.scaling(inputs)))
+            for task in entry["tasks"]:
+                values = activated(model.tasks[task], scaled[task]).detach().numpy()
+                np.testing.assert_allclose(found[entry["seed"]][task], values, rtol=1e-4, atol=1e-5)
