@@ -12,7 +12,9 @@ import argparse
 import csv
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -163,7 +165,7 @@ def _print(model: Model, outcomes: Mapping[Path, Outcome], seeds: Sequence[int],
     print(f"{folder.name}, {kind} {_listed(seeds)}")
     if model.origin.get("synthetic"):
         print("trained on the synthetic corpus: it knows made voices, and says nothing of real ones")
-    width = max(map(len, model.tasks))
+    width, columns = max(map(len, model.tasks)), shutil.get_terminal_size().columns
     for path, outcome in outcomes.items():
         if isinstance(outcome, UnusableClipError):
             continue
@@ -173,10 +175,14 @@ def _print(model: Model, outcomes: Mapping[Path, Outcome], seeds: Sequence[int],
             if len(outputs) == 1:
                 text = f"{values[0]:.1f}"
             else:
+                strongest = np.argsort(-values, kind="stable")
                 text = "  ".join(
-                    f"{outputs[place]} {values[place]:.2f}" for place in np.argsort(-values, kind="stable")
+                    f"{outputs[place]}\N{NO-BREAK SPACE}{values[place]:.2f}" for place in strongest
                 )
-            print(f"  {task:{width}}  {text}")
+            lines = textwrap.wrap(
+                text, columns, initial_indent=f"  {task:{width}}  ", subsequent_indent=" " * (width + 4)
+            )
+            print("\n".join(lines).replace("\N{NO-BREAK SPACE}", " "))
 
 
 def _record(model: Model, path: Path, outcome: Outcome) -> dict[str, Any]:
