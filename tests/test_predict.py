@@ -100,7 +100,7 @@ def test_the_predictions_are_those_of_evaluate_bit_for_bit(run: str, trained: Pa
 
 def test_a_readable_table(command: Callable[..., str]) -> None:
     text = command("clips/00003.wav", "--run", "egemaps-stl")
-    lines = text.replace("\n            ", "  ").splitlines()
+    lines = text.replace("\n           ", "  ").splitlines()
     assert lines[0] == "egemaps-stl, mean of the seeds 1, 2"
     assert "synthetic" in lines[1]
     assert lines[3] == "clips/00003.wav"
