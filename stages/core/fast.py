@@ -17,7 +17,15 @@ from stages.core import kernels
 from stages.core.losses import Weighting
 from stages.core.network import Network
 from stages.core.options import Architecture, Recipe
-from stages.core.training import Fitted, Problem, Stopping, class_weights_of, losses_of, order_of_clips
+from stages.core.training import (
+    Fitted,
+    Problem,
+    Stopping,
+    class_weights_of,
+    losses_of,
+    naive_losses,
+    order_of_clips,
+)
 
 
 def covers(architecture: Architecture, recipe: Recipe) -> bool:
@@ -51,13 +59,14 @@ def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted
         penalty=0.0 if decoupled else recipe.weight_decay,
         decay=recipe.weight_decay if decoupled else 0.0,
     )
-    weighting, stopping = Weighting(problem.tasks, recipe), Stopping(problem, recipe)
+    weighting = Weighting(problem.tasks, recipe, naive_losses(problem))
+    stopping = Stopping(problem, recipe)
     losses_by_task = losses_of(problem, recipe, "cpu", next(network.parameters()).dtype)
     inputs = problem.train.inputs.astype(weights.dtype, copy=False)
     steps, batches = 0, -(-len(problem.train) // recipe.batch_size)
     orders = order_of_clips(len(problem.train), seed)
     while stopping.goes_on:
-        shares = weighting.shares({name: torch.ones(()) for name in problem.tasks})
+        shares = weighting.shares({name: torch.ones((), dtype=torch.float64) for name in problem.tasks})
         losses = kernels.epoch(
             inputs,
             next(orders).numpy(),

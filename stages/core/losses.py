@@ -39,15 +39,24 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor | None
 class Weighting(nn.Module):
     """The total of the tasks' losses.
 
-    ``equal`` adds them, as the paper does. Fixed numbers weigh them. ``uncertainty`` learns a log variance
-    s a task: exp(−s) L + s for cross entropy, half of that for squared errors (Kendall et al., 2018).
-    ``dynamic`` weighs a task by how slowly it improved over the last two epochs (Liu et al., 2019).
+    ``equal`` adds them, as the paper does. Fixed numbers weigh them. ``relative`` divides each by the loss of
+    always predicting the mean, or the frequencies of the classes, so that all begin near 1. ``uncertainty``
+    learns a log variance s a task: exp(−s) L + s for cross entropy, half of that for squared errors
+    (Kendall et al., 2018). ``dynamic`` weighs a task by how slowly it improved over the last two epochs
+    (Liu et al., 2019).
+
+    Args:
+        tasks: the tasks.
+        recipe: names the kind.
+        naive: task → the loss of the naive predictor on the training split.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], recipe: Recipe) -> None:
+    def __init__(self, tasks: Mapping[str, Task], recipe: Recipe, naive: Mapping[str, float]) -> None:
         super().__init__()
         self._kind = recipe.loss_weighting
         fixed = self._kind if isinstance(self._kind, dict) else {}
+        if self._kind == "relative":
+            fixed = {name: 1 / loss for name, loss in naive.items()}
         self._weights = {name: float(fixed.get(name, 1.0)) for name in tasks}
         self._halved = {name: 0.5 if task.kind == "regression" else 1.0 for name, task in tasks.items()}
         self._history: list[dict[str, float]] = []

@@ -119,7 +119,7 @@ def fit(
     torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
     began = time.perf_counter()
     network = start(problem, architecture, recipe, seed).to(device, dtype)
-    weighting = Weighting(problem.tasks, recipe).to(device)
+    weighting = Weighting(problem.tasks, recipe, naive_losses(problem)).to(device)
     optimizer = _optimizer([*network.parameters(), *weighting.parameters()], recipe, device)
     inputs, targets = _on_device(problem.train, device, dtype)
     stopping, losses_by_task = Stopping(problem, recipe), losses_of(problem, recipe, device, dtype)
@@ -254,6 +254,23 @@ def _on_device(
         for name, values in examples.targets.items()
     }
     return torch.from_numpy(examples.inputs).to(device, dtype), targets
+
+
+def naive_losses(problem: Problem) -> dict[str, float]:
+    """Task → its training loss if the mean, or the frequencies of the classes, were always predicted."""
+    losses = {}
+    for name, task in problem.tasks.items():
+        truth = problem.train.targets[name]
+        if task.kind == "classification":
+            shares = np.bincount(truth[truth >= 0], minlength=problem.outputs[name]) / max(
+                1, (truth >= 0).sum()
+            )
+            losses[name] = float(
+                -(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum()
+            )
+        else:
+            losses[name] = float(np.nanvar(truth, axis=0).mean())
+    return {name: loss or 1.0 for name, loss in losses.items()}
 
 
 def class_weights_of(problem: Problem, recipe: Recipe) -> dict[str, np.ndarray]:

@@ -54,6 +54,7 @@ def test_the_same_weights_after_200_steps(name: str) -> None:
         {"optimizer": "adamw", "weight_decay": 0.1},
         {"weight_decay": 0.1},
         {"loss_weighting": "dynamic"},
+        {"loss_weighting": "relative"},
         {"loss_weighting": {"age": 0.01}},
         {"class_weights": "balanced", "label_smoothing": 0.1},
         {"label_smoothing": 0.1},

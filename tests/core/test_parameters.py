@@ -58,7 +58,7 @@ def test_a_model_overrides_the_train_section() -> None:
         ("train/learning_rate", float("nan"), "train.learning_rate should be greater than 0"),
         ("train/epochs", True, "train.epochs should be a valid integer"),
         ("train/seeds", [1, 1.5], "train.seeds.1 should be a valid integer"),
-        ("train/loss_weighting", "even", "should be 'equal', 'uncertainty' or 'dynamic'"),
+        ("train/loss_weighting", "even", "should be 'equal', 'relative', 'uncertainty' or 'dynamic'"),
         ("train/loss_weighting", {"emotoin": 1.0}, "which is no task (did you mean emotion?)"),
         ("models/stl/trunkk", [3], "models.stl.trunkk is not a parameter (did you mean trunk?)"),
         ("models/stl/trunk", [], "models.stl.trunk"),

@@ -8,7 +8,7 @@ from stages.core.losses import Weighting, task_loss
 from stages.core.network import Network
 from stages.core.options import Architecture, Recipe
 from stages.core.tasks import Task
-from stages.core.training import Examples, Problem, fit, start
+from stages.core.training import Examples, Problem, fit, naive_losses, start
 
 TASKS = {
     "emotion": Task("regression", ("Awe", "Fear"), "ccc", scale="row-max", output="sigmoid"),
@@ -120,6 +120,7 @@ def test_unlabelled_clips_train_nothing() -> None:
         {"optimizer": "adamw", "weight_decay": 0.1},
         {"loss_weighting": "uncertainty"},
         {"loss_weighting": "dynamic"},
+        {"loss_weighting": "relative"},
         {"loss_weighting": {"age": 0.01}},
         {"class_weights": "balanced"},
         {"label_smoothing": 0.1},
@@ -141,8 +142,21 @@ def test_dropout_is_off_when_validating() -> None:
     assert first.curves == second.curves
 
 
+def test_relative_losses_of_the_naive_predictor_are_one() -> None:
+    naive = naive_losses(PROBLEM)
+    weighting = Weighting(TASKS, Recipe(loss_weighting="relative"), naive)
+    ages = torch.from_numpy(PROBLEM.train.targets["age"])
+    counts = torch.from_numpy(np.bincount(PROBLEM.train.targets["country"])).double()
+    losses = {
+        "emotion": torch.tensor(naive["emotion"]),
+        "country": torch.distributions.Categorical(counts).entropy(),
+        "age": ((ages - ages.mean()) ** 2).mean(),
+    }
+    assert [float(share) for share in weighting.shares(losses).values()] == pytest.approx([1, 1, 1])
+
+
 def test_dynamic_weights_favour_the_task_that_improves_less() -> None:
-    weighting = Weighting(TASKS, Recipe(loss_weighting="dynamic"))
+    weighting = Weighting(TASKS, Recipe(loss_weighting="dynamic"), {})
     weighting.end_epoch({"emotion": 1.0, "country": 1.0, "age": 1.0})
     weighting.end_epoch({"emotion": 0.5, "country": 1.0, "age": 1.0})
     shares = weighting.shares({name: torch.tensor(1.0) for name in TASKS})
