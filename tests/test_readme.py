@@ -91,8 +91,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def finished(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Project:
     """A project with one run, whose results are committed; copies of it share its DVC cache."""
     project = Project(tmp_path_factory.mktemp("finished") / "project", environment)
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, tracked.stdout.split("\0")):
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file() and name != "dvc.lock":
             (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project.folder / name)
@@ -193,7 +194,8 @@ def test_recipe_parallel(project: Project) -> None:
         }
     )
     (project.folder / ".venv").mkdir()
-    (project.folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (project.folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
     (project.folder / ".venv/ready").touch()
     shown = project.recipe("parallel")
     assert "Scores of the corpus 'synthetic corpus'" in shown
