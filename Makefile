@@ -41,4 +41,6 @@ check: .venv/ready  ## validate the corpus before hours are spent on it
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing requirements.txt into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m stages.plots_page
+	@$(BIN)/dvc config --local plots.html_template plots/page.html
 	@touch $@
