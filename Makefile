@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check lint clean
+.PHONY: help repro test recipes check
 
 help:           ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: .venv/ready   ## lint, type-check and test everything
 	@lint-imports
 	@python -m pytest --cov=stages --cov-report=term-missing:skip-covered
 
+recipes: .venv/ready  ## run all recipes of the README, the slow ones too
+	@RECIPES=all python -m pytest tests/test_readme.py
+
 check: .venv/ready  ## validate the corpus before hours are spent on it
 	@python -m stages.check --corpus
 
@@ -38,4 +41,6 @@ check: .venv/ready  ## validate the corpus before hours are spent on it
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing requirements.txt into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m stages.plots_page
+	@$(BIN)/dvc config --local plots.html_template plots/page.html
 	@touch $@

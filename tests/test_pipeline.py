@@ -10,6 +10,7 @@ import yaml
 from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
 # How a file is opened and a message is worded changes no result; values of params.yaml count themselves.
 PLUMBING = {"messages", "options", "parameters", "tables"}
 
@@ -36,6 +37,21 @@ def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
     listed = {dep for dep in body(stage)["deps"] if dep.startswith("stages/")}
     used = {f"stages/core/{name}.py" for name in modules_of(ROOT / f"stages/{stage}.py")}
     assert listed == {f"stages/{stage}.py", *used}
+
+
+def hidden_sizes(content: object, path: str) -> set[str]:
+    """Keys below ``path`` that DVC's run cache overlooks, because it takes them for sizes of files."""
+    if not isinstance(content, dict):
+        return set()
+    found = {f"{path}.{key}" for key in content if key in {"size", "nfiles"}}
+    return found.union(*(hidden_sizes(value, f"{path}.{key}") for key, value in content.items()))
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_no_change_of_a_parameter_escapes_the_run_cache(stage: str) -> None:
+    listed = {name for name in body(stage).get("params", []) if "$" not in name}
+    hidden = {name for section in listed for name in hidden_sizes(PARAMETERS.get(section), section)}
+    assert hidden <= listed
 
 
 @pytest.mark.parametrize("stage", PIPELINE)

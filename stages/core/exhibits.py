@@ -16,7 +16,7 @@ from stages.core import figures
 from stages.core.confusion import Matrix, figure_of
 from stages.core.figures import Interval
 from stages.core.findings import best_run, tasks_of
-from stages.core.tasks import Task
+from stages.core.tasks import Task, targets_of
 
 Json = Mapping[str, Any]
 MAP_CLIPS = 2000  # more would hide each other, and a page of 20,000 marks opens slowly
@@ -37,8 +37,8 @@ def emotion_map(
 ) -> Iterator[Exhibit]:
     """The paper's figure 1, for each task that rates clips on three columns or more.
 
-    t-SNE (van der Maaten and Hinton, 2008) of the ratings of the training split, coloured by the strongest
-    rating and by the strongest prediction.
+    t-SNE (van der Maaten and Hinton, 2008) of the normalized ratings of the training split, coloured by the
+    strongest rating and by the strongest prediction.
 
     Args:
         labels: clip_id, split and label columns.
@@ -56,7 +56,7 @@ def emotion_map(
         train = train.iloc[:: max(1, -(-len(train) // MAP_CLIPS))]
         if len(train) < 10:
             continue
-        ratings = train[columns].to_numpy(np.float64)
+        ratings = targets_of(name, task, train)
         # Repeated rows would collapse onto each other; the perplexity must stay below their number.
         perplexity = min(30.0, (len(ratings) - 1) / 3)
         map_ = TSNE(init="pca", perplexity=perplexity, random_state=1, n_jobs=1).fit_transform(ratings)
