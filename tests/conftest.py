@@ -10,7 +10,8 @@ import pytest
 import soundfile
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.whole_project import ROOT, environment, finished, finished_copy  # noqa: F401 (fixtures)
+
 SHARED = ROOT.parent / "shared"
 EMOTIONS = [
     "Awe",

@@ -192,7 +192,7 @@ def _count(
     return error
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(inline="always", fastmath=True)
 def _square(values: np.ndarray) -> float:
     total = 0.0
     for column in range(len(values)):
@@ -200,7 +200,7 @@ def _square(values: np.ndarray) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(inline="always", fastmath=True)
 def _mean(values: np.ndarray) -> np.float32:
     total = np.float32(0)
     for word in range(len(values)):

@@ -6,7 +6,9 @@ sum of as many terms as the batch has clips; it is formed, given to Adam and for
 in the processor's nearest cache, and the first layer's row is at once applied to the next batch. So the large
 matrix passes once a step, and its gradient is never written out.
 
-Each function runs on one thread, so that its sums have one order and its results one set of bits.
+Each function runs on one thread, so that its sums have one order. The parts become one function: as functions
+of their own they would be compiled twice, alone and within their caller, with sums in different orders,
+and which one runs would depend on whether the code comes from the compiler or from its cache.
 """
 
 import numpy as np
@@ -25,7 +27,8 @@ RATE, MOMENT_1, REST_1, MOMENT_2, REST_2, EPSILON, PENALTY, KEPT, ROOT, SLOPE, O
 BETA_1, BETA_2, LEAK, NORM_EPSILON = 0.9, 0.999, 0.01, 1e-5
 LANES = 8  # clips, or inputs, that a sum takes at once; a batch is filled up with zeros
 
-_compiled = njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+_FREE = {"contract", "reassoc", "nsz", "arcp"}  # sums may be reordered; NaN stays NaN
+_part = njit(inline="always", fastmath=_FREE, error_model="numpy")
 
 
 def constants(dtype: np.dtype, rate: float, penalty: float, decay: float) -> np.ndarray:
@@ -41,7 +44,7 @@ def constants(dtype: np.dtype, rate: float, penalty: float, decay: float) -> np.
     return np.array(values, dtype)
 
 
-@_compiled
+@njit(cache=True, nogil=True, fastmath=_FREE, error_model="numpy")
 def epoch(
     inputs: np.ndarray,
     order: np.ndarray,
@@ -123,14 +126,14 @@ def epoch(
     return losses / len(order)
 
 
-@_compiled
+@_part
 def _of(values: np.ndarray, layer: np.ndarray, rows: int) -> np.ndarray:
     """The part of a buffer that belongs to a layer, [rows, outputs]."""
     start = rows * layer[PLACE]
     return values[start : start + rows * layer[OUTPUTS]].reshape(rows, layer[OUTPUTS])
 
 
-@_compiled
+@_part
 def _gather(inputs: np.ndarray, clips: np.ndarray, batch: np.ndarray) -> None:
     """Clips as columns of ``batch`` [d, rows]; zeros where there are no more."""
     batch[:, len(clips) :] = 0
@@ -141,7 +144,7 @@ def _gather(inputs: np.ndarray, clips: np.ndarray, batch: np.ndarray) -> None:
                 batch[column, row] = clip[column]
 
 
-@_compiled
+@_part
 def _apply(layer: np.ndarray, weights: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> None:
     """Linear layer: inputs [d, rows] → outputs [rows, width]."""
     width = layer[OUTPUTS]
@@ -154,7 +157,7 @@ def _apply(layer: np.ndarray, weights: np.ndarray, inputs: np.ndarray, outputs: 
         _add(part, inputs[column : column + rows], outputs)
 
 
-@_compiled
+@_part
 def _add(weight: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> None:
     """Add weights [d, width] times inputs [d, rows] to outputs [rows, width]; eight inputs at once."""
     for row in range(len(outputs)):
@@ -183,7 +186,7 @@ def _add(weight: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> None:
                     output[place] += factor * weight[column, place]
 
 
-@_compiled
+@_part
 def _forward(
     layers: np.ndarray,
     weights: np.ndarray,
@@ -208,7 +211,7 @@ def _forward(
                 flat[place] = max(flat[place], flat[place] * numbers[SLOPE])
 
 
-@_compiled
+@_part
 def _normalize(
     layer: np.ndarray,
     weights: np.ndarray,
@@ -237,7 +240,7 @@ def _normalize(
             output[row, place] = normed[row, place] * scale[place] + shift[place]
 
 
-@_compiled
+@_part
 def _loss(
     outputs: np.ndarray,
     slopes: np.ndarray,
@@ -286,14 +289,14 @@ def _loss(
     return loss
 
 
-@_compiled
+@_part
 def _correct(numbers: np.ndarray, rate: float, steps: int) -> None:
     """Adam's correction of the bias of the moments."""
     numbers[RATE] = rate / (1 - BETA_1**steps)
     numbers[ROOT] = 1 / np.sqrt(1 - BETA_2**steps)
 
 
-@_compiled
+@_part
 def _backward(
     layers: np.ndarray,
     weights: np.ndarray,
@@ -326,7 +329,7 @@ def _backward(
         _learn(layer, weights, moments, inputs, slope, nothing[0], nothing[1], False, numbers)
 
 
-@_compiled
+@_part
 def _denormalize(
     layer: np.ndarray,
     weights: np.ndarray,
@@ -357,7 +360,7 @@ def _denormalize(
     _adam(weights[part], moments[0, part], moments[1, part], gradient, numbers)
 
 
-@_compiled
+@_part
 def _pull_back(layer: np.ndarray, weights: np.ndarray, slope: np.ndarray, source: np.ndarray) -> None:
     """Add a layer's slopes [rows, outputs], through its weights, to those of its source."""
     width = layer[OUTPUTS]
@@ -371,7 +374,7 @@ def _pull_back(layer: np.ndarray, weights: np.ndarray, slope: np.ndarray, source
             source[row, column] += total
 
 
-@_compiled
+@_part
 def _learn(
     layer: np.ndarray,
     weights: np.ndarray,
@@ -416,7 +419,7 @@ def _learn(
             _add(weights[part].reshape(rows, width), following[column : column + rows], outputs)
 
 
-@_compiled
+@_part
 def _gradient(inputs: np.ndarray, slope: np.ndarray, gradient: np.ndarray) -> None:
     """Sum over clips of inputs [d, clips] times slopes [clips, width]; eight clips at once."""
     for start in range(0, inputs.shape[1], LANES):
@@ -430,7 +433,7 @@ def _gradient(inputs: np.ndarray, slope: np.ndarray, gradient: np.ndarray) -> No
                 gradient[row, place] = low + high + (gradient[row, place] if start else slope.dtype.type(0))
 
 
-@_compiled
+@_part
 def _adam(
     weight: np.ndarray, first: np.ndarray, second: np.ndarray, gradient: np.ndarray, numbers: np.ndarray
 ) -> None:

@@ -1,0 +1,82 @@
+"""Killed at any moment, a run goes on where it was and ends with the same bytes.
+
+FAULTS=20 kills a run so many times; a few times without it.
+"""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.whole_project import Project
+
+KILLS = int(os.environ.get("FAULTS", "3"))
+OUTPUTS = (
+    "metrics/*.json",
+    "plots/**/*.csv",
+    "plots/*.tex",
+    "data/**/*.parquet",
+    "data/**/*.csv",
+    "data/models/*/*",
+)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """What a run leaves, file by file."""
+    files = sorted({file for pattern in OUTPUTS for file in folder.glob(pattern) if file.is_file()})
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def from_nothing(project: Project) -> dict[str, str]:
+    """Delete all that was made, and every memory of it; what was there."""
+    expected = digests(project.folder)
+    project.run("git rm --quiet dvc.lock && git commit --quiet --message 'From nothing'")
+    project.run("git clean --force -d -x --quiet --exclude .dvc/config.local data metrics plots .cache")
+    project.run(
+        "rm -rf .dvc/tmp ../cache-of-this && git rm -r --quiet metrics plots/curves && git checkout HEAD -- ."
+    )
+    project.run("dvc cache dir --local ../cache-of-this")
+    return expected
+
+
+def test_kill_and_go_on(finished_copy: Project) -> None:
+    expected = from_nothing(finished_copy)
+    rng = random.Random(1)  # noqa: S311
+    kills = 0
+    for _ in range(KILLS):
+        process = start(finished_copy)
+        try:
+            process.wait(rng.uniform(1.0, 12.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+    finished_copy.run("dvc repro --quiet")
+    assert kills
+    assert digests(finished_copy.folder) == expected
+    leftovers = [file for file in finished_copy.folder.rglob("*.partial") if ".cache" not in file.parts]
+    assert leftovers == []
+
+
+def start(project: Project) -> "subprocess.Popen[bytes]":
+    """A run in a group of processes of its own."""
+    return subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.folder,
+        env=project.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_two_runs_at_once(finished_copy: Project) -> None:
+    """One does the work; the other waits, or says that it cannot."""
+    expected = from_nothing(finished_copy)
+    processes = [start(finished_copy) for _ in range(2)]
+    time.sleep(1)
+    assert 0 in {process.wait(300) for process in processes}
+    assert digests(finished_copy.folder) == expected
