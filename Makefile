@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test recipes check
+.PHONY: help repro test recipes faults check
 
 help:           ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: .venv/ready   ## lint, type-check and test everything
 
 recipes: .venv/ready  ## run all recipes of the README, the slow ones too
 	@RECIPES=all python -m pytest tests/test_readme.py
+
+faults: .venv/ready  ## kill a run twenty times, at random moments, and run it to the end
+	@FAULTS=20 python -m pytest tests/faults
 
 check: .venv/ready  ## validate the corpus before hours are spent on it
 	@python -m stages.check --corpus
