@@ -240,9 +240,10 @@ def _difference_lines(title: str, first: str, second: str, rows: list[Json]) -> 
     rows = [row for row in rows if row["split"] == "test" and row["p"] is not None]
     if rows:
         yield f"\n{title}: mean over seeds on test (positive: better)"
+    width = max((len(row[first]) + len(row[second]) for row in rows), default=0) + 5
     for row in rows:
         pair, ends = f"{row[second]} – {row[first]}", f"[{row['low']:+.4f}, {row['high']:+.4f}]"
-        yield f"  {pair:34}{row['task']:12}{row['difference']:+.4f} {ends:22} p = {row['p']:.3f}"
+        yield f"  {pair:{width}}{row['task']:12}{row['difference']:+.4f} {ends:22} p = {row['p']:.3f}"
 
 
 def _figure(value: float | None) -> str:
