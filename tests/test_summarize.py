@@ -201,10 +201,11 @@ def test_missing_and_damaged_inputs_are_named(summarized, monkeypatch):
         run_stage(summarize, monkeypatch)
 
 
-def test_pairs_of_the_paper(project):
+def test_pairs_of_the_paper_and_ours(project):
     assert project
-    assert list(summarize.pairs(load())) == [
+    papers = [
         (f"{features}-stl", f"{features}-mtl{number}")
         for features in ("compare", "boaw")
         for number in (1, 2, 3)
     ]
+    assert list(summarize.pairs(load())) == [*papers, ("compare-ours-stl", "compare-ours-mtl")]
