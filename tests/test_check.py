@@ -51,3 +51,13 @@ def test_a_corpus_that_cannot_be_used(
 def test_nothing_to_check_yet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run(monkeypatch, "--corpus")
     assert "params.yaml is sound" in capsys.readouterr().out
+
+
+def test_recordings_that_are_the_same(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "wav" / "00003.wav").write_bytes((corpus / "wav" / "00007.wav").read_bytes())
+    run(monkeypatch, "--corpus")
+    assert "suspicious: 2 clips share their recording with another, for example 00003 and 00007" in (
+        capsys.readouterr().out
+    )
