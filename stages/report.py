@@ -34,6 +34,16 @@ from stages.core.parameters import Parameters, load
 from stages.core.tables import read_json, read_table, write_text
 
 PLOTS = Path("plots")
+ORDER = (
+    "splits",
+    "quarantine",
+    "single",
+    "multi",
+    "joint",
+    "own",
+    "recipes",
+    "cost",
+)  # of tables on the page
 Json = Mapping[str, Any]
 
 
@@ -124,9 +134,10 @@ def tables_of(
     tables.append(cost_table("cost", caption, details))
     if faults:
         tables.append(quarantine_table(faults))
+    ordered = sorted(tables, key=lambda table: ORDER.index(table.name))
     return {
         table.name: replace(table, caption=f"Table {place}. {table.caption}")
-        for place, table in enumerate(tables, 1)
+        for place, table in enumerate(ordered, 1)
     }
 
 
@@ -183,20 +194,24 @@ def sections_of(
             figure(svg(e.figure), f"Figure {numbers[e.name]}. {e.caption}", e.alternative) for e in chosen
         ]
 
-    joint = on_test(metrics["comparison"])
-    findings = [
-        paragraph(
-            finding(task, [row for row in joint if row["task"] == task], parameters.evaluate.confidence)
-        )
-        for task in dict.fromkeys(row["task"] for row in joint)
-    ]
+    def findings(common: bool) -> list[str]:
+        joint = [
+            row
+            for row in on_test(metrics["comparison"])
+            if (parameters.recipe(row["single"]) == parameters.train) == common
+        ]
+        by_task = {row["task"]: [other for other in joint if other["task"] == row["task"]] for row in joint}
+        return [
+            paragraph(finding(task, rows, parameters.evaluate.confidence)) for task, rows in by_task.items()
+        ]
+
     misprints = [paragraph(sentence) for sentence in paper.MISPRINTS]
     content = {
         "The recordings": blocks("splits", "quarantine"),
         "Single-task networks": blocks("single"),
         "Multi-task networks": blocks("multi"),
-        "Does joint learning help?": [*findings, *figures("joint"), *blocks("joint")],
-        "Recipes of their own": [*blocks("own"), *figures("recipes"), *blocks("recipes")],
+        "Does joint learning help?": [*findings(True), *figures("joint"), *blocks("joint")],
+        "Recipes of their own": [*blocks("own"), *findings(False), *figures("recipes"), *blocks("recipes")],
         "What is heard": figures("map", "columns", "confusion"),
         "For whom it works": figures("groups"),
         "Training and cost": [*figures("curves", "cost"), *blocks("cost")],

@@ -38,8 +38,9 @@ def score_table(
 ) -> Table:
     """The paper's Tables 2 and 3: a row a run, validation and test of each task, and what stands below it.
 
-    The seed best on validation ± sd over seeds; its interval; the mean prediction of the seeds; the paper's
-    own values. The best run on test of each task is strong, as in the paper; the naive predictor comes last.
+    The seed best on validation ± sd over seeds; the mean prediction of the seeds; the interval of each; the
+    paper's own values. The best run on test of each task is strong, as in the paper; the naive predictor
+    comes last.
 
     Args:
         name: of the table.
@@ -64,9 +65,9 @@ def score_table(
         ]
         rows.append([run, *cells])
         rows.append([f" {confidence:.0%} interval", *map(_interval, figures)])
-        rows.append(
-            [" mean of the seeds", *(_number(each and each["ensemble"]["value"]) for each in figures)]
-        )
+        together = [each and each["ensemble"] for each in figures]
+        rows.append([" mean of the seeds", *(_number(each and each["value"]) for each in together)])
+        rows.append([f" {confidence:.0%} interval", *map(_interval, together)])
         if any(theirs):
             pairs = zip(theirs, columns, strict=True)
             rows.append(

@@ -14,7 +14,9 @@ from stages.core.findings import (
 
 def task(value, score="ccc", sd=0.01, low=0.1):
     high = None if low is None else value + 0.1
-    return {"score": score, "value": value, "sd": sd, "low": low, "high": high, "ensemble": {"value": value}}
+    ends = {"low": None, "high": None} if low is None else {"low": low + 0.1, "high": high + 0.1}
+    ensemble = {"value": value, **ends}
+    return {"score": score, "value": value, "sd": sd, "low": low, "high": high, "ensemble": ensemble}
 
 
 def run(emotion, age, features="compare", model="stl"):
@@ -66,8 +68,9 @@ def test_score_table_has_the_papers_form(details):
     assert rows[0] == ["one", *["0.4000 ± 0.0100"] * 2, *["3.0000 ± 0.0100"] * 2]
     assert rows[1] == [" 95% interval", *["0.100 to 0.500"] * 2, *["0.100 to 3.100"] * 2]
     assert rows[2][0] == " mean of the seeds"
-    assert rows[3] == [" the paper", "0.1000 ± 0.0100", "0.2000 ± 0.0200", "–", "–"]
-    assert rows[4][0] == "two" and rows[-1] == ["naive predictor", "–", "–", "5.0000", "5.0000"]
+    assert rows[3] == [" 95% interval", *["0.200 to 0.600"] * 2, *["0.200 to 3.200"] * 2]
+    assert rows[4] == [" the paper", "0.1000 ± 0.0100", "0.2000 ± 0.0200", "–", "–"]
+    assert rows[5][0] == "two" and rows[-1] == ["naive predictor", "–", "–", "5.0000", "5.0000"]
     assert strong(table) == [("one", 4), ("two", 2)]
 
 
@@ -79,7 +82,11 @@ def test_undefined_scores_are_dashes(details):
     details["runs"]["two"]["splits"]["validation"]["tasks"].clear()
     rows = texts(score_table("x", "c", details, ["one", "two"], [], 0.95))
     assert rows[0][1:] == ["0.4000 ± 0.0100", "0.4000 ± 0.0100", "3.0000 ± 0.0100", "–"]
-    assert rows[1][4] == "–" and rows[3][1:] == ["–", "0.5000 ± 0.0100", "–", "4.0000 ± 0.0100"]
+    assert (
+        rows[1][4] == "–"
+        and rows[3][4] == "–"
+        and rows[4][1:] == ["–", "0.5000 ± 0.0100", "–", "4.0000 ± 0.0100"]
+    )
     assert tasks_of(details) == {"emotion": "ccc", "age": "mae"}
 
 
