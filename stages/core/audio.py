@@ -24,6 +24,8 @@ SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
 _TRIM_DB = -40.0
 _TRIM_FRAME = 400
+_LOUDEST = 1e30  # of full scale; beyond, float recordings hold no sound, and sums overflow
+_SOFTEST = 1e-30
 
 
 class UnusableClipError(Exception):
@@ -48,6 +50,8 @@ def read_recording(path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
     Raises:
         UnusableClipError: if the file is missing, unreadable, not audio, truncated, empty or too long.
     """
+    if path.exists() and not path.is_file():  # a pipe would never end
+        raise UnusableClipError("not readable", "it is no file")
     try:
         with soundfile.SoundFile(path) as file:
             if file.frames > max_seconds * file.samplerate:
@@ -91,6 +95,8 @@ def normalize(samples: np.ndarray, rate: int, options: Preprocess) -> np.ndarray
         raise UnusableClipError(
             "not finite", f"{np.count_nonzero(~np.isfinite(samples))} samples are NaN or infinite"
         )
+    if np.abs(samples).max(initial=0) > _LOUDEST:
+        raise UnusableClipError("not finite", f"samples reach {np.abs(samples).max():.0e} times full scale")
     mono = samples.mean(axis=1)
     if len(mono) < options.min_seconds * rate:
         raise UnusableClipError("too short", f"{len(mono) / rate:.4f} s, least {options.min_seconds:g} s")
@@ -100,6 +106,11 @@ def normalize(samples: np.ndarray, rate: int, options: Preprocess) -> np.ndarray
         )
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
+    if not len(mono):
+        raise UnusableClipError("too short", f"nothing is left of {len(samples)} samples at {SAMPLE_RATE} Hz")
+    peak = np.abs(mono).max()
+    if peak < _SOFTEST:
+        raise UnusableClipError("silent", f"no sample at {SAMPLE_RATE} Hz above {_SOFTEST:g} of full scale")
     if options.trim_silence:
         mono = _trim(mono)
     scaled = mono * (10 ** (options.peak_db / 20) * FULL_SCALE / np.abs(mono).max())

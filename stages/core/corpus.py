@@ -227,9 +227,18 @@ def _recording_of(clip_id: str, files: Mapping[str, list[Path]], folder: Path) -
     if len(matches) > 1:
         raise _FaultyRowError("ambiguous", f"several files: {', '.join(path.name for path in matches)}")
     path = matches[0]
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        raise _FaultyRowError("unsafe link", f"{AUDIO}/{path.name} leads out of the corpus folder")
+    if path.is_symlink() and not _leads_inside(path, folder):
+        raise _FaultyRowError(
+            "unsafe link", f"{AUDIO}/{path.name} leads out of the corpus folder or in a circle"
+        )
     return path
+
+
+def _leads_inside(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a circle of links
+        return False
 
 
 def _number(column: str, cell: str, limits: tuple[float, float] | None) -> float:

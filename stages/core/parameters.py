@@ -82,7 +82,8 @@ def load(path: Path = FILE) -> Parameters:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise UserError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}.") from None
+        problem = getattr(error, "problem", None) or " ".join(str(error).split()).removesuffix(".")
+        raise UserError(f"{path}{line} is not YAML: {problem}.") from None
     return parse(content)
 
 
