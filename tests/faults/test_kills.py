@@ -1,7 +1,4 @@
-"""Killed at any moment, a run goes on where it was and ends with the same bytes.
-
-FAULTS=20 kills a run so many times; a few times without it.
-"""
+"""Killed at any moment, a run goes on where it was and ends with the same bytes."""
 
 import hashlib
 import os
@@ -11,9 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.faults import FAULTS
 from tests.whole_project import Project
 
-KILLS = int(os.environ.get("FAULTS", "3"))
 OUTPUTS = (
     "metrics/*.json",
     "plots/**/*.csv",
@@ -46,7 +43,7 @@ def test_kill_and_go_on(finished_copy: Project) -> None:
     expected = from_nothing(finished_copy)
     rng = random.Random(1)  # noqa: S311
     kills = 0
-    for _ in range(KILLS):
+    for _ in range(FAULTS):
         process = start(finished_copy)
         try:
             process.wait(rng.uniform(1.0, 12.0))
