@@ -18,7 +18,7 @@ repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: sibl
 	    dvc stage list --name-only | grep "^$$stage@" | xargs -P $(JOBS) -n 1 dvc repro --quiet --single-item || exit 1; \
 	  done; \
 	fi
-	@dvc repro
+	@dvc repro report
 	@python -m stages.summarize --print
 	@printf "\nreport   plots/report.html\nplots    plots/figures, plots/confusion, plots/curves\ntables   plots/tables.md, plots/tables.tex, metrics/\nmodels   data/models\n"
 
