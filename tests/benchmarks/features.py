@@ -88,7 +88,6 @@ def stage(name: str, samples: list[np.ndarray], again: bool = False) -> tuple[fl
                 project / f"data/audio/{first:05d}.parquet",
                 ids,
                 [encode(clip) for clip in chosen],
-                Preprocess(),
             )
         for _ in range(1 + again):
             run = subprocess.run(
@@ -139,7 +138,8 @@ def main(number: int) -> None:
         package, functionals, here = milliseconds(ways, few)
         print(f"  {name}: opensmile-python {package:.1f} ms (functionals alone {functionals:.1f} ms)")
         print(f"    ours {here:.1f} ms, {package / here:.2f} ×")
-        print(f"    ours with {library} preloaded {preload:.1f} ms, {package / preload:.2f} ×")
+        if library:
+            print(f"    ours with {library} preloaded {preload:.1f} ms, {package / preload:.2f} ×")
     scaling(samples[:200])
     for key, name in (("compare", "ComParE_2016"), ("egemaps", "eGeMAPSv02")):
         bare = seconds_on(2, name, samples)
