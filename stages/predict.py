@@ -24,23 +24,9 @@ import numpy as np
 from stages.core.audio import UnusableClipError
 from stages.core.messages import UserError, guarded, progress
 from stages.core.model import BLOCK, Model
-from stages.core.tables import whole
+from stages.core.tables import write_text
 
-SUFFIXES = {
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".aif",
-    ".aiff",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".w64",
-}
+SUFFIXES = set(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64".split())
 Values = Mapping[str, np.ndarray]
 Outcome = Values | UnusableClipError
 
@@ -57,15 +43,16 @@ def main() -> None:
         )
     if "preprocess" not in model.origin:
         raise UserError(f"{folder} does not say how its features were made; train it anew with `dvc repro`.")
-    if options.submission is not None and not re.fullmatch(r"[\w-]+", options.submission):
-        raise UserError(
-            f"--submission {options.submission}: a team's name has letters, digits, - and _ alone."
-        )
+    if options.submission is not None:
+        if not re.fullmatch(r"[\w-]+", options.submission):
+            raise UserError(
+                f"--submission {options.submission}: a team's name has letters, digits, - and _ alone."
+            )
+        _submitted_tasks(model)
     outcomes = dict(predict(model, recordings(options.recordings), seeds))
     if options.submission is not None:
         path = Path(f"ExVo-MultiTask_{options.submission}.csv")
-        with whole(path) as temporary:
-            temporary.write_text(submission(model, outcomes), encoding="utf-8")
+        write_text(path, submission(model, outcomes))
         print(path)
     elif options.json:
         print(json.dumps([_record(model, path, outcome) for path, outcome in outcomes.items()], indent=2))
@@ -227,13 +214,7 @@ def submission(model: Model, outcomes: Mapping[Path, Outcome]) -> str:
     Raises:
         UserError: if the model has no country, no age or no emotions, or a recording cannot be used.
     """
-    country = next((task for task in model.tasks if model.tasks[task].columns == ("Country",)), None)
-    age = next((task for task in model.tasks if model.tasks[task].columns == ("Age",)), None)
-    emotion = next((task for task in model.tasks if len(model.tasks[task].columns) == 10), None)
-    if country is None or age is None or emotion is None:
-        raise UserError(
-            f"--submission needs a model of emotions, Country and Age; this one has {_listed(model.tasks)}."
-        )
+    country, age, emotion = _submitted_tasks(model)
     lines = [",".join(["File_ID", "Country", "Age", *model.tasks[emotion].columns])]
     for path, outcome in sorted(outcomes.items(), key=lambda item: item[0].stem.strip("[]")):
         if isinstance(outcome, UnusableClipError):
@@ -241,6 +222,18 @@ def submission(model: Model, outcomes: Mapping[Path, Outcome]) -> str:
         figures = [f"{value:.6f}" for value in (outcome[age][0], *outcome[emotion])]
         lines.append(",".join([f"[{path.stem.strip('[]')}]", str(int(outcome[country].argmax())), *figures]))
     return "\n".join(lines) + "\n"
+
+
+def _submitted_tasks(model: Model) -> tuple[str, str, str]:
+    """The tasks of country, age and the ten emotions."""
+    country = next((task for task in model.tasks if model.tasks[task].columns == ("Country",)), None)
+    age = next((task for task in model.tasks if model.tasks[task].columns == ("Age",)), None)
+    emotion = next((task for task in model.tasks if len(model.tasks[task].columns) == 10), None)
+    if country is None or age is None or emotion is None:
+        raise UserError(
+            f"--submission needs a model of emotions, Country and Age; this one has {_listed(model.tasks)}."
+        )
+    return country, age, emotion
 
 
 def _listed(items: Any) -> str:

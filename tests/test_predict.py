@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +195,12 @@ def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> No
         UserError, match="needs a model of emotions, Country and Age; this one has emotion, country"
     ):
         command("clips", "--run", "egemaps-stl", "--submission", "team")
+
+
+def test_no_torch_to_predict_and_evaluate() -> None:
+    modules = "stages.evaluate, stages.predict, stages.core.extraction"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_without_torch_the_network_is_the_same(trained: Path) -> None:
