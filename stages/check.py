@@ -6,15 +6,14 @@ prints what it found with a verdict, and writes metrics/check.json.
 """
 
 import argparse
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
-from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
+from stages.core.corpus import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.parameters import Parameters, load
 from stages.core.quarantine import Fault
@@ -61,7 +60,11 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
         },
     }
     reasons = dict(sorted(Counter(fault.reason for fault in faults).items()))
-    suspicious = [*corpus.warnings, *_duplicates(corpus)]
+    suspicious = list(corpus.warnings)
+    same = duplicates(corpus)
+    if same:
+        clips, example = sum(map(len, same)), " and ".join(same[0][:2])
+        suspicious.append(f"{clips} clips share their recording with another, for example {example}")
     _print_findings(found, reasons, faults, suspicious)
     write_json(Path("metrics/check.json"), {**found, "reasons": reasons, "suspicious": suspicious})
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
@@ -82,24 +85,6 @@ def _listen(corpus: Corpus, max_seconds: float) -> tuple[list[float], list[Fault
         else:
             seconds.append(duration)
     return seconds, faults
-
-
-def _duplicates(corpus: Corpus) -> list[str]:
-    """What to say of recordings that have the same bytes; only files of one size are read."""
-    by_size: dict[int, list[str]] = defaultdict(list)
-    for clip_id, path in sorted(corpus.paths.items()):
-        if path.is_file():
-            by_size[path.stat().st_size].append(clip_id)
-    by_content: dict[str, list[str]] = defaultdict(list)
-    for clip_ids in by_size.values():
-        for clip_id in clip_ids if len(clip_ids) > 1 else ():
-            with corpus.paths[clip_id].open("rb") as file:
-                by_content[hashlib.file_digest(file, "blake2b").hexdigest()].append(clip_id)
-    groups = [clip_ids for clip_ids in by_content.values() if len(clip_ids) > 1]
-    if not groups:
-        return []
-    clips, example = sum(map(len, groups)), " and ".join(groups[0][:2])
-    return [f"{clips} clips share their recording with another, for example {example}"]
 
 
 def _print_findings(

@@ -6,10 +6,11 @@ is a :class:`UserError` at once.
 """
 
 import csv
+import hashlib
 import io
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,6 +217,20 @@ def _list_recordings(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(audio.iterdir()):
         files.setdefault(path.stem, []).append(path)
     return files
+
+
+def duplicates(corpus: Corpus) -> list[list[str]]:
+    """Groups of clips whose recordings have the same bytes; only files of one size are read."""
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for clip_id, path in sorted(corpus.paths.items()):
+        if path.is_file():
+            by_size[path.stat().st_size].append(clip_id)
+    by_content: dict[str, list[str]] = defaultdict(list)
+    for clip_ids in by_size.values():
+        for clip_id in clip_ids if len(clip_ids) > 1 else ():
+            with corpus.paths[clip_id].open("rb") as file:
+                by_content[hashlib.file_digest(file, "blake2b").hexdigest()].append(clip_id)
+    return [clip_ids for clip_ids in by_content.values() if len(clip_ids) > 1]
 
 
 def _recording_of(clip_id: str, files: Mapping[str, list[Path]], folder: Path) -> Path:
