@@ -5,7 +5,6 @@ data/recordings.parquet. Writes data/features/boaw.parquet, metrics/boaw.json an
 are those of openXBOW 1.3.1, to the bit.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def main() -> None:
         codebook.bins, pair_by_label(read_table(Path("data/recordings.parquet")), descriptors.clip_ids)
     )
     counting = {"layout": parameters.codebook.layout, "normalize": parameters.boaw.normalize}
-    threads = parameters.compute.processes or len(os.sched_getaffinity(0))
+    threads = parameters.compute.workers
 
     assigner = assignment.Assigner(codebook, groups, accelerator(parameters.boaw.device, "boaw.device"))
 

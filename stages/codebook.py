@@ -5,7 +5,6 @@ stands (``-b``), and metrics/codebook.json. ``codebook.file`` in params.yaml nam
 wrote (``-B``); it then takes the place of the learnt one, with its own assignments, log and idf.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def main() -> None:
     else:
         splits = read_table(Path("data/splits.parquet"))
         clips = descriptors.training(splits["clip_id"][splits["split"] == "train"])
-        threads = parameters.compute.processes or len(os.sched_getaffinity(0))
+        threads = parameters.compute.workers
         codebook, figures = learn(descriptors, clips, groups, options, parameters.boaw, threads)
     codebooks.write(CODEBOOK, codebook)
     figures |= {"words": codebook.bins, "columns": [len(columns) for columns in groups]}

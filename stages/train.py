@@ -8,7 +8,6 @@ plots/curves/RUN.csv.
 import argparse
 import csv
 import io
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +46,7 @@ def main() -> None:
     clip_ids, names, features = read_features(table)
     problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks, recipe)
     began = time.perf_counter()
-    threads = parameters.compute.processes or len(os.sched_getaffinity(0))
+    threads = parameters.compute.workers
     networks = train(problem, architecture, recipe, threads)
     seconds = time.perf_counter() - began
     origin = origin_of(table)

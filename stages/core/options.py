@@ -4,6 +4,7 @@ A bound that a type can state stands in the type; :mod:`stages.core.parameters` 
 reports what does not fit.
 """
 
+import os
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -138,3 +139,8 @@ class Compute:
 
     processes: Positive | None = None
     scheduler: str | None = None
+
+    @property
+    def workers(self) -> int:
+        """Processes or threads that work at once: as many as asked for, else one for each core to be had."""
+        return self.processes or len(os.sched_getaffinity(0))

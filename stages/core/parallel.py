@@ -49,7 +49,7 @@ def each(
     """
     if compute.scheduler:
         return _on_dask(function, items, compute.scheduler)
-    return _on_processes(function, items, compute.processes or len(os.sched_getaffinity(0)))
+    return _on_processes(function, items, compute.workers)
 
 
 def _on_processes(
