@@ -51,7 +51,7 @@ def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted
     weights = _flatten(layers)
     moments = np.zeros((2, len(weights)), weights.dtype)
     targets, known = _targets(problem)
-    class_weights = class_weights_of(problem, recipe)
+    class_weights = np.concatenate(list(class_weights_of(problem, recipe).values()))
     decoupled = recipe.optimizer == "adamw"
     numbers = kernels.constants(
         weights.dtype,
@@ -76,7 +76,7 @@ def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted
             layer_table,
             task_table,
             np.array([float(share) for share in shares.values()]),
-            np.concatenate(list(class_weights.values())),
+            class_weights,
             recipe.label_smoothing,
             weights,
             moments,

@@ -8,7 +8,8 @@ matrix passes once a step, and its gradient is never written out.
 
 Each function runs on one thread, so that its sums have one order. The parts become one function: as functions
 of their own they would be compiled twice, alone and within their caller, with sums in different orders,
-and which one runs would depend on whether the code comes from the compiler or from its cache.
+and which one runs would depend on whether the code comes from the compiler or from its cache. They stay in
+one file, since numba's cache knows of changes in the file of ``epoch`` alone.
 """
 
 import numpy as np

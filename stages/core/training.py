@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import xlogy
 from torch import Tensor
 
 from stages.core.losses import Weighting, task_loss
@@ -209,9 +210,10 @@ class Stopping:
         for name, score in scores.items():
             if self._problem.tasks[name].score == "mae":
                 truth = self._problem.validation.targets[name]
-                spread = mae(truth, np.zeros_like(truth) + np.nanmean(self._problem.train.targets[name]))
-                score = 1 - score / (spread * self._problem.scales[name][1])  # noqa: PLW2901
-            gains.append(score)
+                naive = mae(truth, np.zeros_like(truth) + np.nanmean(self._problem.train.targets[name]))
+                gains.append(1 - score / (naive * self._problem.scales[name][1]))
+            else:
+                gains.append(score)
         defined = [gain for gain in gains if not np.isnan(gain)]
         return float(np.mean(defined)) if defined else -np.inf
 
@@ -262,12 +264,9 @@ def naive_losses(problem: Problem) -> dict[str, float]:
     for name, task in problem.tasks.items():
         truth = problem.train.targets[name]
         if task.kind == "classification":
-            shares = np.bincount(truth[truth >= 0], minlength=problem.outputs[name]) / max(
-                1, (truth >= 0).sum()
-            )
-            losses[name] = float(
-                -(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum()
-            )
+            counts = np.bincount(truth[truth >= 0], minlength=problem.outputs[name])
+            shares = counts / max(1, counts.sum())
+            losses[name] = float(-xlogy(shares, shares).sum())
         else:
             losses[name] = float(np.nanvar(truth, axis=0).mean())
     return {name: loss or 1.0 for name, loss in losses.items()}
