@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from tests.faults import FAULTS
@@ -46,10 +45,10 @@ def test_kill_and_go_on(finished_copy: Project) -> None:
     for _ in range(FAULTS):
         process = start(finished_copy)
         try:
-            process.wait(rng.uniform(1.0, 12.0))
+            process.communicate(timeout=rng.uniform(1.0, 12.0))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
             kills += 1
     finished_copy.run("dvc repro --quiet")
     assert kills
@@ -65,8 +64,8 @@ def start(project: Project) -> "subprocess.Popen[bytes]":
         cwd=project.folder,
         env=project.environment,
         start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
@@ -74,6 +73,8 @@ def test_two_runs_at_once(finished_copy: Project) -> None:
     """One does the work; the other waits, or says that it cannot."""
     expected = from_nothing(finished_copy)
     processes = [start(finished_copy) for _ in range(2)]
-    time.sleep(1)
-    assert 0 in {process.wait(300) for process in processes}
+    said = [process.communicate(timeout=300)[0].decode() for process in processes]
+    ended = [process.returncode for process in processes]
+    assert 0 in ended
+    assert all(code == 0 or "lock" in text for code, text in zip(ended, said, strict=True)), said
     assert digests(finished_copy.folder) == expected
