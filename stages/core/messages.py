@@ -13,7 +13,16 @@ LINE_EVERY = 30.0
 
 
 class UserError(Exception):
-    """A mistake that its user can mend; the message names file, field and remedy in one sentence."""
+    """A mistake that its user can mend; the message names file, field and remedy in one sentence.
+
+    It stays on one line, and sends nothing to the terminal, whatever names of files or fields it repeats.
+
+    >>> str(UserError("params.yaml: corpus.a\\nb is not a parameter."))
+    'params.yaml: corpus.a\\\\nb is not a parameter.'
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def say(text: str) -> None:

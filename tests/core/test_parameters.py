@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.core.messages import UserError
@@ -130,6 +130,7 @@ values = st.recursive(
 paths = st.sampled_from([*CONTENT, *(f"{section}/{key}" for section in CONTENT for key in CONTENT[section])])
 
 
+@example(path="corpus", value={"\n": None})
 @given(path=paths, value=values)
 def test_any_value_gives_parameters_or_one_sentence(path: str, value: Any) -> None:
     try:
