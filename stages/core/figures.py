@@ -203,16 +203,16 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
                 axes.plot(
                     rows["multiply_adds"], rows[task], MARKERS[place], color=COLOURS[place], label=features
                 )
-                for _, row in rows.iterrows():
+                for nth, (_, row) in enumerate(rows.sort_values("multiply_adds").iterrows()):
                     name = row["run"].removeprefix(f"{features}-")
                     axes.annotate(
                         name,
                         (row["multiply_adds"], row[task]),
-                        (4, 3),
+                        (4, -8 if nth % 2 else 3),  # neighbours above and below, so that both can be read
                         textcoords="offset points",
                         fontsize=7,
                     )
             axes.set(title=task, xscale="log", xlabel="multiply-adds a clip", ylabel=axis_label(score))
-            axes.margins(x=0.2)
+            axes.margins(x=0.25, y=0.1)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

@@ -107,22 +107,25 @@ def finding(task: str, rows: Sequence[Json], confidence: float) -> str:
 
     >>> row = {"score": "uar", "single": "a-stl", "multi": "a-mtl1", "difference": -0.05, "p": 0.01}
     >>> finding("country", [{**row, "low": -0.08, "high": -0.02}], 0.95)
-    'country: joint learning does worse in 1 of 1 comparisons and better in none; the median one, a-mtl1 \
-against a-stl, differs by −0.050 UAR (95% interval −0.080 to −0.020, p = 0.010).'
+    'country: joint learning does worse; a-mtl1 against a-stl differs by −0.050 UAR (95% interval −0.080 to \
+−0.020, p = 0.010).'
     """
     better = sum(row["low"] > 0 for row in rows)
     worse = sum(row["high"] < 0 for row in rows)
-    of = f"of {len(rows)} comparisons"
-    if better or worse:
-        parts = sorted([(better, "better"), (worse, "worse")], reverse=True)
-        verdict = f"joint learning does {parts[0][1]} in {parts[0][0]} {of} and {parts[1][1]} in "
-        verdict += str(parts[1][0] or "none")
+    of = f" of {len(rows)} comparisons"
+    (most, adverb), (least, other) = sorted([(better, "better"), (worse, "worse")], reverse=True)
+    if most:
+        verdict = f"does {adverb}" + (
+            f" in {most}{of} and {other} in {least or 'none'}" if len(rows) > 1 else ""
+        )
     else:
-        verdict = f"joint learning makes no measurable difference in any {of}"
+        verdict = "makes no measurable difference" + (f" in any{of}" if len(rows) > 1 else "")
     median = sorted(rows, key=lambda row: row["difference"])[(len(rows) - 1) // 2]
+    pair = f"{median['multi']} against {median['single']}"
     gain = "" if median["score"] != "mae" else " (positive: fewer)"
     return (
-        f"{task}: {verdict}; the median one, {median['multi']} against {median['single']}, differs by "
+        f"{task}: joint learning {verdict}; "
+        f"{f'the median one, {pair},' if len(rows) > 1 else pair} differs by "
         f"{signed(median['difference'])} {UNITS[median['score']]}{gain} ({confidence:.0%} interval "
         f"{signed(median['low'])} to {signed(median['high'])}, p = {median['p']:.3f})."
     )

@@ -103,7 +103,7 @@ def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():
         }
     )
     figure = cost(points, {"emotion": "ccc", "age": "mae"})
-    assert [text.get_text() for text in figure.axes[0].texts] == ["stl", "mtl1"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["mtl1", "stl"]
     assert [text.get_text() for text in figure.axes[1].texts] == ["stl"]
 
 

@@ -114,7 +114,8 @@ def test_findings_count_sure_differences_and_name_the_median():
     both = finding("emotion", [worse, unsure, better, better], 0.9)
     assert "does better in 2 of 4 comparisons and worse in 1" in both and "90% interval" in both
     neither = finding("emotion", [unsure], 0.95)
-    assert "makes no measurable difference in any of 1 comparisons" in neither and "b against s" in neither
+    assert "joint learning makes no measurable difference; b against s differs by" in neither
+    assert "in any of 2 comparisons; the median one, b against s, differs" in finding("x", [unsure] * 2, 0.95)
 
 
 def test_comparison_table_marks_what_leaves_out_zero():
