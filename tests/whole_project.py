@@ -81,7 +81,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, st
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
+        result = name.startswith(("metrics/", "plots/", "dvc.lock")) and not name.endswith(".gitignore")
+        if (ROOT / name).is_file() and not result:
             (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project.folder / name)
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text())

@@ -1,0 +1,59 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from stages import mend
+
+LOCK = "schema: '2.0'\nstages:\n  split:\n    cmd: python -m stages.split\n    outs:\n    - path: data/a.parquet\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mend, "PATIENCE", 0.0)
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    return tmp_path
+
+
+def test_what_is_whole_stays(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mend.main()
+    (folder / "dvc.lock").write_text(LOCK)
+    (folder / ".dvc/tmp/rwlock").write_text('{"read": {}, "write": {}}')
+    mend.main()
+    assert (folder / "dvc.lock").read_text() == LOCK
+    assert (folder / ".dvc/tmp/rwlock").exists()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dvc.lock", ""),
+        ("dvc.lock", LOCK[: LOCK.index(": python")]),
+        ("dvc.lock", LOCK[: LOCK.index(" python")]),
+        ("dvc.lock", LOCK[: LOCK.index("    - path")]),
+        (".dvc/tmp/rwlock", ""),
+        (".dvc/tmp/rwlock", '{"read": {'),
+    ],
+)
+def test_what_is_cut_off_goes(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    (folder / name).write_text(content)
+    mend.main()
+    assert not (folder / name).exists()
+    assert capsys.readouterr().out == (
+        f"{name} was cut off when a run was killed; removed, `dvc repro` makes it anew\n"
+    )
+
+
+def test_half_written_files_of_the_dead_go(folder: Path) -> None:
+    dead = folder / "plots" / ".codebook.png.999999999.partial"
+    alive = folder / "plots" / f".pca.png.{os.getpid()}.partial"
+    other = folder / "plots" / ".notes.partial"
+    dead.parent.mkdir()
+    for path in (dead, alive, other):
+        path.touch()
+    mend.main()
+    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]
