@@ -35,7 +35,12 @@ def main() -> None:
 
 
 def _lock(text: str) -> None:
-    COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
+    """Beyond DVC's schema: each file has its digest and size, without which DVC stops and says nothing."""
+    lock = COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
+    stages = lock.get("stages", {}).values()
+    files = [file for stage in stages for kind in ("deps", "outs") for file in stage.get(kind, ())]
+    if not text.endswith("\n") or not all({"md5", "size"} <= file.keys() for file in files):
+        raise ValueError("cut off")
 
 
 def _stays_broken(path: Path, read: Callable[[str], Any]) -> bool:

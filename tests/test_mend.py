@@ -5,7 +5,16 @@ import pytest
 
 from stages import mend
 
-LOCK = "schema: '2.0'\nstages:\n  split:\n    cmd: python -m stages.split\n    outs:\n    - path: data/a.parquet\n"
+LOCK = """schema: '2.0'
+stages:
+  split:
+    cmd: python -m stages.split
+    outs:
+    - path: data/splits.parquet
+      hash: md5
+      md5: 0cc175b9c0f1b6a831c399e269772661
+      size: 1
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +42,9 @@ def test_what_is_whole_stays(folder: Path, capsys: pytest.CaptureFixture[str]) -
         ("dvc.lock", LOCK[: LOCK.index(": python")]),
         ("dvc.lock", LOCK[: LOCK.index(" python")]),
         ("dvc.lock", LOCK[: LOCK.index("    - path")]),
+        ("dvc.lock", LOCK[: LOCK.index("      hash")]),
+        ("dvc.lock", LOCK[: LOCK.index("      size")]),
+        ("dvc.lock", LOCK[:-1]),
         (".dvc/tmp/rwlock", ""),
         (".dvc/tmp/rwlock", '{"read": {'),
     ],

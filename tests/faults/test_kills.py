@@ -79,7 +79,7 @@ def test_a_lock_that_was_cut_off(finished_copy: Project) -> None:
     for _ in range(FAULTS):
         lock.write_bytes(whole[: rng.randrange(len(whole))])
         (finished_copy.folder / ".dvc/tmp/rwlock").write_text("")
-        finished_copy.run("python -m stages.mend && dvc repro --quiet")
+        finished_copy.run("python -m stages.mend && dvc repro")
         assert lock.read_bytes() == whole
         assert digests(finished_copy.folder) == expected
 
