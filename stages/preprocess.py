@@ -7,6 +7,7 @@ data/quarantine/preprocess.csv and metrics/corpus.json.
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from stages.core.audio import SAMPLE_RATE, UnusableClipError, encode, normalize, read_recording, write_shard
 from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
-from stages.core.messages import guarded, progress, say
+from stages.core.messages import UserError, guarded, progress, say
 from stages.core.options import Preprocess
 from stages.core.parameters import Parameters, load
 from stages.core.quarantine import Fault, write_faults
@@ -50,7 +51,11 @@ def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple
 
     Returns:
         One row a clip that went through (clip_id, seconds, source_rate, source_channels), and the faults.
+
+    Raises:
+        UserError: if a recording changes meanwhile.
     """
+    stamps = _stamps(corpus)
     shutil.rmtree(AUDIO, ignore_errors=True)
     shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
     origin = {"preprocess": shaped, "synthetic": corpus.synthetic}
@@ -69,7 +74,23 @@ def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple
             shards += 1
     if shard or not shards:
         _flush(shard, shards, origin)
+    changed = sorted(stamps.items() ^ _stamps(corpus).items())
+    if changed:
+        raise UserError(
+            f"the recording of clip {changed[0][0]} changed while the corpus was read; "
+            f"run the stage again when nothing writes to the corpus."
+        )
     return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
+
+
+def _stamps(corpus: Corpus) -> dict[str, tuple[int, int]]:
+    """Clip → size and time of change of its recording; a missing one has none."""
+    stamps = {}
+    for clip_id, path in corpus.paths.items():
+        with suppress(OSError):
+            facts = path.stat()
+            stamps[clip_id] = (facts.st_size, facts.st_mtime_ns)
+    return stamps
 
 
 def _converted(

@@ -2,6 +2,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,3 +98,24 @@ def test_nothing_personal_in_the_metrics(project: Path) -> None:
     text = (project / "metrics/corpus.json").read_text()
     assert "S1" not in text
     assert "00001" not in text
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_recording_that_changes_while_it_is_read(
+    corpus: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch, deleted: bool
+) -> None:
+    set_parameters(compute={"processes": 1})
+    path = corpus / "wav" / "00003.wav"
+    read = preprocess.read_recording
+
+    def read_beside_a_writer(*arguments: Any) -> tuple[np.ndarray, int]:
+        if deleted:
+            path.unlink(missing_ok=True)
+        else:
+            soundfile.write(path, tone(), 8_000)
+        return read(*arguments)
+
+    monkeypatch.setattr(preprocess, "read_recording", read_beside_a_writer)
+    with pytest.raises(UserError, match="the recording of clip 00003 changed while the corpus was read; run"):
+        preprocess.main()
+    assert not Path("data/recordings.parquet").exists()

@@ -12,13 +12,27 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from stages.core.tables import whole
 
 # Okabe and Ito (2008), yellow darkened for white paper, and two more; marks differ as well as colours.
 COLOURS = tuple("#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #999933 #000000 #7F7F7F #882255".split())
 MARKERS = "osD^vP*XdH"
+# Of a label beside its mark: alignment, and offset in points; the first that is free is taken.
+PLACES = (
+    ("left", "bottom", 4.0, 2.0),
+    ("left", "top", 4.0, -2.0),
+    ("right", "bottom", -4.0, 2.0),
+    ("right", "top", -4.0, -2.0),
+    ("center", "bottom", 0.0, 5.0),
+    ("center", "top", 0.0, -5.0),
+    ("left", "bottom", 4.0, 9.0),
+    ("left", "top", 4.0, -9.0),
+)
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -203,16 +217,33 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
                 axes.plot(
                     rows["multiply_adds"], rows[task], MARKERS[place], color=COLOURS[place], label=features
                 )
-                for nth, (_, row) in enumerate(rows.sort_values("multiply_adds").iterrows()):
-                    name = row["run"].removeprefix(f"{features}-")
-                    axes.annotate(
-                        name,
-                        (row["multiply_adds"], row[task]),
-                        (4, -8 if nth % 2 else 3),  # neighbours above and below, so that both can be read
-                        textcoords="offset points",
-                        fontsize=7,
-                    )
+                for _, row in rows.sort_values("multiply_adds").iterrows():
+                    name, point = row["run"].removeprefix(f"{features}-"), (row["multiply_adds"], row[task])
+                    axes.annotate(name, point, (0, 0), textcoords="offset points", fontsize=7)
             axes.set(title=task, xscale="log", xlabel="multiply-adds a clip", ylabel=axis_label(score))
             axes.margins(x=0.25, y=0.1)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            _spread(axes)
     return figure
+
+
+def _spread(axes: Axes) -> None:
+    """Put each annotation beside its mark where it covers least of the marks and of other annotations."""
+    ink = axes.figure.dpi / 72  # pixels a point
+    labels = [text for text in axes.texts if isinstance(text, Annotation)]
+    points = [axes.transData.transform(text.xy) for text in labels]
+    marks = [Bbox([point - 4 * ink, point + 4 * ink]) for point in points]
+    placed: list[Bbox] = []
+
+    def covered(place: tuple[str, str, float, float]) -> float:
+        text.set(ha=place[0], va=place[1])
+        text.xyann = place[2:]
+        box = text.get_window_extent()
+        common = [Bbox.intersection(box, other) for other in (*marks, *placed)]
+        return sum(each.width * each.height for each in common if each)
+
+    for text in labels:
+        covered(min(PLACES, key=covered))
+        placed.append(text.get_window_extent())

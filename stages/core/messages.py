@@ -1,15 +1,17 @@
 """What a person reads while a stage runs: plain lines, progress bars, one-sentence errors."""
 
+import errno
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 
 LINE_EVERY = 30.0
+NOT_OURS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -59,12 +61,24 @@ def progress(
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Run a stage's main function; a :class:`UserError` ends it with one line and exit status 1."""
+    """Run a stage's main function.
+
+    A :class:`UserError`, a full disk or a file that may not be read or written end it with one line and
+    exit status 1.
+    """
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(1) from None
+        _end(str(error))
+    except OSError as error:
+        if error.errno not in NOT_OURS:
+            raise
+        _end(f"{error.filename or 'a file'}: {error.strerror}; mend that and run the stage again.")
     except KeyboardInterrupt:
         print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
         raise SystemExit(130) from None
+
+
+def _end(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(1) from None

@@ -107,6 +107,14 @@ def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():
     assert [text.get_text() for text in figure.axes[1].texts] == ["stl"]
 
 
+def test_labels_of_neighbours_do_not_cover_each_other():
+    runs = [f"x-mtl{number}" for number in range(4)]
+    points = pd.DataFrame({"run": runs, "features": "x", "multiply_adds": [100, 101, 102, 1000]})
+    axes = cost(points.assign(emotion=[0.5, 0.501, 0.502, 0.1]), {"emotion": "ccc"}).axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(box.overlaps(other) for box in boxes for other in boxes if other is not box)
+
+
 @pytest.mark.parametrize(("score", "word"), [("ccc", "higher"), ("uar", "higher"), ("mae", "lower")])
 def test_axes_say_which_way_is_better(score, word):
     assert word in axis_label(score)

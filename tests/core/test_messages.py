@@ -1,3 +1,4 @@
+import errno
 import sys
 
 import pytest
@@ -14,6 +15,26 @@ def test_a_users_mistake_is_one_line_and_status_1(capsys: pytest.CaptureFixture[
         guarded(main)
     assert caught.value.code == 1
     assert capsys.readouterr().err == "error: params.yaml: x is missing; add it.\n"
+
+
+def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "data/splits.parquet")
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: data/splits.parquet: Permission denied; mend that and run the stage again.\n"
+    )
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")
+
+    with pytest.raises(FileNotFoundError):
+        guarded(main)
 
 
 def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
