@@ -13,6 +13,7 @@ from typing import Any
 
 import joblib
 import pandas as pd
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.core.audio import SAMPLE_RATE, UnusableClipError, encode, normalize, read_recording, write_shard
 from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
@@ -53,7 +54,7 @@ def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple
         One row a clip that went through (clip_id, seconds, source_rate, source_channels), and the faults.
 
     Raises:
-        UserError: if a recording changes meanwhile.
+        UserError: if a recording changes meanwhile, or the system kills a process.
     """
     stamps = _stamps(corpus)
     shutil.rmtree(AUDIO, ignore_errors=True)
@@ -102,7 +103,13 @@ def _converted(
         joblib.delayed(_convert_one)(corpus.paths[clip_id].absolute(), options) for clip_id in clip_ids
     )
     bar = progress(outcomes, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
-    return zip(clip_ids, bar, strict=True)
+    try:
+        yield from zip(clip_ids, bar, strict=True)
+    except TerminatedWorkerError:
+        raise UserError(
+            "a process that read recordings was killed, most likely for want of memory; "
+            "set compute.processes in params.yaml to fewer and run the stage again."
+        ) from None
 
 
 def _convert_one(path: Path, options: Preprocess) -> dict[str, Any] | tuple[str, str]:

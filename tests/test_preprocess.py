@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,5 +119,20 @@ def test_a_recording_that_changes_while_it_is_read(
 
     monkeypatch.setattr(preprocess, "read_recording", read_beside_a_writer)
     with pytest.raises(UserError, match="the recording of clip 00003 changed while the corpus was read; run"):
+        preprocess.main()
+    assert not Path("data/recordings.parquet").exists()
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_process_that_the_system_kills(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(compute={"processes": 2})
+    monkeypatch.setattr(preprocess, "_convert_one", die)
+    with pytest.raises(UserError, match="killed, most likely for want of memory; set"):
         preprocess.main()
     assert not Path("data/recordings.parquet").exists()
