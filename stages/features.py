@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core import smile
-from stages.core.audio import count, origin_of_audio, read_shards
+from stages.core.audio import count, decode, origin_of_audio, read_shards
 from stages.core.cache import Cache, key_of
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.options import Compute
@@ -53,8 +53,11 @@ def main() -> None:
         clip_ids = [clip_id for clip_id, _ in clips]
         rows = (cache.functionals(key) for _, key in clips)
         origin = {**origin_of_audio(AUDIO), "feature_set": feature_set}
-        write_features(Path(f"data/features/{name}.parquet"), clip_ids, names.functionals, rows, origin)
-        write_descriptors(Path(f"data/lld/{name}"), clips, names.descriptors, cache, origin)
+        with ThreadPoolExecutor(1) as writer:  # both at once: most of the time is compression
+            table = Path(f"data/features/{name}.parquet")
+            written = writer.submit(write_features, table, clip_ids, names.functionals, rows, origin)
+            write_descriptors(Path(f"data/lld/{name}"), clips, names.descriptors, cache, origin)
+            written.result()
         write_faults(Path(f"data/quarantine/features-{name}.csv"), faults)
     say(
         f"{feature_set}: {len(clips)} clips, {len(names.functionals)} functionals, "
@@ -74,19 +77,19 @@ def extract(
     keys: list[tuple[str, bytes]] = []
     faulty: dict[bytes, tuple[str, str]] = {}
 
-    def missing() -> Iterator[tuple[bytes, np.ndarray]]:
+    def missing() -> Iterator[tuple[bytes, bytes]]:
         clips = progress(read_shards(AUDIO), count(AUDIO), "clip", lambda: f"{len(faulty)} quarantined")
-        for clip_id, samples in clips:
-            key = key_of(samples, fingerprint)
+        for clip_id, flac in clips:
+            key = key_of(flac, fingerprint)
             keys.append((clip_id, key))
             reason = cache.reason(key)
             if reason is None:
-                yield key, samples
+                yield key, flac
             elif reason:
                 faulty[key] = reason, cache.detail(key)
 
     computed = 0
-    for key, outcome in each(partial(smile.extract, feature_set), missing(), compute):
+    for key, outcome in each(partial(describe, feature_set), missing(), compute):
         computed += 1
         if isinstance(outcome, Crash):
             faulty[key] = "crash", outcome.detail
@@ -96,6 +99,11 @@ def extract(
             faulty[key] = outcome
     faults = [Fault(clip_id, stage, *faulty[key]) for clip_id, key in keys if key in faulty]
     return [(clip_id, key) for clip_id, key in keys if key not in faulty], faults, computed
+
+
+def describe(feature_set: str, flac: bytes) -> smile.Features | tuple[str, str]:
+    """Work of one clip as a process does it: its features, or the reason and the detail of a fault."""
+    return smile.extract(feature_set, decode(flac))
 
 
 def write_descriptors(

@@ -173,8 +173,8 @@ def count(folder: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in _shards(folder))
 
 
-def read_shards(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield ``(clip_id, int16 samples)`` in clip_id order, holding few clips in memory.
+def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(clip_id, flac)`` in clip_id order, holding few clips in memory; see :func:`decode`.
 
     Raises:
         UserError: if the folder holds no shards.
@@ -183,4 +183,4 @@ def read_shards(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
             flacs = batch.column("audio").field("bytes")
             for clip_id, flac in zip(batch.column("clip_id").to_pylist(), flacs, strict=True):
-                yield clip_id, decode(flac.as_py())
+                yield clip_id, flac.as_py()

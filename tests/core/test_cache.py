@@ -64,7 +64,7 @@ def test_other_errors_of_the_database_are_not_hidden(tmp_path):
         Cache(tmp_path)
 
 
-@given(st.lists(st.integers(-32768, 32767), max_size=20), st.lists(st.integers(-32768, 32767), max_size=20))
-def test_keys_are_equal_only_for_equal_samples(one, other):
-    keys = [key_of(np.array(samples, np.int16), "set") for samples in (one, other)]
+@given(st.binary(max_size=20), st.binary(max_size=20))
+def test_keys_are_equal_only_for_equal_audio(one, other):
+    keys = [key_of(flac, "set") for flac in (one, other)]
     assert (keys[0] == keys[1]) == (one == other)
