@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.core import fast
+from stages.core import fast, stacked, training
 from stages.core.device import accelerator
 from stages.core.messages import UserError, guarded, progress, say
 from stages.core.model import Model
@@ -28,7 +29,7 @@ from stages.core.parameters import load
 from stages.core.scaling import Scaling, fit_scaling
 from stages.core.tables import origin_of, read_features, read_table, write_json, write_text
 from stages.core.tasks import Task, classes_of, targets_of
-from stages.core.training import Examples, Fitted, Problem, fit, start
+from stages.core.training import Examples, Fitted, Problem
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -93,31 +94,29 @@ class Trained:
 def train(problem: Problem, architecture: Architecture, recipe: Recipe, threads: int) -> list[Trained]:
     """One network a seed, or one a seed and task where the architecture is not joint."""
     groups = [list(problem.tasks)] if architecture.joint else [[name] for name in problem.tasks]
-    networks = [(seed, group, problem.only(group)) for seed in recipe.seeds for group in groups]
-    fitted = progress(_fit_all(networks, architecture, recipe, threads), len(networks), "network")
-    return [
+    networks = [(group, seed) for group in groups for seed in recipe.seeds]
+    fitted = _fit_all([problem.only(group) for group in groups], architecture, recipe, threads)
+    trained = [
         Trained(f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}", seed, group, result)
-        for (seed, group, _), result in zip(networks, fitted, strict=True)
+        for (group, seed), result in zip(networks, progress(fitted, len(networks), "network"), strict=True)
     ]
+    return sorted(trained, key=lambda network: recipe.seeds.index(network.seed))
 
 
 def _fit_all(
-    networks: Sequence[tuple[int, list[str], Problem]],
-    architecture: Architecture,
-    recipe: Recipe,
-    threads: int,
+    problems: Sequence[Problem], architecture: Architecture, recipe: Recipe, threads: int
 ) -> Iterator[Fitted]:
-    """Networks in compiled code on threads where it knows all that is asked for, else one after the other."""
+    """Each problem with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
     device = accelerator(recipe.device, "train.device")
-    if device or not fast.covers(architecture, recipe):
-        for seed, _, problem in networks:
-            yield fit(problem, architecture, recipe, seed, device or "cpu")
+    if device:
+        for problem in problems:
+            yield from stacked.fit(problem, architecture, recipe, device)
         return
-    jobs = [
-        (problem, start(problem, architecture, recipe, seed), recipe, seed) for seed, _, problem in networks
-    ]
+    one = fast.fit if fast.covers(architecture, recipe) else training.fit
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(lambda job: fast.fit(*job), jobs)
+        yield from pool.map(
+            lambda job: one(job[0], architecture, recipe, job[1]), product(problems, recipe.seeds)
+        )
 
 
 def prepare(

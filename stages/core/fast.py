@@ -24,28 +24,37 @@ from stages.core.training import (
     class_weights_of,
     losses_of,
     naive_losses,
+    on_device,
     order_of_clips,
+    start,
 )
 
 
 def covers(architecture: Architecture, recipe: Recipe) -> bool:
-    """Whether the fast path knows all that these ask for: everything but dropout and learnt loss weights."""
+    """Whether it knows all that these ask for: not dropout, learnt weights of losses, or other losses."""
     dropout = architecture.dropout or architecture.input_dropout
-    return not dropout and recipe.loss_weighting != "uncertainty"
+    return not dropout and recipe.loss_weighting != "uncertainty" and recipe.regression_loss == "squared"
 
 
-def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted:
+def fit(
+    problem: Problem,
+    architecture: Architecture,
+    recipe: Recipe,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+) -> Fitted:
     """Train one network; several calls may run on threads.
 
     Args:
         problem: tasks and clips.
-        network: with its first weights (see :func:`stages.core.training.start`), float32 or float64; trained
-            in place.
+        architecture: the network.
         recipe: how to train; :func:`covers` must be true.
-        seed: decides the order of clips.
+        seed: decides the first weights and the order of clips.
+        dtype: of weights and inputs.
     """
     torch.set_num_threads(1)
     began = time.perf_counter()
+    network = start(problem, architecture, recipe, seed).to(dtype)
     layers = layers_of(network)
     layer_table, task_table = _tables(problem, layers)
     weights = _flatten(layers)
@@ -59,14 +68,13 @@ def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted
         penalty=0.0 if decoupled else recipe.weight_decay,
         decay=recipe.weight_decay if decoupled else 0.0,
     )
-    weighting = Weighting(problem.tasks, recipe, naive_losses(problem))
-    stopping = Stopping(problem, recipe)
-    losses_by_task = losses_of(problem, recipe, "cpu", next(network.parameters()).dtype)
+    weighting = Weighting(problem.tasks, recipe, naive_losses(problem, recipe))
+    losses_by_task = losses_of(problem, recipe, "cpu", dtype)
+    stopping = Stopping(problem, recipe, on_device(problem.validation, "cpu", dtype))
     inputs = problem.train.inputs.astype(weights.dtype, copy=False)
     steps, batches = 0, -(-len(problem.train) // recipe.batch_size)
     orders = order_of_clips(len(problem.train), seed)
     while stopping.goes_on:
-        shares = weighting.shares({name: torch.ones((), dtype=torch.float64) for name in problem.tasks})
         losses = kernels.epoch(
             inputs,
             next(orders).numpy(),
@@ -75,7 +83,7 @@ def fit(problem: Problem, network: Network, recipe: Recipe, seed: int) -> Fitted
             known,
             layer_table,
             task_table,
-            np.array([float(share) for share in shares.values()]),
+            weighting.weights.numpy(),
             class_weights,
             recipe.label_smoothing,
             weights,
@@ -111,7 +119,7 @@ class Layer:
 def layers_of(network: Network) -> list[Layer]:
     """All linear layers, the trunk's first; a head ends with a layer that is not active."""
     layers: list[Layer] = []
-    for module in network.trunk:
+    for module in network.trunk.modules():
         if isinstance(module, nn.Linear):
             layers.append(Layer(len(layers) - 1, module, None, True))
         elif isinstance(module, nn.LayerNorm):

@@ -11,33 +11,49 @@ from stages.core.options import Recipe
 from stages.core.tasks import Task
 
 TEMPERATURE = 2.0
+_TINY = 1e-8
 
 
-def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-    """Mean squared error over columns and clips, or cross entropy; unlabelled clips count nothing.
+def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recipe: Recipe) -> Tensor:
+    """Loss of one task over the labelled clips of a batch.
+
+    Cross entropy; of a regression the mean squared error over columns and clips or, with ``regression_loss:
+    score``, what it is judged by: the mean absolute error, or the mean over columns of 1 − CCC within the
+    batch. Sums and products alone: no clip is picked by its values, so that a GPU can record the step.
 
     Args:
         task: the task.
         output: float [n, outputs], before sigmoid or softmax.
         target: float [n, columns], NaN unlabelled; or int64 [n], −1 unlabelled.
-        weights: float [classes], or None for equal weights.
-        smoothing: label smoothing of a classification.
+        weights: float [outputs], of the classes.
+        recipe: names the loss, and the label smoothing of a classification.
 
     Returns:
         A scalar; 0 if no clip is labelled.
     """
     if task.kind == "classification":
-        if not (target >= 0).any():
-            return output.sum() * 0.0
-        return functional.cross_entropy(output, target, weights, ignore_index=-1, label_smoothing=smoothing)
-    known = ~torch.isnan(target[:, 0])
-    if not known.any():
-        return output.sum() * 0.0
-    return functional.mse_loss(activated(task, output)[known], target[known])
+        total = (weights[target.clamp(min=0)] * (target >= 0)).sum()
+        smoothing = recipe.label_smoothing
+        loss = functional.cross_entropy(
+            output, target, weights, ignore_index=-1, reduction="sum", label_smoothing=smoothing
+        )
+        return loss / torch.where(total > 0, total, 1)
+    known = (~target[:, :1].isnan()).to(output.dtype)
+    clips = known.sum().clamp(min=1)
+    estimate, truth = activated(task, output), target.nan_to_num()
+    errors = (estimate - truth) * known
+    if recipe.regression_loss == "squared":
+        return errors.square().sum() / (clips * target.shape[1])
+    if task.score == "mae":
+        return errors.abs().sum() / (clips * target.shape[1])
+    x, y = ((values - (values * known).sum(dim=0) / clips) * known for values in (truth, estimate))
+    covariance = 2 * (x * y).sum(dim=0)
+    discordance = 1 - covariance / (errors.square().sum(dim=0) + covariance + _TINY)
+    return discordance.mean() * known.max()
 
 
 class Weighting(nn.Module):
-    """The total of the tasks' losses.
+    """The total of the tasks' losses; ``forward`` gives what each task contributes to it.
 
     ``equal`` adds them, as the paper does. Fixed numbers weigh them. ``relative`` divides each by the loss of
     always predicting the mean, or the frequencies of the classes, so that all begin near 1. ``uncertainty``
@@ -51,27 +67,32 @@ class Weighting(nn.Module):
         naive: task → the loss of the naive predictor on the training split.
     """
 
+    weights: Tensor
+
     def __init__(self, tasks: Mapping[str, Task], recipe: Recipe, naive: Mapping[str, float]) -> None:
         super().__init__()
         self._kind = recipe.loss_weighting
         fixed = self._kind if isinstance(self._kind, dict) else {}
         if self._kind == "relative":
             fixed = {name: 1 / loss for name, loss in naive.items()}
-        self._weights = {name: float(fixed.get(name, 1.0)) for name in tasks}
+        weights = [float(fixed.get(name, 1.0)) for name in tasks]
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
         self._halved = {name: 0.5 if task.kind == "regression" else 1.0 for name, task in tasks.items()}
         self._history: list[dict[str, float]] = []
         learnt = tasks if self._kind == "uncertainty" else {}
         self.log_variance = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in learnt})
 
-    def shares(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What each task contributes to the total."""
+    def forward(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Task → its loss → what it contributes to the total."""
         if self._kind == "uncertainty":
             return {
                 name: self._halved[name]
                 * (torch.exp(-self.log_variance[name]) * loss + self.log_variance[name])
                 for name, loss in losses.items()
             }
-        return {name: self._weights[name] * loss for name, loss in losses.items()}
+        return {
+            name: weight * loss for weight, (name, loss) in zip(self.weights, losses.items(), strict=True)
+        }
 
     def end_epoch(self, losses: Mapping[str, float]) -> None:
         """Tell the mean training losses of an epoch; only ``dynamic`` heeds them."""
@@ -79,6 +100,5 @@ class Weighting(nn.Module):
         if self._kind != "dynamic" or len(self._history) < 2:
             return
         before, last = self._history[-2:]
-        ratios = torch.tensor([last[name] / max(before[name], 1e-12) for name in self._weights])
-        weights = len(ratios) * torch.softmax(ratios / TEMPERATURE, dim=0)
-        self._weights = dict(zip(self._weights, weights.tolist(), strict=True))
+        ratios = torch.tensor([last[name] / max(before[name], 1e-12) for name in last])
+        self.weights.copy_(len(ratios) * torch.softmax(ratios / TEMPERATURE, dim=0))

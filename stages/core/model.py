@@ -128,14 +128,12 @@ class Model:
             name = f"{entry['name']}/{name}"
             return values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
 
-        place = int(architecture["input_dropout"] > 0)
-        for _ in architecture["trunk"]:
-            hidden = layer(f"trunk.{place}", inputs)
+        for place in range(len(architecture["trunk"])):
+            hidden = layer(f"trunk.{place}.0", inputs)
             hidden -= hidden.mean(axis=1, keepdims=True)
             hidden /= np.sqrt((hidden**2).mean(axis=1, keepdims=True) + NORM_EPSILON)
-            norm = f"{entry['name']}/trunk.{place + 1}"
+            norm = f"{entry['name']}/trunk.{place}.1"
             inputs = _leaky(hidden * self.weights[f"{norm}.weight"] + self.weights[f"{norm}.bias"])
-            place += 3 + int(architecture["dropout"] > 0)
         outputs = {}
         for task in entry["tasks"]:
             hidden, depth = inputs, len(architecture["head"])

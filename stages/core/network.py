@@ -5,7 +5,8 @@ each task a head of its own. A single-task network is the same with one task and
 hidden layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ class Network(nn.Module):
     Args:
         inputs: number of features, d.
         outputs: task → number of outputs (label columns of a regression, classes of a classification).
-        architecture: widths and dropout.
+        architecture: widths.
 
     >>> architecture = Architecture(joint=True, trunk=(128, 64), head=(32,))
     >>> network = Network(88, {"emotion": 10, "age": 1}, architecture)
@@ -30,22 +31,22 @@ class Network(nn.Module):
 
     def __init__(self, inputs: int, outputs: Mapping[str, int], architecture: Architecture) -> None:
         super().__init__()
-        layers: list[nn.Module] = (
-            [nn.Dropout(architecture.input_dropout)] if architecture.input_dropout else []
+        self.trunk = nn.ModuleList(
+            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), nn.LeakyReLU())
+            for before, width in pairwise([inputs, *architecture.trunk])
         )
-        for width in architecture.trunk:
-            layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.LeakyReLU()]
-            layers += [nn.Dropout(architecture.dropout)] if architecture.dropout else []
-            inputs = width
-        self.trunk = nn.Sequential(*layers)
         self.heads = nn.ModuleDict(
-            {task: _head(inputs, architecture.head, size) for task, size in outputs.items()}
+            {task: _head(architecture.trunk[-1], architecture.head, size) for task, size in outputs.items()}
         )
 
-    def forward(self, features: Tensor) -> dict[str, Tensor]:
-        """float [n, d] → task → float [n, outputs]."""
-        shared = self.trunk(features)
-        return {task: head(shared) for task, head in self.heads.items()}
+    def forward(self, features: Tensor, masks: Sequence[Tensor] = ()) -> dict[str, Tensor]:
+        """float [n, d] → task → float [n, outputs]; ``masks`` of :func:`dropout_masks` when it trains."""
+        hidden = features * masks[0] if masks else features
+        for place, layer in enumerate(self.trunk, 1):
+            hidden = layer(hidden)
+            if masks:
+                hidden = hidden * masks[place]
+        return {task: head(hidden) for task, head in self.heads.items()}
 
 
 def _head(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
@@ -54,6 +55,27 @@ def _head(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
         layers += [nn.Linear(inputs, width), nn.LeakyReLU()]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def dropout_masks(
+    inputs: int, architecture: Architecture, clips: int, generator: torch.Generator, dtype: torch.dtype
+) -> list[Tensor]:
+    """What dropout (Srivastava et al., 2014) multiplies: the inputs, then each layer of the trunk, with.
+
+    Drawn by hand, so that a network gets the same ones whatever trains beside it.
+
+    Returns:
+        Tensors [clips, width] of 0 and 1 / (1 − rate), on the generator's device; none without dropout.
+    """
+    rates = [architecture.input_dropout, *[architecture.dropout] * len(architecture.trunk)]
+    if not any(rates):
+        return []
+    return [
+        torch.empty(clips, width, device=generator.device, dtype=dtype)
+        .bernoulli_(1 - rate, generator=generator)
+        .div_(1 - rate)
+        for width, rate in zip([inputs, *architecture.trunk], rates, strict=True)
+    ]
 
 
 def activated(task: Task, output: Tensor) -> Tensor:

@@ -100,6 +100,7 @@ class Recipe:
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1, 2, 3)
     monitor: Literal["loss", "score"] = "loss"
     loss_weighting: Literal["equal", "relative", "uncertainty", "dynamic"] | dict[str, float] = "equal"
+    regression_loss: Literal["squared", "score"] = "squared"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Share = 0.0
     output_bias: Literal["zero", "mean"] = "mean"

@@ -1,10 +1,12 @@
 """Training one network: the paper's loop (section 3.3), plain and on any device.
 
 Batches, Adam, at most so many epochs, early stopping on validation, and the best epoch's weights in the
-end. :mod:`stages.core.fast` does the same steps faster on a CPU and is tested against this.
+end. This loop is the definition: :mod:`stages.core.fast` (compiled steps) and :mod:`stages.core.stacked` (all
+seeds at once, a graph on a GPU) do the same faster and are tested against it.
 """
 
 import copy
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +18,16 @@ from scipy.special import xlogy
 from torch import Tensor
 
 from stages.core.losses import Weighting, task_loss
-from stages.core.network import Network, activated
+from stages.core.network import Network, activated, dropout_masks
 from stages.core.options import Architecture, Recipe
 from stages.core.scores import mae, mean_ccc, uar
 from stages.core.tasks import Task
 
 Losses = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+Batch = tuple[Tensor, dict[str, Tensor]]
+"""Inputs [n, d], and task → targets, of some clips."""
+
+_DRAWING = threading.Lock()  # torch's layers draw their first weights from the one generator of the process
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Fitted:
 
 def start(problem: Problem, architecture: Architecture, recipe: Recipe, seed: int) -> Network:
     """A network with its first weights, drawn from the seed alone; linear outputs may start at a mean."""
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(problem.train.inputs.shape[1], problem.outputs, architecture)
     for name, task in problem.tasks.items():
@@ -120,40 +126,43 @@ def fit(
     torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
     began = time.perf_counter()
     network = start(problem, architecture, recipe, seed).to(device, dtype)
-    weighting = Weighting(problem.tasks, recipe, naive_losses(problem)).to(device)
-    optimizer = _optimizer([*network.parameters(), *weighting.parameters()], recipe, device)
-    inputs, targets = _on_device(problem.train, device, dtype)
-    stopping, losses_by_task = Stopping(problem, recipe), losses_of(problem, recipe, device, dtype)
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        orders = order_of_clips(len(problem.train), seed)
-        while stopping.goes_on:
-            network.train()
-            sums = dict.fromkeys(problem.tasks, 0.0)
-            for batch in next(orders).split(recipe.batch_size):
-                rows = batch.to(device)
-                losses = losses_by_task(
-                    network(inputs[rows]), {name: values[rows] for name, values in targets.items()}
-                )
-                optimizer.zero_grad(set_to_none=True)
-                torch.stack(list(weighting.shares(losses).values())).sum().backward()
-                optimizer.step()
-                for name, loss in losses.items():
-                    sums[name] += float(loss.detach()) * len(batch)
-            means = {name: value / len(problem.train) for name, value in sums.items()}
-            weighting.end_epoch(means)
-            network.eval()
-            stopping.end_epoch(means, network, weighting, losses_by_task)
+    weighting = Weighting(problem.tasks, recipe, naive_losses(problem, recipe)).to(device, dtype)
+    optimizer = optimizer_of([*network.parameters(), *weighting.parameters()], recipe, device)
+    inputs, targets = on_device(problem.train, device, dtype)
+    losses_by_task = losses_of(problem, recipe, device, dtype)
+    stopping = Stopping(problem, recipe, on_device(problem.validation, device, dtype))
+    orders, chance = order_of_clips(len(inputs), seed), torch.Generator(device).manual_seed(seed)
+    while stopping.goes_on:
+        sums = dict.fromkeys(problem.tasks, 0.0)
+        for batch in next(orders).split(recipe.batch_size):
+            rows = batch.to(device)
+            masks = dropout_masks(inputs.shape[1], architecture, recipe.batch_size, chance, dtype)
+            outputs = network(inputs[rows], [mask[: len(rows)] for mask in masks])
+            losses = losses_by_task(outputs, {name: values[rows] for name, values in targets.items()})
+            optimizer.zero_grad()
+            total_of(weighting(losses)).backward()
+            optimizer.step()
+            for name, loss in losses.items():
+                sums[name] += float(loss.detach()) * len(rows)
+        means = {name: value / len(inputs) for name, value in sums.items()}
+        weighting.end_epoch(means)
+        stopping.end_epoch(means, network, weighting, losses_by_task)
     return stopping.fitted(time.perf_counter() - began)
 
 
 class Stopping:
-    """Early stopping: watches validation, keeps the best epoch's weights and the learning curves."""
+    """Early stopping: watches validation, keeps the best epoch's weights and the learning curves.
 
-    def __init__(self, problem: Problem, recipe: Recipe) -> None:
+    Args:
+        problem: tasks and clips.
+        recipe: what must improve, and for how long it is waited.
+        validation: inputs and targets of validation, where the network is.
+    """
+
+    def __init__(self, problem: Problem, recipe: Recipe, validation: Batch) -> None:
         self._problem = problem
         self._recipe = recipe
+        self._inputs, self._targets = validation
         self._curves: list[dict[str, Any]] = []
         self._best = -np.inf
         self._best_epoch = 0
@@ -170,14 +179,12 @@ class Stopping:
     ) -> None:
         """Judge the network as it is after one more epoch."""
         self._epoch += 1
-        parameter = next(network.parameters())
-        inputs, targets = _on_device(self._problem.validation, parameter.device, parameter.dtype)
         with torch.no_grad():
-            outputs = network(inputs)
-            losses = losses_by_task(outputs, targets)
-            shares = {name: float(value) for name, value in weighting.shares(losses).items()}
-            as_tensors = {name: torch.tensor(value) for name, value in train_losses.items()}
-            train_shares = {name: float(value) for name, value in weighting.shares(as_tensors).items()}
+            outputs = network(self._inputs)
+            losses = losses_by_task(outputs, self._targets)
+            shares = {name: float(value) for name, value in weighting(losses).items()}
+            as_tensors = {name: self._inputs.new_tensor(value) for name, value in train_losses.items()}
+            train_shares = {name: float(value) for name, value in weighting(as_tensors).items()}
         scores = {name: self._score(name, outputs[name]) for name in self._problem.tasks}
         self._record("train", train_losses, train_shares, {})
         self._record("validation", {name: float(value) for name, value in losses.items()}, shares, scores)
@@ -241,16 +248,25 @@ def order_of_clips(number: int, seed: int) -> Iterator[Tensor]:
         yield torch.randperm(number, generator=generator)
 
 
-def _optimizer(parameters: list[Tensor], recipe: Recipe, device: str) -> torch.optim.Optimizer:
+def optimizer_of(parameters: list[Tensor], recipe: Recipe, device: str) -> torch.optim.Optimizer:
+    """Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019), as few kernels."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
     return kind(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=device in {"cpu", "cuda"}
+        parameters,
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=device in {"cpu", "cuda"},
+        capturable=device == "cuda",
     )
 
 
-def _on_device(
-    examples: Examples, device: torch.device | str, dtype: torch.dtype
-) -> tuple[Tensor, dict[str, Tensor]]:
+def total_of(shares: Mapping[str, Tensor]) -> Tensor:
+    """The loss that is minimized: the sum of what the tasks contribute."""
+    return torch.stack(list(shares.values())).sum()
+
+
+def on_device(examples: Examples, device: str, dtype: torch.dtype) -> Batch:
+    """Inputs and targets of all clips as tensors; targets of a classification are int64."""
     targets = {
         name: torch.from_numpy(values).to(device, torch.int64 if values.ndim == 1 else dtype)
         for name, values in examples.targets.items()
@@ -258,7 +274,7 @@ def _on_device(
     return torch.from_numpy(examples.inputs).to(device, dtype), targets
 
 
-def naive_losses(problem: Problem) -> dict[str, float]:
+def naive_losses(problem: Problem, recipe: Recipe) -> dict[str, float]:
     """Task → its training loss if the mean, or the frequencies of the classes, were always predicted."""
     losses = {}
     for name, task in problem.tasks.items():
@@ -267,8 +283,11 @@ def naive_losses(problem: Problem) -> dict[str, float]:
             counts = np.bincount(truth[truth >= 0], minlength=problem.outputs[name])
             shares = counts / max(1, counts.sum())
             losses[name] = float(-xlogy(shares, shares).sum())
-        else:
+        elif recipe.regression_loss == "squared":
             losses[name] = float(np.nanvar(truth, axis=0).mean())
+        else:  # a constant has no concordance
+            naive = np.full_like(truth, 0.0) + np.nanmean(truth, axis=0)
+            losses[name] = mae(truth, naive) if task.score == "mae" else 1.0
     return {name: loss or 1.0 for name, loss in losses.items()}
 
 
@@ -295,7 +314,7 @@ def losses_of(problem: Problem, recipe: Recipe, device: str, dtype: torch.dtype)
 
     def losses(outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {
-            name: task_loss(task, outputs[name], targets[name], weights[name], recipe.label_smoothing)
+            name: task_loss(task, outputs[name], targets[name], weights[name], recipe)
             for name, task in problem.tasks.items()
         }
 

@@ -20,7 +20,7 @@ from stages.core import fast, training
 from stages.core.messages import say
 from stages.core.options import Architecture, Recipe
 from stages.core.tasks import Task
-from stages.core.training import Examples, Problem, start
+from stages.core.training import Examples, Problem
 
 CLIPS, SAMPLE = 20_000, 4_000
 HUME_STEPS = -(-19_990 // 8)
@@ -73,11 +73,10 @@ def plain(problems: list[Problem], architecture: Architecture, threads: int) -> 
 
 def compiled(problems: list[Problem], architecture: Architecture, threads: int) -> float:
     """Milliseconds a step of the compiled loop, networks on threads."""
-    networks = [start(problem, architecture, RECIPE, 1) for problem in problems]
 
     def train() -> None:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda job: fast.fit(*job, RECIPE, 1), zip(problems, networks, strict=True)))
+            list(pool.map(lambda problem: fast.fit(problem, architecture, RECIPE, 1), problems))
 
     return milliseconds(train, problems)
 
@@ -93,7 +92,7 @@ def main() -> None:
     """Measure and print."""
     threads = len(os.sched_getaffinity(0))
     hours = {"plain": 0.0, "compiled": 0.0}
-    fast.fit(*_warm_up(), RECIPE, 1)
+    fast.fit(_warm_up(), MODELS["mtl1"], RECIPE, 1)
     say(f"ms a step, batch 8, {threads} threads; single: one thread each; joint: the best of each")
     say("columns model  plain 1T  plain all  ours 1T  ours all   single   joint")
     for columns in [int(word) for word in sys.argv[1:]] or list(RUNS):
@@ -120,12 +119,11 @@ def main() -> None:
     say(f"the paper's trainings on HUME-VB's size: {total['compiled']}; by the plain loop {total['plain']}")
 
 
-def _warm_up() -> tuple[Problem, training.Network]:
+def _warm_up() -> Problem:
     """A problem that makes the compiler work before time is taken."""
     few = examples(16, 8, 1)
     outputs, scales = {"emotion": 10, "country": 4, "age": 1}, dict.fromkeys(TASKS, (0.0, 1.0))
-    problem = Problem(TASKS, outputs, few, few, scales)
-    return problem, start(problem, MODELS["mtl1"], RECIPE, 1)
+    return Problem(TASKS, outputs, few, few, scales)
 
 
 if __name__ == "__main__":

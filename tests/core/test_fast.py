@@ -10,7 +10,7 @@ import torch
 
 from stages.core import fast
 from stages.core.options import Architecture, Recipe
-from stages.core.training import Examples, Fitted, Problem, fit, start
+from stages.core.training import Examples, Fitted, Problem, fit
 from tests.core.test_training import JOINT, PROBLEM, examples
 
 STEPS_200 = replace(PROBLEM, train=examples(1600, 3))
@@ -28,8 +28,7 @@ def both(
     recipe: Recipe,
     dtype: torch.dtype = torch.float64,
 ) -> tuple[Fitted, Fitted]:
-    network = start(problem, architecture, recipe, 1).to(dtype)
-    return fit(problem, architecture, recipe, 1, dtype=dtype), fast.fit(problem, network, recipe, 1)
+    return tuple(train(problem, architecture, recipe, 1, dtype=dtype) for train in (fit, fast.fit))
 
 
 def furthest(plain: Fitted, quick: Fitted) -> float:
@@ -110,9 +109,8 @@ def test_threads_change_no_bit() -> None:
     recipe = Recipe(epochs=2)
 
     def weights(threads: int) -> list[bytes]:
-        networks = [start(PROBLEM, JOINT, recipe, seed) for seed in range(4)]
         with ThreadPoolExecutor(threads) as pool:
-            fitted = pool.map(lambda job: fast.fit(PROBLEM, job[1], recipe, job[0]), enumerate(networks))
+            fitted = pool.map(lambda seed: fast.fit(PROBLEM, JOINT, recipe, seed), range(4))
             return [b"".join(values.tobytes() for values in one.weights.values()) for one in fitted]
 
     assert weights(1) == weights(2)
@@ -120,7 +118,7 @@ def test_threads_change_no_bit() -> None:
 
 def test_a_diverging_network_says_so_instead_of_looking_sound() -> None:
     recipe = Recipe(epochs=2, learning_rate=1e38)
-    fitted = fast.fit(PROBLEM, start(PROBLEM, JOINT, recipe, 1), recipe, 1)
+    fitted = fast.fit(PROBLEM, JOINT, recipe, 1)
     assert np.isnan(fitted.curves[0]["loss"])
 
 
@@ -129,3 +127,4 @@ def test_what_it_leaves_to_the_plain_loop() -> None:
     assert not fast.covers(replace(JOINT, dropout=0.5), Recipe())
     assert not fast.covers(replace(JOINT, input_dropout=0.5), Recipe())
     assert not fast.covers(JOINT, Recipe(loss_weighting="uncertainty"))
+    assert not fast.covers(JOINT, Recipe(regression_loss="score"))
