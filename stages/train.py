@@ -27,6 +27,7 @@ from stages.core.model import Model
 from stages.core.options import Architecture, Recipe
 from stages.core.parameters import load
 from stages.core.scaling import Scaling, fit_scaling
+from stages.core.selection import select
 from stages.core.tables import origin_of, read_features, read_table, write_json, write_text
 from stages.core.tasks import Task, classes_of, targets_of
 from stages.core.training import Examples, Fitted, Problem
@@ -71,7 +72,7 @@ def main() -> None:
     weights = {
         f"{network.name}/{parameter}": values
         for network in networks
-        for parameter, values in network.fitted.weights.items()
+        for parameter, values in network.parameters.items()
     }
     Model(description, weights, scaling, codebook).save(Path("data/models") / run)
     write_text(Path(f"plots/curves/{run}.csv"), curves(networks))
@@ -83,22 +84,34 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """One network of a run: its name, seed and tasks, and what came of its training."""
+    """One network of a run: its name, seed and tasks, the features that it reads, and how it was trained."""
 
     name: str
     seed: int
     tasks: list[str]
+    columns: np.ndarray | None
     fitted: Fitted
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """What the model keeps of it."""
+        columns = {} if self.columns is None else {"columns": self.columns}
+        return {**self.fitted.weights, **columns}
 
 
 def train(problem: Problem, architecture: Architecture, recipe: Recipe, threads: int) -> list[Trained]:
     """One network a seed, or one a seed and task where the architecture is not joint."""
     groups = [list(problem.tasks)] if architecture.joint else [[name] for name in problem.tasks]
-    networks = [(group, seed) for group in groups for seed in recipe.seeds]
-    fitted = _fit_all([problem.only(group) for group in groups], architecture, recipe, threads)
+    selected = [select(problem.only(group), recipe.columns) for group in groups]
+    fitted = _fit_all([reduced for reduced, _ in selected], architecture, recipe, threads)
+    results = progress(fitted, len(groups) * len(recipe.seeds), "network")
     trained = [
-        Trained(f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}", seed, group, result)
-        for (group, seed), result in zip(networks, progress(fitted, len(networks), "network"), strict=True)
+        Trained(
+            f"seed{seed}" if architecture.joint else f"seed{seed}-{group[0]}", seed, group, columns, result
+        )
+        for ((group, (_, columns)), seed), result in zip(
+            product(zip(groups, selected, strict=True), recipe.seeds), results, strict=True
+        )
     ]
     return sorted(trained, key=lambda network: recipe.seeds.index(network.seed))
 

@@ -85,6 +85,21 @@ def test_a_prediction_does_not_depend_on_its_company(tables: Path, monkeypatch: 
     assert ((together[1]["emotion"] >= 0) & (together[1]["emotion"] <= 1)).all()
 
 
+def test_a_network_may_read_some_features_alone(
+    tables: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(train={"columns": 3}, runs={"small-stl": {"features": "egemaps", "model": "stl"}})
+    run(monkeypatch, "small-stl")
+    model = Model.load(tables / "data/models/small-stl")
+    assert {model.weights[f"{entry['name']}/columns"].size for entry in model.networks} == {3}
+    assert model.weights["seed1-age/columns"].tolist()[0] == 0  # age goes with the first feature
+    assert model.multiply_adds == 3 * (3 * 128 + 128 * 64) + 64 * (10 + 4 + 1)
+    _, _, features = read_features(tables / "data/features/egemaps.parquet")
+    unread = features.copy()
+    unread[:, [n for n in range(20) if n not in model.weights["seed1-age/columns"]]] = 0
+    np.testing.assert_array_equal(model.predict(unread)[1]["age"], model.predict(features)[1]["age"])
+
+
 def test_models_are_the_same_bytes_twice(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, "small-mtl")
     folder = tables / "data/models/small-mtl"

@@ -34,7 +34,7 @@ class Model:
 
     Attributes:
         description: the content of model.json.
-        weights: network name / parameter name → array.
+        weights: network name / parameter name → array; ``columns``: the features that it reads, if not all.
         scaling: features → inputs.
         codebook: the audio words behind the features, in openXBOW's text format; None: not bags.
     """
@@ -96,7 +96,11 @@ class Model:
 
     def _of_one_seed(self) -> list[np.ndarray]:
         names = {entry["name"] for entry in self.networks if entry["seed"] == self.seeds[0]}
-        return [values for name, values in self.weights.items() if name.split("/")[0] in names]
+        return [
+            values
+            for name, values in self.weights.items()
+            if name.split("/")[0] in names and not name.endswith("/columns")
+        ]
 
     def predict(self, features: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
         """Predict clips; a clip's prediction has the same bits in any company.
@@ -128,6 +132,8 @@ class Model:
             name = f"{entry['name']}/{name}"
             return values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
 
+        columns = self.weights.get(f"{entry['name']}/columns")
+        inputs = inputs if columns is None else inputs[:, columns]
         for place in range(len(architecture["trunk"])):
             hidden = layer(f"trunk.{place}.0", inputs)
             hidden -= hidden.mean(axis=1, keepdims=True)

@@ -105,6 +105,7 @@ class Recipe:
     label_smoothing: Share = 0.0
     output_bias: Literal["zero", "mean"] = "mean"
     scaling: Literal["standard", "quantile"] = "standard"
+    columns: Positive | None = None
     target_scale: Literal["none", "standard"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

@@ -31,6 +31,7 @@ from stages.core.details import Sampling, labelled, score_of
 from stages.core.messages import guarded, say
 from stages.core.parameters import load
 from stages.core.scaling import fit_scaling
+from stages.core.selection import correlation
 from stages.core.tables import read_features, read_json
 from stages.core.tasks import Task, classes_of, targets_of
 from stages.evaluate import labels_of
@@ -82,7 +83,7 @@ def svm(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
 def boosting(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
     """Scores [n, parts] of the test clips."""
     targets = np.eye(classes)[truth["train"]] if classes else truth["train"]
-    columns = most_correlated(inputs["train"], targets)
+    columns = np.sort(np.argsort(-correlation(inputs["train"], targets), kind="stable")[:BOOSTED])
     train, test = inputs["train"][:, columns], inputs["test"][:, columns]
     if classes:
         model = HistGradientBoostingClassifier(
@@ -95,15 +96,6 @@ def boosting(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarra
         for column in truth["train"].T
     ]
     return np.column_stack([model.predict(test) for model in models])
-
-
-def most_correlated(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """At most ``BOOSTED`` columns with the largest mean absolute correlation with the targets."""
-    centred = targets - targets.mean(axis=0)
-    spread = np.sqrt((inputs**2).sum(axis=0))[:, None] * np.sqrt((centred**2).sum(axis=0))
-    products = np.abs(inputs.T @ centred)
-    strength = np.divide(products, spread, out=np.zeros_like(products), where=spread > 0).mean(axis=1)
-    return np.sort(np.argsort(-strength, kind="stable")[:BOOSTED])
 
 
 def _of_classes(values: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""Which features a network reads: with few clips, thousands that have no bearing on its labels do harm."""
+
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from stages.core.training import Problem
+
+_BLOCK = 256
+
+
+def select(problem: Problem, number: int | None) -> tuple[Problem, np.ndarray | None]:
+    """Keep the features that correlate most with the labels of the training split.
+
+    Args:
+        problem: tasks and clips with d features.
+        number: how many to keep; None for all.
+
+    Returns:
+        The problem with these features alone, and int64 [number] which they are, in order; the problem as it
+        is and None, if all are kept.
+    """
+    if number is None or number >= problem.train.inputs.shape[1]:
+        return problem, None
+    strength = np.mean([correlation(problem.train.inputs, target) for target in _columns(problem)], axis=0)
+    kept = np.sort(np.argsort(-strength, kind="stable")[:number])
+    train, validation = (
+        replace(examples, inputs=np.ascontiguousarray(examples.inputs[:, kept]))
+        for examples in (problem.train, problem.validation)
+    )
+    return replace(problem, train=train, validation=validation), kept
+
+
+def _columns(problem: Problem) -> list[np.ndarray]:
+    """Training targets of each task as [n, columns], classes as columns of 0 and 1, NaN unlabelled."""
+    columns = []
+    for name, values in problem.train.targets.items():
+        if values.ndim == 1:
+            classes = np.eye(problem.outputs[name])[np.maximum(values, 0)]
+            columns.append(np.where(values[:, None] >= 0, classes, np.nan))
+        else:
+            columns.append(values)
+    return columns
+
+
+def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How strongly features go with targets: absolute correlation (Pearson), mean over the targets.
+
+    Args:
+        inputs: [n, d].
+        targets: [n, columns]; a row of NaN is unlabelled and counts nothing.
+
+    Returns:
+        float64 [d]; 0 for a constant feature. The same bits for any number of threads.
+
+    >>> correlation(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), np.array([[2.0], [4.0], [6.0]])).round(6)
+    array([1., 0.])
+    """
+    known = ~np.isnan(targets[:, 0])
+    y = targets[known] - targets[known].mean(axis=0)
+    strength = np.zeros(inputs.shape[1])
+    with threadpool_limits(1, "blas"):
+        for first in range(0, inputs.shape[1], _BLOCK):
+            x = inputs[known, first : first + _BLOCK].astype(np.float64)
+            x -= x.mean(axis=0)
+            scale = np.sqrt((x**2).sum(axis=0))[:, None] * np.sqrt((y**2).sum(axis=0))
+            products = np.abs(x.T @ y)
+            found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+            strength[first : first + _BLOCK] = found.mean(axis=1)
+    return strength
