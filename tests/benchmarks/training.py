@@ -3,8 +3,9 @@
 For each feature set's width (88, 2,000 and 6,373 columns unless others are given) it trains one epoch of
 20,000 random clips in batches of 8: the paper's networks by the plain loop of :mod:`stages.core.training`
 (fused Adam, no data loader) on one thread and on all, and by the compiled steps on one thread, and network
-by network on all threads, as the train stage does. Ratios are of times a network within this run. At
-the end stands what the paper's 45 trainings of 20 epochs would take on HUME-VB's size.
+by network on all threads, as the train stage does; where there is a GPU, all seeds at once there, too.
+Ratios are of times a network within this run. At the end stands what the paper's 45 trainings of 20
+epochs would take on HUME-VB's size.
 """
 
 import os
@@ -12,11 +13,12 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from stages.core import fast, training
+from stages.core import fast, stacked, training
 from stages.core.messages import say
 from stages.core.options import Architecture, Recipe
 from stages.core.tasks import Task
@@ -81,6 +83,17 @@ def compiled(problems: list[Problem], architecture: Architecture, threads: int) 
     return milliseconds(train, problems)
 
 
+def graph(problems: list[Problem], architecture: Architecture) -> float:
+    """Milliseconds a step and network on a GPU, all seeds at once."""
+    recipe = replace(RECIPE, seeds=tuple(range(SEEDS)))
+
+    def train() -> None:
+        for problem in problems[::SEEDS]:
+            stacked.fit(problem, architecture, recipe, "cuda")
+
+    return milliseconds(train, problems)
+
+
 def milliseconds(work: Callable[[], object], problems: list[Problem]) -> float:
     """Wall time a step and network."""
     began = time.perf_counter()
@@ -91,7 +104,7 @@ def milliseconds(work: Callable[[], object], problems: list[Problem]) -> float:
 def main() -> None:
     """Measure and print."""
     threads = len(os.sched_getaffinity(0))
-    hours = {"plain": 0.0, "compiled": 0.0}
+    hours = {"plain": 0.0, "compiled": 0.0, "GPU": 0.0}
     fast.fit(_warm_up(), MODELS["mtl1"], RECIPE, 1)
     say(f"ms a step, batch 8, {threads} threads; single: one thread each; joint: the best of each")
     say("columns model  plain 1T  plain all  ours 1T  ours all   single   joint")
@@ -108,6 +121,9 @@ def main() -> None:
             ours, ours_every = (compiled(whole, architecture, number) for number in (1, threads))
             ratios = f"{one / ours:6.1f} ×  {min(one, every) / ours_every:6.1f} ×"
             say(f"{columns:7} {name}  {one:8.3f}  {every:9.3f}  {ours:7.3f}  {ours_every:8.3f}  {ratios}")
+            on_gpu = graph(whole, architecture) if torch.cuda.is_available() else None
+            if on_gpu is not None:
+                say(f"        on the GPU {on_gpu:.3f}, {min(one, every) / on_gpu:.1f} ×")
             if columns in RELEASED and name == "stl":
                 released = RELEASED[columns]
                 say(f"        the released loop's {released:.0f} ms are {released / ours:.0f} × ours")
@@ -115,8 +131,11 @@ def main() -> None:
                 steps = len(whole) * EPOCHS * HUME_STEPS / 3.6e6
                 hours["plain"] += min(one, every) * steps
                 hours["compiled"] += ours_every * steps
+                hours["GPU"] += (on_gpu or 0.0) * steps
     total = {name: f"{60 * value:.1f} minutes" for name, value in hours.items()}
     say(f"the paper's trainings on HUME-VB's size: {total['compiled']}; by the plain loop {total['plain']}")
+    if hours["GPU"]:
+        say(f"on the GPU {total['GPU']}")
 
 
 def _warm_up() -> Problem:
