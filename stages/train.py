@@ -46,7 +46,7 @@ def main() -> None:
     source = parameters.runs[run]
     table = Path(f"data/features/{source.features}.parquet")
     clip_ids, names, features = read_features(table)
-    problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks, recipe)
+    problem, scaling, classes = prepare(run, clip_ids, features, parameters.tasks_of(run), recipe)
     began = time.perf_counter()
     threads = parameters.compute.workers
     networks = train(problem, architecture, recipe, threads)

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from stages import train
 from stages.core.messages import UserError
 from stages.core.model import Model
+from stages.core.network import Network, activated
+from stages.core.options import Architecture
 from stages.core.tables import read_features, write_features, write_table
 from tests.conftest import EMOTIONS
 
@@ -115,6 +118,44 @@ def test_standard_units_inside_years_outside(
     run(monkeypatch, "small-mtl")
     ages = Model.load(tables / "data/models/small-mtl").predict(np.zeros((1, 20), np.float32))[1]["age"]
     assert 25 < ages[0, 0] < 35
+
+
+def test_a_model_may_learn_some_tasks_alone(
+    tables: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = {"joint": True, "trunk": [8], "tasks": ["age", "emotion"]}
+    set_parameters(models={"pair": pair}, runs={"small-pair": {"features": "egemaps", "model": "pair"}})
+    run(monkeypatch, "small-pair")
+    model = Model.load(tables / "data/models/small-pair")
+    assert list(model.tasks) == ["emotion", "age"]
+    assert set(pd.read_csv(tables / "plots/curves/small-pair.csv")["task"]) == {"emotion", "age", "total"}
+
+
+@pytest.mark.parametrize("activation", ["leaky-relu", "relu", "silu"])
+def test_without_torch_the_network_is_the_same(
+    activation: str,
+    tables: Path,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kind = {"joint": True, "trunk": [9, 7], "head": [5], "activation": activation, "input_dropout": 0.1}
+    set_parameters(
+        train={"columns": 11, "epochs": 3, "seeds": [1]},
+        models={"other": kind},
+        runs={"small-other": {"features": "egemaps", "model": "other"}},
+    )
+    run(monkeypatch, "small-other")
+    model = Model.load(tables / "data/models/small-other")
+    _, _, features = read_features(tables / "data/features/egemaps.parquet")
+    weights = {name.removeprefix("seed1/"): torch.from_numpy(value) for name, value in model.weights.items()}
+    columns = weights.pop("columns")
+    architecture = Architecture(joint=True, trunk=(9, 7), head=(5,), activation=activation)  # type: ignore[arg-type]
+    network = Network(11, model.description["outputs"], architecture)
+    network.load_state_dict(weights)
+    outputs = network(torch.from_numpy(model.scaling(features))[:, columns])
+    for task, found in model.predict(features)[1].items():
+        expected = activated(model.tasks[task], outputs[task]).detach().numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_tasks_without_labels_are_left_out(

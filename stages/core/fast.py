@@ -31,9 +31,10 @@ from stages.core.training import (
 
 
 def covers(architecture: Architecture, recipe: Recipe) -> bool:
-    """Whether it knows all that these ask for: not dropout, learnt weights of losses, or other losses."""
+    """Whether it knows all that these ask for: the paper's layers and losses, without learnt weights."""
     dropout = architecture.dropout or architecture.input_dropout
-    return not dropout and recipe.loss_weighting != "uncertainty" and recipe.regression_loss == "squared"
+    plain = architecture.activation == "leaky-relu" and not dropout
+    return plain and recipe.loss_weighting != "uncertainty" and recipe.regression_loss == "squared"
 
 
 def fit(

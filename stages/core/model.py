@@ -6,7 +6,7 @@ words, codebook.txt. It needs neither params.yaml nor torch to predict.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,11 @@ from stages.core.tasks import Task
 # enter in blocks of this many: a clip's prediction never depends on its company.
 BLOCK = 64
 NORM_EPSILON, LEAK = np.float32(1e-5), np.float32(0.01)  # torch's defaults
+ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "leaky-relu": lambda values: np.maximum(values, values * LEAK),
+    "relu": lambda values: np.maximum(values, 0),
+    "silu": lambda values: values * (np.tanh(values / 2) + 1) / 2,
+}
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,7 @@ class Model:
             name = f"{entry['name']}/{name}"
             return values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
 
+        active = ACTIVATIONS[architecture["activation"]]
         columns = self.weights.get(f"{entry['name']}/columns")
         inputs = inputs if columns is None else inputs[:, columns]
         for place in range(len(architecture["trunk"])):
@@ -139,12 +145,12 @@ class Model:
             hidden -= hidden.mean(axis=1, keepdims=True)
             hidden /= np.sqrt((hidden**2).mean(axis=1, keepdims=True) + NORM_EPSILON)
             norm = f"{entry['name']}/trunk.{place}.1"
-            inputs = _leaky(hidden * self.weights[f"{norm}.weight"] + self.weights[f"{norm}.bias"])
+            inputs = active(hidden * self.weights[f"{norm}.weight"] + self.weights[f"{norm}.bias"])
         outputs = {}
         for task in entry["tasks"]:
             hidden, depth = inputs, len(architecture["head"])
             for index in range(depth):
-                hidden = _leaky(layer(f"heads.{task}.{2 * index}", hidden))
+                hidden = active(layer(f"heads.{task}.{2 * index}", hidden))
             outputs[task] = _activated(self.tasks[task], layer(f"heads.{task}.{2 * depth}", hidden))
         return outputs
 
@@ -178,10 +184,6 @@ class Model:
                 f"{folder} holds a damaged model ({error}); train it anew with `dvc repro`."
             ) from None
         return cls(description, weights, scaling, codebook)
-
-
-def _leaky(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, values * LEAK)
 
 
 def _activated(task: Task, output: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The paper's network: hard parameter sharing (Caruana, 1997; paper, section 3.2 and figure 2).
 
-A trunk that all tasks share, of fully connected layers with layer normalization and Leaky ReLU, and for
-each task a head of its own. A single-task network is the same with one task and a head without
-hidden layers.
+A trunk that all tasks share, of fully connected layers with layer normalization and Leaky ReLU (or another
+activation), and for each task a head of its own. A single-task network is the same with one task and a
+head without hidden layers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from stages.core.options import Architecture
 from stages.core.tasks import Task
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"leaky-relu": nn.LeakyReLU, "relu": nn.ReLU, "silu": nn.SiLU}
+
 
 class Network(nn.Module):
     """Trunk and heads; ``forward`` gives each task's outputs before sigmoid or softmax.
@@ -21,7 +23,7 @@ class Network(nn.Module):
     Args:
         inputs: number of features, d.
         outputs: task → number of outputs (label columns of a regression, classes of a classification).
-        architecture: widths.
+        architecture: widths and activation.
 
     >>> architecture = Architecture(joint=True, trunk=(128, 64), head=(32,))
     >>> network = Network(88, {"emotion": 10, "age": 1}, architecture)
@@ -31,13 +33,13 @@ class Network(nn.Module):
 
     def __init__(self, inputs: int, outputs: Mapping[str, int], architecture: Architecture) -> None:
         super().__init__()
+        activation = ACTIVATIONS[architecture.activation]
         self.trunk = nn.ModuleList(
-            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), nn.LeakyReLU())
+            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), activation())
             for before, width in pairwise([inputs, *architecture.trunk])
         )
-        self.heads = nn.ModuleDict(
-            {task: _head(architecture.trunk[-1], architecture.head, size) for task, size in outputs.items()}
-        )
+        widths = [architecture.trunk[-1], *architecture.head]
+        self.heads = nn.ModuleDict({task: _head(widths, size, activation) for task, size in outputs.items()})
 
     def forward(self, features: Tensor, masks: Sequence[Tensor] = ()) -> dict[str, Tensor]:
         """float [n, d] → task → float [n, outputs]; ``masks`` of :func:`dropout_masks` when it trains."""
@@ -49,12 +51,11 @@ class Network(nn.Module):
         return {task: head(hidden) for task, head in self.heads.items()}
 
 
-def _head(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
+def _head(widths: Sequence[int], outputs: int, activation: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for width in widths:
-        layers += [nn.Linear(inputs, width), nn.LeakyReLU()]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+    for before, width in pairwise(widths):
+        layers += [nn.Linear(before, width), activation()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
 def dropout_masks(

@@ -83,6 +83,7 @@ class Architecture:
     joint: bool
     trunk: Annotated[Widths, MinLen(1)]
     head: Widths = ()
+    activation: Literal["leaky-relu", "relu", "silu"] = "leaky-relu"
     dropout: Share = 0.0
     input_dropout: Share = 0.0
 
@@ -112,9 +113,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Model:
-    """An architecture by name, with the training options that it overrides."""
+    """An architecture by name, the tasks that it learns, and the training options that it overrides."""
 
     architecture: Architecture
+    tasks: Annotated[tuple[str, ...], MinLen(1)] | None = None
     train: dict[str, object] = field(default_factory=dict)
 
 

@@ -57,6 +57,11 @@ class Parameters:
         """The network of a run."""
         return self._model(run).architecture
 
+    def tasks_of(self, run: str) -> dict[str, Task]:
+        """The tasks that a run learns: those of its model, or all."""
+        chosen = self._model(run).tasks
+        return {name: task for name, task in self.tasks.items() if chosen is None or name in chosen}
+
     def recipe(self, run: str) -> Recipe:
         """The training options of a run: section ``train``, with what the model overrides."""
         return _typed(
@@ -106,12 +111,13 @@ def parse(content: Any) -> Parameters:
 
 
 def _models(models: Any) -> Any:
-    """A model is written flat: the architecture's fields, and ``train`` for what it overrides."""
+    """A model is written flat: the architecture's fields, ``tasks``, and ``train`` for what it overrides."""
     if not isinstance(models, dict):
         return models
     return {
         name: {
-            "architecture": {key: value for key, value in model.items() if key != "train"},
+            "architecture": {key: value for key, value in model.items() if key not in ("tasks", "train")},
+            "tasks": model.get("tasks"),
             "train": model.get("train") or {},
         }
         if isinstance(model, dict)
@@ -132,7 +138,8 @@ def _typed(kind: type, content: Mapping[str, Any], where: str = "") -> Any:
             raise UserError(
                 f"{FILE}: {name} is missing; see params.yaml in the README for its meaning."
             ) from None
-        message = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Input ").removeprefix("Value error, ").removeprefix("Tuple ")
+        message = message.partition(" after validation")[0]
         hint = " (YAML reads 1e-3 as text: write 0.001)" if _is_number_text(first["input"]) else ""
         raise UserError(f"{FILE}: {name} {message}; it is {_shown(first['input'])}{hint}.") from None
 
@@ -201,13 +208,15 @@ def _check_runs(parameters: Parameters) -> None:
             raise UserError(
                 f"{FILE}: runs.{name}.features is {run.features!r}; the feature sets are {', '.join(sets)}."
             )
-        recipe = parameters.recipe(name)
-        if isinstance(recipe.loss_weighting, dict):
-            for task in recipe.loss_weighting:
+        weighting = parameters.recipe(name).loss_weighting
+        for where, named in (
+            (f"models.{run.model}.tasks", parameters.models[run.model].tasks or ()),
+            (f"loss_weighting of run {name}", weighting if isinstance(weighting, dict) else ()),
+        ):
+            for task in named:
                 if task not in parameters.tasks:
                     raise UserError(
-                        f"{FILE}: loss_weighting of run {name} names {task!r}, "
-                        f"which is no task{_nearest(task, parameters.tasks)}."
+                        f"{FILE}: {where} names {task!r}, which is no task{_nearest(task, parameters.tasks)}."
                     )
 
 

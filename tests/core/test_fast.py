@@ -126,5 +126,6 @@ def test_what_it_leaves_to_the_plain_loop() -> None:
     assert fast.covers(JOINT, Recipe())
     assert not fast.covers(replace(JOINT, dropout=0.5), Recipe())
     assert not fast.covers(replace(JOINT, input_dropout=0.5), Recipe())
+    assert not fast.covers(replace(JOINT, activation="relu"), Recipe())
     assert not fast.covers(JOINT, Recipe(loss_weighting="uncertainty"))
     assert not fast.covers(JOINT, Recipe(regression_loss="score"))

@@ -61,7 +61,11 @@ def test_a_model_overrides_the_train_section() -> None:
         ("train/loss_weighting", "even", "should be 'equal', 'relative', 'uncertainty' or 'dynamic'"),
         ("train/loss_weighting", {"emotoin": 1.0}, "which is no task (did you mean emotion?)"),
         ("models/stl/trunkk", [3], "models.stl.trunkk is not a parameter (did you mean trunk?)"),
-        ("models/stl/trunk", [], "models.stl.trunk"),
+        ("models/stl/trunk", [], "models.stl.trunk should have at least 1 item; it is []"),
+        ("models/stl/tasks", ["emotoin"], "models.stl.tasks names 'emotoin', which is no task (did you mean"),
+        ("models/stl/tasks", [], "models.stl.tasks should have at least 1 item"),
+        ("models/stl/activation", "gelu", "models.stl.activation should be 'leaky-relu', 'relu' or 'silu'"),
+        ("train/columns", 0, "train.columns should be greater than or equal to 1; it is 0"),
         (
             "models/stl/train",
             {"epoch": 3},
