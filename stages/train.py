@@ -8,6 +8,7 @@ plots/curves/RUN.csv.
 import argparse
 import csv
 import io
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -226,4 +227,5 @@ def curves(networks: Sequence[Trained]) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: Python would wait for the threads
     guarded(main)

@@ -1,5 +1,11 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +19,7 @@ from stages.core.model import Model
 from stages.core.network import Network, activated
 from stages.core.options import Architecture
 from stages.core.tables import read_features, write_features, write_table
-from tests.conftest import EMOTIONS
+from tests.conftest import EMOTIONS, ROOT
 
 
 @pytest.fixture
@@ -176,9 +182,40 @@ def test_folders_without_a_sound_model(tables: Path, monkeypatch: pytest.MonkeyP
         Model.load(tables / "nothing")
     run(monkeypatch, "small-mtl")
     folder = tables / "data/models/small-mtl"
+    description = json.loads((folder / "model.json").read_text())
+    del description["architecture"]["activation"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"damaged model \('activation'\)"):
+        Model.load(folder)
     (folder / "weights.safetensors").write_bytes(b"no weights")
     with pytest.raises(UserError, match="damaged model"):
         Model.load(folder)
     (folder / "model.json").write_text(json.dumps([]))
     with pytest.raises(UserError, match="damaged model"):
         Model.load(folder)
+
+
+def test_ctrl_c_ends_it_at_once(tables: Path, set_parameters: Callable[..., None]) -> None:
+    """It waits for no network, however many epochs are left, and leaves no model."""
+    set_parameters(train={"epochs": 10**7, "patience": 10**7})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "small-mtl"],
+        cwd=tables,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    for caught in (True, False):  # Python starts and catches the signal; training gives that up
+        while catches_ctrl_c(process.pid) != caught:
+            assert process.poll() is None
+            time.sleep(0.01)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=60)
+    process.kill()
+    assert process.returncode == -signal.SIGINT
+    assert not (tables / "data/models/small-mtl").exists()
+
+
+def catches_ctrl_c(process: int) -> bool:
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return bool(int(status["SigCgt"], 16) >> signal.SIGINT - 1 & 1)

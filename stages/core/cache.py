@@ -1,7 +1,7 @@
 """What openSMILE computed once, kept by content, so that no clip is computed twice.
 
-The key of a clip is a digest of its audio and of all else that decides its features. An entry is
-therefore never stale: whatever changes, changes the key. The store lies outside the pipeline's
+The key of a clip is a digest of its audio, as FLAC without loss, and of all else that decides its features.
+An entry is therefore never stale: whatever changes, changes the key. The store lies outside the pipeline's
 outputs, belongs to nobody's history and may be deleted at any time.
 """
 

@@ -11,15 +11,14 @@ from stages.core.options import Recipe
 from stages.core.tasks import Task
 
 TEMPERATURE = 2.0
-_TINY = 1e-8
 
 
 def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recipe: Recipe) -> Tensor:
     """Loss of one task over the labelled clips of a batch.
 
     Cross entropy; of a regression the mean squared error over columns and clips or, with ``regression_loss:
-    score``, what it is judged by: the mean absolute error, or the mean over columns of 1 − CCC within the
-    batch. Sums and products alone: no clip is picked by its values, so that a GPU can record the step.
+    score``, what it is judged by: the mean absolute error, or 1 − CCC within the batch, mean over the columns
+    whose labels vary in it. No clip is picked by its values, so that a GPU can record the step.
 
     Args:
         task: the task.
@@ -29,7 +28,7 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recip
         recipe: names the loss, and the label smoothing of a classification.
 
     Returns:
-        A scalar; 0 if no clip is labelled.
+        A scalar; 0 if no clip is labelled, or no label varies where CCC is asked for.
     """
     if task.kind == "classification":
         total = (weights[target.clamp(min=0)] * (target >= 0)).sum()
@@ -38,7 +37,8 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recip
             output, target, weights, ignore_index=-1, reduction="sum", label_smoothing=smoothing
         )
         return loss / torch.where(total > 0, total, 1)
-    known = (~target[:, :1].isnan()).to(output.dtype)
+    labelled = ~target[:, :1].isnan()
+    known = labelled.to(output.dtype)
     clips = known.sum().clamp(min=1)
     estimate, truth = activated(task, output), target.nan_to_num()
     errors = (estimate - truth) * known
@@ -46,10 +46,12 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recip
         return errors.square().sum() / (clips * target.shape[1])
     if task.score == "mae":
         return errors.abs().sum() / (clips * target.shape[1])
+    varies = truth.where(labelled, -torch.inf).amax(dim=0) > truth.where(labelled, torch.inf).amin(dim=0)
     x, y = ((values - (values * known).sum(dim=0) / clips) * known for values in (truth, estimate))
-    covariance = 2 * (x * y).sum(dim=0)
-    discordance = 1 - covariance / (errors.square().sum(dim=0) + covariance + _TINY)
-    return discordance.mean() * known.max()
+    bias = errors.sum(dim=0) / clips
+    spread = (x.square() + y.square()).sum(dim=0) + clips * bias.square()
+    concordance = 2 * (x * y).sum(dim=0) / spread.where(varies, 1)
+    return ((1 - concordance) * varies).sum() / varies.sum().clamp(min=1)
 
 
 class Weighting(nn.Module):
@@ -57,9 +59,8 @@ class Weighting(nn.Module):
 
     ``equal`` adds them, as the paper does. Fixed numbers weigh them. ``relative`` divides each by the loss of
     always predicting the mean, or the frequencies of the classes, so that all begin near 1. ``uncertainty``
-    learns a log variance s a task: exp(−s) L + s for cross entropy, half of that for squared errors
-    (Kendall et al., 2018). ``dynamic`` weighs a task by how slowly it improved over the last two epochs
-    (Liu et al., 2019).
+    learns a log variance s a task: exp(−s) L + s, half of that for squared errors (Kendall et al., 2018).
+    ``dynamic`` weighs a task by how slowly it improved over the last two epochs (Liu et al., 2019).
 
     Args:
         tasks: the tasks.
@@ -77,7 +78,10 @@ class Weighting(nn.Module):
             fixed = {name: 1 / loss for name, loss in naive.items()}
         weights = [float(fixed.get(name, 1.0)) for name in tasks]
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
-        self._halved = {name: 0.5 if task.kind == "regression" else 1.0 for name, task in tasks.items()}
+        squared = recipe.regression_loss == "squared"
+        self._factors = {
+            name: 0.5 if squared and task.kind == "regression" else 1.0 for name, task in tasks.items()
+        }
         self._history: list[dict[str, float]] = []
         learnt = tasks if self._kind == "uncertainty" else {}
         self.log_variance = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in learnt})
@@ -86,7 +90,7 @@ class Weighting(nn.Module):
         """Task → its loss → what it contributes to the total."""
         if self._kind == "uncertainty":
             return {
-                name: self._halved[name]
+                name: self._factors[name]
                 * (torch.exp(-self.log_variance[name]) * loss + self.log_variance[name])
                 for name, loss in losses.items()
             }

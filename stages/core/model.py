@@ -68,7 +68,7 @@ class Model:
 
     @property
     def feature_names(self) -> list[str]:
-        """Columns of the feature table that the networks read."""
+        """Columns of the feature table, in order; a network may read some of them only (see ``weights``)."""
         return self.description["feature_names"]
 
     @property
@@ -177,6 +177,7 @@ class Model:
             scaling = Scaling(description["scaling"], weights.pop("scaling"))
             bags = "bags" in description.get("origin", {})
             codebook = (folder / "codebook.txt").read_text(encoding="utf-8") if bags else None
+            ACTIVATIONS[description["architecture"]["activation"]]
         except FileNotFoundError as error:
             raise UserError(f"{error.filename} does not exist; `dvc repro` trains the model.") from None
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:

@@ -208,7 +208,9 @@ def _check_runs(parameters: Parameters) -> None:
             raise UserError(
                 f"{FILE}: runs.{name}.features is {run.features!r}; the feature sets are {', '.join(sets)}."
             )
-        weighting = parameters.recipe(name).loss_weighting
+        recipe = parameters.recipe(name)
+        _check_recipe(name, recipe, parameters.tasks_of(name))
+        weighting = recipe.loss_weighting
         for where, named in (
             (f"models.{run.model}.tasks", parameters.models[run.model].tasks or ()),
             (f"loss_weighting of run {name}", weighting if isinstance(weighting, dict) else ()),
@@ -218,6 +220,18 @@ def _check_runs(parameters: Parameters) -> None:
                     raise UserError(
                         f"{FILE}: {where} names {task!r}, which is no task{_nearest(task, parameters.tasks)}."
                     )
+
+
+def _check_recipe(run: str, recipe: Recipe, tasks: Mapping[str, Task]) -> None:
+    if len(set(recipe.seeds)) < len(recipe.seeds):
+        raise UserError(f"{FILE}: seeds of run {run} names a seed twice; each seed is a network of its own.")
+    if recipe.regression_loss == "score" and recipe.batch_size == 1:
+        for name, task in tasks.items():
+            if task.score == "ccc":
+                raise UserError(
+                    f"{FILE}: regression_loss of run {run} is score and batch_size 1, but task {name} "
+                    "cannot learn from the CCC of one clip; take larger batches."
+                )
 
 
 def _check_sections(parameters: Parameters) -> None:

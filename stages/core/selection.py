@@ -13,6 +13,9 @@ _BLOCK = 256
 def select(problem: Problem, number: int | None) -> tuple[Problem, np.ndarray | None]:
     """Keep the features that correlate most with the labels of the training split.
 
+    A task weighs as the square root of its number of labelled clips: so much higher do its correlations stand
+    above those of noise.
+
     Args:
         problem: tasks and clips with d features.
         number: how many to keep; None for all.
@@ -23,7 +26,10 @@ def select(problem: Problem, number: int | None) -> tuple[Problem, np.ndarray | 
     """
     if number is None or number >= problem.train.inputs.shape[1]:
         return problem, None
-    strength = np.mean([correlation(problem.train.inputs, target) for target in _columns(problem)], axis=0)
+    strength = sum(
+        correlation(problem.train.inputs, target) * np.sqrt((~np.isnan(target[:, 0])).sum())
+        for target in _columns(problem)
+    )
     kept = np.sort(np.argsort(-strength, kind="stable")[:number])
     train, validation = (
         replace(examples, inputs=np.ascontiguousarray(examples.inputs[:, kept]))
@@ -52,20 +58,24 @@ def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         targets: [n, columns]; a row of NaN is unlabelled and counts nothing.
 
     Returns:
-        float64 [d]; 0 for a constant feature. The same bits for any number of threads.
+        float64 [d]; 0 for a constant feature or target. The same bits for any number of threads.
 
     >>> correlation(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), np.array([[2.0], [4.0], [6.0]])).round(6)
     array([1., 0.])
     """
     known = ~np.isnan(targets[:, 0])
-    y = targets[known] - targets[known].mean(axis=0)
+    y = _centred(targets[known])
     strength = np.zeros(inputs.shape[1])
     with threadpool_limits(1, "blas"):
         for first in range(0, inputs.shape[1], _BLOCK):
-            x = inputs[known, first : first + _BLOCK].astype(np.float64)
-            x -= x.mean(axis=0)
+            x = _centred(inputs[known, first : first + _BLOCK].astype(np.float64))
             scale = np.sqrt((x**2).sum(axis=0))[:, None] * np.sqrt((y**2).sum(axis=0))
             products = np.abs(x.T @ y)
             found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
             strength[first : first + _BLOCK] = found.mean(axis=1)
     return strength
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Columns without their mean; a constant one is 0, where its rounding would correlate with another's."""
+    return np.where(values.max(axis=0) > values.min(axis=0), values - values.mean(axis=0), 0.0)

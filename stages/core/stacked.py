@@ -6,7 +6,6 @@ it, the step is recorded once as a graph and then replayed. The plain loop of :m
 is the definition: this one is tested to follow it, dropout included.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
@@ -52,7 +51,6 @@ def fit(
         What :func:`stages.core.training.fit` gives for each seed.
     """
     torch.set_num_threads(1)
-    began = time.perf_counter()
     networks = [start(problem, architecture, recipe, seed).to(device, dtype) for seed in recipe.seeds]
     naive = naive_losses(problem, recipe)
     weightings = [Weighting(problem.tasks, recipe, naive).to(device, dtype) for _ in networks]
@@ -81,7 +79,7 @@ def fit(
             if stopping.goes_on:
                 stopping.end_epoch(means, network, weighting, losses_by_task)
         stack.weigh(weightings)
-    return [stopping.fitted(time.perf_counter() - began) for stopping in stoppings]
+    return [stopping.fitted() for stopping in stoppings]
 
 
 class Stack:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def write_features(
     with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
         for first in range(0, len(clip_ids), _GROUP):
             ids = clip_ids[first : first + _GROUP]
-            for place, row in zip(range(len(ids)), rows, strict=False):
+            for place, row in zip(range(len(ids)), islice(rows, len(ids)), strict=True):
                 block[:, place] = row
             arrays = [pa.array(ids, pa.string()), *(pa.array(column[: len(ids)]) for column in block)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)

@@ -7,7 +7,6 @@ seeds at once, a graph on a GPU) do the same faster and are tested against it.
 
 import copy
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,14 +79,12 @@ class Fitted:
         curves: rows with epoch, split, task, loss, share, score.
         best_epoch: counted from 1.
         epochs: how many were trained.
-        seconds: time that training took.
     """
 
     weights: Mapping[str, np.ndarray]
     curves: list[dict[str, Any]]
     best_epoch: int
     epochs: int
-    seconds: float
 
 
 def start(problem: Problem, architecture: Architecture, recipe: Recipe, seed: int) -> Network:
@@ -124,7 +121,6 @@ def fit(
         dtype: of weights and inputs.
     """
     torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
-    began = time.perf_counter()
     network = start(problem, architecture, recipe, seed).to(device, dtype)
     weighting = Weighting(problem.tasks, recipe, naive_losses(problem, recipe)).to(device, dtype)
     optimizer = optimizer_of([*network.parameters(), *weighting.parameters()], recipe, device)
@@ -147,7 +143,7 @@ def fit(
         means = {name: value / len(inputs) for name, value in sums.items()}
         weighting.end_epoch(means)
         stopping.end_epoch(means, network, weighting, losses_by_task)
-    return stopping.fitted(time.perf_counter() - began)
+    return stopping.fitted()
 
 
 class Stopping:
@@ -195,10 +191,10 @@ class Stopping:
         waited = self._epoch - self._best_epoch
         self.goes_on = self._epoch < self._recipe.epochs and waited < self._recipe.patience
 
-    def fitted(self, seconds: float) -> Fitted:
+    def fitted(self) -> Fitted:
         """What came of it."""
         weights = {name: value.cpu().numpy() for name, value in self._weights.items()}
-        return Fitted(weights, self._curves, self._best_epoch, self._epoch, seconds)
+        return Fitted(weights, self._curves, self._best_epoch, self._epoch)
 
     def _score(self, name: str, output: Tensor) -> float:
         task, truth = self._problem.tasks[name], self._problem.validation.targets[name]
@@ -212,13 +208,17 @@ class Stopping:
         )
 
     def _skill(self, scores: Mapping[str, float]) -> float:
-        """Mean over tasks of CCC, UAR, or the part of the naive mean absolute error that is saved."""
+        """Mean over tasks of CCC, UAR, or the part of the naive mean absolute error that is saved.
+
+        A task whose labels are all what the naive predictor says has no part in it.
+        """
         gains = []
         for name, score in scores.items():
             if self._problem.tasks[name].score == "mae":
                 truth = self._problem.validation.targets[name]
-                naive = mae(truth, np.zeros_like(truth) + np.nanmean(self._problem.train.targets[name]))
-                gains.append(1 - score / (naive * self._problem.scales[name][1]))
+                mean = np.nanmean(self._problem.train.targets[name], axis=0)
+                naive = mae(truth, np.zeros_like(truth) + mean) * self._problem.scales[name][1]
+                gains.append(1 - score / naive if naive else np.nan)
             else:
                 gains.append(score)
         defined = [gain for gain in gains if not np.isnan(gain)]

@@ -57,6 +57,8 @@ def test_a_model_overrides_the_train_section() -> None:
         ("train/learning_rate", "1e-3", "write 0.001"),
         ("train/learning_rate", float("nan"), "train.learning_rate should be greater than 0"),
         ("train/epochs", True, "train.epochs should be a valid integer"),
+        ("train/seeds", [1, 2, 1], "seeds of run egemaps-stl names a seed twice"),
+        ("train", {"regression_loss": "score", "batch_size": 1}, "take larger batches"),
         ("train/seeds", [1, 1.5], "train.seeds.1 should be a valid integer"),
         ("train/loss_weighting", "even", "should be 'equal', 'relative', 'uncertainty' or 'dynamic'"),
         ("train/loss_weighting", {"emotoin": 1.0}, "which is no task (did you mean emotion?)"),

@@ -45,6 +45,25 @@ def test_all_are_kept_where_there_are_no_more() -> None:
     assert select(PROBLEM, 12) == (PROBLEM, None)
 
 
+@pytest.mark.parametrize("labelled", [1, 2, 5, 30])
+def test_a_task_with_few_labels_takes_no_place_of_the_others(labelled: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(300, 500)).astype(np.float32)
+    inputs = np.hstack([PROBLEM.train.inputs[:, :5], noise])
+    age = PROBLEM.train.targets["age"].copy()
+    age[labelled:] = np.nan
+    train = Examples(inputs, {**PROBLEM.train.targets, "age": age})
+    _, kept = select(replace(PROBLEM, train=train, validation=train), 20)
+    assert kept is not None
+    assert kept[:5].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_is_constant_goes_with_nothing() -> None:
+    inputs = np.column_stack([np.full(30, 0.1), np.arange(30.0)])
+    assert correlation(inputs, np.full((30, 1), 0.1)).tolist() == [0, 0]
+    assert correlation(inputs, np.arange(30.0)[:, None]) == pytest.approx([0, 1])
+    assert correlation(inputs[:1], np.ones((1, 1))).tolist() == [0, 0]
+
+
 def test_validation_decides_nothing() -> None:
     other = Examples(-PROBLEM.validation.inputs[::-1], PROBLEM.validation.targets)
     chosen = [select(problem, 4)[1] for problem in (PROBLEM, replace(PROBLEM, validation=other))]

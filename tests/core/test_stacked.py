@@ -88,7 +88,10 @@ def stack_of(recipe: Recipe, device: str) -> stacked.Stack:
 
 @pytest.mark.parametrize("weighting", ["equal", "uncertainty"])
 def test_a_step_asks_for_no_value_so_that_a_graph_can_hold_it(weighting: Any) -> None:
-    """Tensors without values, of which any branch and any copy to the processor is an error."""
+    """Network, losses and sums of tensors without values, of which any branch is an error.
+
+    (Adam is not the one of a GPU here: on such tensors it counts its steps on the processor.)
+    """
     stack = stack_of(Recipe(loss_weighting=weighting, label_smoothing=0.1, seeds=SEEDS), "meta")
     stack.step()
     with pytest.raises(RuntimeError, match="meta"):

@@ -30,6 +30,15 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_table(tmp_path / "1.parquet"), table)
 
 
+def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.core.tables._GROUP", 7)
+    values = np.zeros((50, 3), np.float32)
+    write_features(tmp_path / "f.parquet", [f"{n}" for n in range(50)], ["a", "b", "c"], iter(values))
+    with pytest.raises(ValueError, match="shorter"):
+        write_features(tmp_path / "g.parquet", [f"{n}" for n in range(51)], ["a", "b", "c"], iter(values))
+    assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"a": 1})
     with pytest.raises(RuntimeError), whole(tmp_path / "x.json") as temporary:

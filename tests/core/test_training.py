@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from stages.core.losses import Weighting, task_loss
+from stages.core.losses import task_loss
 from stages.core.network import Network
 from stages.core.options import Architecture, Recipe
 from stages.core.tasks import Task
-from stages.core.training import Examples, Problem, fit, naive_losses, start
+from stages.core.training import Examples, Problem, fit, start
 
 TASKS = {
     "emotion": Task("regression", ("Awe", "Fear"), "ccc", scale="row-max", output="sigmoid"),
@@ -141,34 +141,9 @@ def test_dropout_is_off_when_validating() -> None:
     assert first.curves == second.curves
 
 
-def test_relative_losses_of_the_naive_predictor_are_one() -> None:
-    naive = naive_losses(PROBLEM, Recipe())
-    weighting = Weighting(TASKS, Recipe(loss_weighting="relative"), naive)
-    ages = torch.from_numpy(PROBLEM.train.targets["age"])
-    counts = torch.from_numpy(np.bincount(PROBLEM.train.targets["country"])).double()
-    losses = {
-        "emotion": torch.tensor(naive["emotion"]),
-        "country": torch.distributions.Categorical(counts).entropy(),
-        "age": ((ages - ages.mean()) ** 2).mean(),
-    }
-    assert [float(share) for share in weighting(losses).values()] == pytest.approx([1, 1, 1])
-
-
-def test_dynamic_weights_favour_the_task_that_improves_less() -> None:
-    weighting = Weighting(TASKS, Recipe(loss_weighting="dynamic"), {})
-    weighting.end_epoch({"emotion": 1.0, "country": 1.0, "age": 1.0})
-    weighting.end_epoch({"emotion": 0.5, "country": 1.0, "age": 1.0})
-    shares = weighting({name: torch.tensor(1.0) for name in TASKS})
-    assert float(shares["emotion"]) < float(shares["age"])
-    assert sum(map(float, shares.values())) == pytest.approx(3)
-
-
-def test_the_papers_networks_have_the_papers_layers() -> None:
-    network = Network(
-        6373, {"emotion": 10, "country": 4, "age": 1}, Architecture(joint=True, trunk=(128, 64), head=(32,))
-    )
-    kinds = [[type(layer).__name__ for layer in part.children()] for part in network.trunk]
-    assert kinds == [["Linear", "LayerNorm", "LeakyReLU"]] * 2
-    assert [type(layer).__name__ for layer in network.heads["age"]] == ["Linear", "LeakyReLU", "Linear"]
-    weights = sum(values.numel() for values in network.parameters() if values.ndim == 2)
-    assert weights == 6373 * 128 + 128 * 64 + 3 * 64 * 32 + 32 * 15
+def test_a_task_that_the_naive_predictor_solves_does_not_judge_epochs() -> None:
+    """Ages of validation that are all the training mean cannot be predicted better."""
+    constant = replace(PROBLEM.train, targets={"age": np.full((300, 1), 30.0)})
+    problem = replace(PROBLEM.only(["age"]), train=constant, validation=constant)
+    fitted = fit(problem, JOINT, Recipe(epochs=4, patience=2, monitor="score"), 1)
+    assert (fitted.best_epoch, fitted.epochs) == (1, 3)
