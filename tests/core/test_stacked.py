@@ -10,8 +10,8 @@ import torch
 from stages.core import stacked
 from stages.core.losses import Weighting
 from stages.core.options import Architecture, Recipe
-from stages.core.training import Examples, Problem, fit, naive_losses, start
-from tests.core.test_fast import ARCHITECTURES, STEPS_200, furthest
+from stages.core.training import Problem, fit, naive_losses, start
+from tests.core.test_fast import ARCHITECTURES, STEPS_200, furthest, partly_labelled, same_course
 from tests.core.test_training import JOINT, PROBLEM
 
 SEEDS = (3, 1)
@@ -24,12 +24,7 @@ def follows(problem: Problem, architecture: Architecture, recipe: Recipe) -> Non
     together = stacked.fit(problem, architecture, recipe, dtype=torch.float64)
     for seed, found in zip(SEEDS, together, strict=True):
         plain = fit(problem, architecture, recipe, seed, dtype=torch.float64)
-        assert furthest(plain, found) < 1e-10
-        assert (plain.best_epoch, plain.epochs) == (found.best_epoch, found.epochs)
-        for expected, row in zip(plain.curves, found.curves, strict=True):
-            assert row["loss"] == pytest.approx(expected["loss"], rel=1e-10)
-            assert row["share"] == pytest.approx(expected["share"], rel=1e-10)
-            assert (row["score"] or 0.0) == pytest.approx(expected["score"] or 0.0, rel=1e-6, abs=1e-9)
+        same_course(plain, found, weights=1e-10, losses=1e-10, scores=1e-6)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -58,13 +53,8 @@ def test_every_option_is_the_plain_loops(changes: dict[str, Any], architecture: 
 
 @pytest.mark.parametrize("kind", ["squared", "score"])
 def test_unlabelled_clips_and_batches_without_a_label(kind: Any) -> None:
-    targets = {name: values.copy() for name, values in PROBLEM.train.targets.items()}
-    rng = np.random.default_rng(0)
-    targets["age"][rng.random(300) < 0.95] = np.nan
-    targets["emotion"][rng.random(300) < 0.5] = np.nan
-    targets["country"][rng.random(300) < 0.95] = -1
-    problem = replace(PROBLEM, train=Examples(PROBLEM.train.inputs, targets))
-    follows(problem, JOINT, Recipe(epochs=3, batch_size=4, regression_loss=kind, class_weights="balanced"))
+    recipe = Recipe(epochs=3, batch_size=4, regression_loss=kind, class_weights="balanced")
+    follows(partly_labelled(), JOINT, recipe)
 
 
 def test_each_network_stops_by_itself() -> None:
