@@ -128,34 +128,26 @@ def confusions(details: Json, pairs: Sequence[tuple[str, str]], corpus: str) -> 
 
 def columns(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]:
     """Score of each column of a task with several (CCC of each emotion), single-task and multi-task."""
-    for task, score in tasks_of(details).items():
-        chosen = _pair(details, pairs, task)
-        series = {run: _intervals(details, run, task, "columns") for run in chosen}
-        series = {run: intervals for run, intervals in series.items() if len(intervals) > 1}
-        if series:
-            yield Exhibit(
-                f"columns-{task}",
-                figures.dots(series, f"test {figures.axis_label(score)}"),
-                f"Test {score.upper()} of each {task}, with intervals over speakers: which are heard, and "
-                "which are not.",
-                f"{score.upper()} of each {task} for {' and '.join(series)}.",
-            )
+    for task, score, series in _parts(details, pairs, "columns"):
+        yield Exhibit(
+            f"columns-{task}",
+            figures.dots(series, f"test {figures.axis_label(score)}"),
+            f"Test {score.upper()} of each {task}, with intervals over speakers: which are heard, and "
+            "which are not.",
+            f"{score.upper()} of each {task} for {' and '.join(series)}.",
+        )
 
 
 def groups(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]:
     """Scores of groups of speakers apart: whether a model works as well for all of them."""
-    for task, score in tasks_of(details).items():
-        chosen = _pair(details, pairs, task)
-        series = {run: _intervals(details, run, task, "groups") for run in chosen}
-        series = {run: intervals for run, intervals in series.items() if len(intervals) > 1}
-        if series:
-            yield Exhibit(
-                f"groups-{task}",
-                figures.dots(series, f"test {figures.axis_label(score)} of {task}"),
-                f"{task.capitalize()} by group of speakers, test {score.upper()} with intervals over "
-                "speakers. Intervals that do not overlap are a bias that an average hides.",
-                f"Scores of {task} by group of speakers for {' and '.join(series)}.",
-            )
+    for task, score, series in _parts(details, pairs, "groups"):
+        yield Exhibit(
+            f"groups-{task}",
+            figures.dots(series, f"test {figures.axis_label(score)} of {task}"),
+            f"{task.capitalize()} by group of speakers, test {score.upper()} with intervals over "
+            "speakers. Intervals that do not overlap are a bias that an average hides.",
+            f"Scores of {task} by group of speakers for {' and '.join(series)}.",
+        )
 
 
 def learning_curves(table: pd.DataFrame, details: Json) -> Exhibit:
@@ -206,6 +198,17 @@ def _pair(details: Json, pairs: Sequence[tuple[str, str]], task: str) -> list[st
         return [*next(pair for pair in pairs if pair[1] == multi)]
     best = best_run(details, list(runs), task, "validation")
     return [best] if best else []
+
+
+def _parts(
+    details: Json, pairs: Sequence[tuple[str, str]], kind: str
+) -> Iterator[tuple[str, str, dict[str, list[Interval]]]]:
+    """Tasks whose score has parts (``columns`` or ``groups``): task, score, run → the parts' intervals."""
+    for task, score in tasks_of(details).items():
+        found = {run: _intervals(details, run, task, kind) for run in _pair(details, pairs, task)}
+        series = {run: intervals for run, intervals in found.items() if len(intervals) > 1}
+        if series:
+            yield task, score, series
 
 
 def _intervals(details: Json, run: str, task: str, kind: str) -> list[Interval]:
