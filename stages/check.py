@@ -15,6 +15,7 @@ import soundfile
 
 from stages.core.corpus import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.messages import UserError, guarded, progress, say
+from stages.core.options import Preprocess
 from stages.core.parameters import Parameters, load
 from stages.core.quarantine import Fault
 from stages.core.tables import write_json
@@ -45,7 +46,7 @@ def main() -> None:
 
 def _check_corpus(folder: Path, parameters: Parameters) -> None:
     corpus = read_corpus(folder, parameters.tasks, parameters.split.balance, parameters.corpus.name)
-    seconds, faults = _listen(corpus, parameters.preprocess.max_seconds)
+    seconds, faults = _measure(corpus, parameters.preprocess)
     faults = [*corpus.faults, *faults]
     found = {
         "corpus": corpus.name,
@@ -71,7 +72,7 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
     say(f"verdict: {corpus.name} can be used" + (", without the clips named above" if faults else ""))
 
 
-def _listen(corpus: Corpus, max_seconds: float) -> tuple[list[float], list[Fault]]:
+def _measure(corpus: Corpus, limits: Preprocess) -> tuple[list[float], list[Fault]]:
     """Seconds of each clip whose header can be read, by the header alone, and the faults."""
     seconds, faults = [], []
     for clip_id, path in progress(sorted(corpus.paths.items()), len(corpus.paths), "clip"):
@@ -80,8 +81,14 @@ def _listen(corpus: Corpus, max_seconds: float) -> tuple[list[float], list[Fault
         except (soundfile.LibsndfileError, OSError) as error:
             faults.append(Fault(clip_id, "check", "not readable", str(error).replace(str(path), path.name)))
             continue
-        if duration > max_seconds:
-            faults.append(Fault(clip_id, "check", "too long", f"{duration:.1f} s, limit {max_seconds:g} s"))
+        if duration > limits.max_seconds:
+            faults.append(
+                Fault(clip_id, "check", "too long", f"{duration:.1f} s, limit {limits.max_seconds:g} s")
+            )
+        elif duration < limits.min_seconds:
+            faults.append(
+                Fault(clip_id, "check", "too short", f"{duration:.3f} s, limit {limits.min_seconds:g} s")
+            )
         else:
             seconds.append(duration)
     return seconds, faults

@@ -10,6 +10,7 @@ is then 1.
 
 import argparse
 import csv
+import difflib
 import json
 import re
 import shutil
@@ -34,7 +35,7 @@ Outcome = Values | UnusableClipError
 def main() -> None:
     """Run the command."""
     options = _options()
-    folder = options.model or Path("data/models") / options.run
+    folder = options.model or _folder_of(options.run)
     model = Model.load(folder)
     seeds = model.seeds if options.seed is None else [options.seed]
     if not set(seeds) <= set(model.seeds):
@@ -87,6 +88,17 @@ def _options() -> argparse.Namespace:
         "--submission", metavar="TEAM", help="write the file that ExVo-MultiTask asks teams for"
     )
     return parser.parse_args()
+
+
+def _folder_of(run: str) -> Path:
+    """Where the networks of a run lie."""
+    folder = Path("data/models") / run
+    trained = [path.parent.name for path in sorted(folder.parent.glob("*/model.json"))]
+    if trained and run not in trained:
+        near = difflib.get_close_matches(run, trained, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {_listed(trained)}."
+        raise UserError(f"--run {run}: no such model is trained in data/models; {hint}")
+    return folder
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:
@@ -218,7 +230,7 @@ def submission(model: Model, outcomes: Mapping[Path, Outcome]) -> str:
     lines = [",".join(["File_ID", "Country", "Age", *model.tasks[emotion].columns])]
     for path, outcome in sorted(outcomes.items(), key=lambda item: item[0].stem.strip("[]")):
         if isinstance(outcome, UnusableClipError):
-            raise UserError(f"{path}: {outcome}; a submission needs every clip.")
+            raise UserError(f"{path}: {str(outcome).removesuffix('.')}; a submission needs every clip.")
         figures = [f"{value:.6f}" for value in (outcome[age][0], *outcome[emotion])]
         lines.append(",".join([f"[{path.stem.strip('[]')}]", str(int(outcome[country].argmax())), *figures]))
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 Reads data/recordings.parquet. Writes data/splits.parquet and metrics/split.json, the paper's Table 1.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stages.core.messages import UserError, guarded, say
 from stages.core.options import Split
 from stages.core.parameters import load
 from stages.core.tables import read_table, write_json, write_table
+from stages.core.tasks import classes_of, targets_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -22,6 +24,9 @@ def main() -> None:
     parameters = load()
     recordings = read_table(Path("data/recordings.parquet"))
     splits = assign(recordings, parameters.split)
+    for name, task in parameters.tasks.items():
+        if task.kind == "classification":  # a class that cannot be learnt is found before hours are spent
+            targets_of(name, task, recordings, classes_of(task, recordings[splits == "train"]))
     write_table(
         Path("data/splits.parquet"), pd.DataFrame({"clip_id": recordings["clip_id"], "split": splits})
     )
@@ -74,10 +79,9 @@ def _balanced(recordings: pd.DataFrame, options: Split) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
     speakers = recordings["speaker"]
-    unknown = int((speakers == "clip " + recordings["clip_id"]).sum())
-    if unknown:
+    if (speakers == "clip " + recordings["clip_id"]).any():
         raise UserError(
-            f"{unknown} clips have no Subject_ID in data_info.csv, so no split by speaker is possible; "
+            "the clips have no Subject_ID in data_info.csv, so no split by speaker is possible; "
             "fill it in, or set split.method to official in params.yaml."
         )
     if speakers.nunique() < len(SPLITS):
@@ -86,8 +90,10 @@ def _balanced(recordings: pd.DataFrame, options: Split) -> np.ndarray:
     strata = np.zeros(len(recordings)) if group is None else group.fillna("").to_numpy(str)
     folds = StratifiedGroupKFold(len(SPLITS), shuffle=True, random_state=options.seed)
     splits = np.empty(len(recordings), dtype=object)
-    for name, (_, rows) in zip(SPLITS, folds.split(strata, strata, speakers), strict=True):
-        splits[rows] = name
+    with warnings.catch_warnings():  # of strata with fewer speakers than parts, dealt as well as can be
+        warnings.filterwarnings("ignore", "The least populated class")
+        for name, (_, rows) in zip(SPLITS, folds.split(strata, strata, speakers), strict=True):
+            splits[rows] = name
     return splits.astype(str)
 
 

@@ -160,18 +160,19 @@ def prepare(
 def _targets(
     tasks: Mapping[str, Task], labels: pd.DataFrame, train: np.ndarray, run: str
 ) -> tuple[dict[str, Task], dict[str, list[str]], dict[str, np.ndarray]]:
-    """Tasks with at least one label in the training split, their classes, and the targets of all clips."""
+    """Tasks with labels (of two classes) in the training split, their classes, and targets of all clips."""
     kept, classes, targets = {}, {}, {}
     for name, task in tasks.items():
         if task.kind == "classification":
             classes[name] = list(classes_of(task, labels.iloc[train]))
         values = targets_of(name, task, labels, classes.get(name, ()))
         known = values[train] >= 0 if task.kind == "classification" else ~np.isnan(values[train][:, 0])
-        if known.any():
+        if known.any() and len(classes.get(name, "ab")) > 1:
             kept[name], targets[name] = task, values
         else:
-            classes.pop(name, None)
-            say(f"{run}: task {name} has no labels in the training split and is left out")
+            alone = classes.pop(name, None)
+            what = f"one class alone, {alone[0]}," if alone else "no labels"
+            say(f"{run}: task {name} has {what} in the training split and is left out")
     if not kept:
         raise UserError(
             "params.yaml: none of the tasks has a label in the training split; see data_info.csv."

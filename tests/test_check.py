@@ -3,9 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from stages import check
 from stages.core.messages import UserError
+from tests.conftest import tone
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -30,10 +32,12 @@ def test_a_sound_corpus(
     corpus: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (corpus / "wav" / "00003.wav").write_bytes(b"RIFF")
+    soundfile.write(corpus / "wav" / "00004.wav", tone(0.05), 44_100)
     run(monkeypatch, "--corpus")
     printed = capsys.readouterr().out
     assert "clips listed             24" in printed
     assert "not readable           1, for example 00003" in printed
+    assert "too short              1, for example 00004: 0.050 s, limit 0.1 s" in printed
     assert "verdict: synthetic can be used, without the clips named above" in printed
     assert json.loads((project / "metrics/check.json").read_text())["labelled for age"] == 24
 

@@ -171,7 +171,12 @@ def test_the_submission(command: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["clips", "--run", "nothing"], "does not exist; `dvc repro` trains the model"),
+        (
+            ["clips", "--run", "egemaps-slt"],
+            "no such model is trained in data/models; did you mean egemaps-stl",
+        ),
+        (["clips", "--run", "nothing"], "there are boaw-mtl2, egemaps-stl"),
+        (["clips", "--model", "nothing"], "does not exist; `dvc repro` trains the model"),
         (["clips", "--run", "egemaps-stl", "--seed", "9"], "trained with the seeds 1, 2, not with --seed 9"),
         (["empty", "--run", "egemaps-stl"], "empty holds no audio file"),
     ],

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from stages import preprocess, split
 from stages.core.messages import UserError
 from stages.core.options import Split
+from stages.core.tables import write_table
 
 COUNTRIES = {"United States": 21_544, "China": 15_218, "South Africa": 14_321, "Venezuela": 8_118}
 
@@ -60,9 +62,33 @@ def test_splits_that_cannot_be_made() -> None:
     with pytest.raises(UserError, match="three splits need at least three"):
         split.assign(recordings(2, 1), Split())
     table = recordings(6, 1)
-    table.loc[0, "speaker"] = "clip " + table["clip_id"][0]
-    with pytest.raises(UserError, match="1 clips have no Subject_ID"):
+    table["speaker"] = "clip " + table["clip_id"]
+    with pytest.raises(UserError, match="the clips have no Subject_ID"):
         split.assign(table, Split())
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_class_that_is_not_in_training_stops_before_anything_is_extracted(
+    set_parameters: Callable[..., None],
+) -> None:
+    preprocess.main()
+    set_parameters(split={"method": "official"})
+    table = pd.read_parquet("data/recordings.parquet")
+    test = table["source_split"] == "test"
+    write_table(
+        Path("data/recordings.parquet"), table.assign(Country=table["Country"].where(~test, "Norway"))
+    )
+    with pytest.raises(
+        UserError, match=r"'Norway' never occurs in the training split; .* split\.balance: Country"
+    ):
+        split.main()
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_speakers_of_a_country_are_dealt_without_a_warning() -> None:
+    table = recordings(9, 2)
+    table.loc[table["speaker"] == table["speaker"][0], "Country"] = "Norway"
+    assert set(split.assign(table, Split())) == set(split.SPLITS)
 
 
 @pytest.mark.usefixtures("corpus")

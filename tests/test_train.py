@@ -172,6 +172,13 @@ def test_tasks_without_labels_are_left_out(
     run(monkeypatch, "small-mtl")
     assert list(Model.load(tables / "data/models/small-mtl").tasks) == ["emotion"]
     assert "task age has no labels in the training split and is left out" in capsys.readouterr().out
+    write_table(tables / "data/recordings.parquet", recordings.assign(Age=np.nan, Country="China"))
+    run(monkeypatch, "small-mtl")
+    assert list(Model.load(tables / "data/models/small-mtl").tasks) == ["emotion"]
+    assert (
+        "task country has one class alone, China, in the training split and is left"
+        in capsys.readouterr().out
+    )
     write_table(tables / "data/recordings.parquet", recordings.assign(Age=np.nan, Country=None, Awe=np.nan))
     with pytest.raises(UserError, match="none of the tasks has a label"):
         run(monkeypatch, "small-mtl")

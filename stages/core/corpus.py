@@ -6,6 +6,7 @@ is a :class:`UserError` at once.
 """
 
 import csv
+import difflib
 import hashlib
 import io
 import json
@@ -67,13 +68,18 @@ def read_corpus(
     Args:
         folder: the corpus.
         tasks: the declared tasks, whose label columns are read.
-        balance: a further column of text, by which splits are balanced.
+        balance: a further column of text, by which splits are balanced; where it is not there, they are not.
         name: what to call the corpus; by default the name in corpus.json, else the folder's.
 
     Raises:
-        UserError: if the folder, data_info.csv, a needed column or wav/ is missing, or ids are not unique.
+        UserError: if the folder, data_info.csv, a needed column or wav/ is missing, ids are not unique, or a
+            column that params.yaml names is spelt nearly as one that is there.
     """
     header, rows = _read_rows(folder)
+    _refuse_misspelt(folder / INFO, header, tasks, balance)
+    speakers_known = any(
+        len(row) == len(header) and row[header["Subject_ID"]].strip() not in UNLABELLED for _, row in rows
+    )
     files = _list_recordings(folder)
     numbers = {
         column: task.range for task in tasks.values() if task.kind == "regression" for column in task.columns
@@ -90,6 +96,8 @@ def read_corpus(
                 )
             paths[clip_id] = _recording_of(clip_id, files, folder)
             cells = {column: row[place].strip() for column, place in header.items()}
+            if speakers_known and cells["Subject_ID"] in UNLABELLED:
+                raise _FaultyRowError("no speaker", "it has no Subject_ID, which other clips have")
             clips.append(
                 {
                     "clip_id": clip_id,
@@ -208,6 +216,22 @@ def _refuse_repeated_ids(path: Path, place: int, rows: Sequence[tuple[int, list[
         seen[clip_id] = line
 
 
+def _refuse_misspelt(
+    path: Path, header: Mapping[str, int], tasks: Mapping[str, Task], balance: str | None
+) -> None:
+    wanted = {f"tasks.{name}.columns": task.columns for name, task in tasks.items()}
+    wanted |= {"split.balance": (balance,)} if balance else {}
+    free = {name.casefold(): name for name in set(header).difference(*wanted.values())}
+    for where, columns in wanted.items():
+        for column in columns:
+            near = difflib.get_close_matches(column.casefold(), free, n=1, cutoff=0.8)
+            if column not in header and near:
+                raise UserError(
+                    f"params.yaml: {where} names {column!r}, which {path} does not have; "
+                    f"it has {free[near[0]]!r}."
+                )
+
+
 def _list_recordings(folder: Path) -> dict[str, list[Path]]:
     """Stem → files of wav/, listed once: 60,000 look-ups by name would cost more."""
     audio = folder / AUDIO
@@ -257,13 +281,14 @@ def _leads_inside(link: Path, folder: Path) -> bool:
 
 
 def _number(column: str, cell: str, limits: tuple[float, float] | None) -> float:
-    if cell in UNLABELLED:
+    counts_minus_one = limits is not None and limits[0] <= -1 <= limits[1]
+    if cell in UNLABELLED and not (counts_minus_one and cell.startswith("-1")):
         return math.nan
     try:
         value = float(cell)
     except ValueError:
         raise _FaultyRowError("label is not a number", f"{column} is {cell!r}") from None
-    if math.isnan(value) or value == -1:
+    if math.isnan(value) or (value == -1 and not counts_minus_one):
         return math.nan
     if not math.isfinite(value) or (limits and not limits[0] <= value <= limits[1]):
         raise _FaultyRowError(
@@ -301,7 +326,11 @@ def _warnings(
             )
     nobody = int(table["speaker"].isna().sum())
     if nobody:
-        found.append(f"{nobody} clips have no Subject_ID; each counts as a speaker of its own")
+        found.append(
+            "no clip has a Subject_ID: each counts as a speaker of its own, for official splits only"
+        )
+    if balance and balance not in header:
+        found.append(f"{INFO} has no column {balance} (split.balance), so that splits are not balanced by it")
     if balance and balance in table:
         groups = table.groupby("speaker")[balance].nunique()
         if (groups > 1).any():

@@ -20,6 +20,7 @@ from stages.core.training import (
     Fitted,
     Problem,
     Stopping,
+    batch_of,
     class_weights_of,
     losses_of,
     naive_losses,
@@ -71,13 +72,14 @@ def fit(
     losses_by_task = losses_of(problem, recipe, "cpu", dtype)
     stopping = Stopping(problem, recipe, on_device(problem.validation, "cpu", dtype))
     inputs = problem.train.inputs.astype(weights.dtype, copy=False)
-    steps, batches = 0, -(-len(problem.train) // recipe.batch_size)
+    size = batch_of(problem, recipe)
+    steps, batches = 0, -(-len(problem.train) // size)
     orders = order_of_clips(len(problem.train), seed)
     while stopping.goes_on:
         losses = kernels.epoch(
             inputs,
             next(orders).numpy(),
-            recipe.batch_size,
+            size,
             targets,
             known,
             layer_table,

@@ -1,6 +1,7 @@
 """What a person reads while a stage runs: plain lines, progress bars, one-sentence errors."""
 
 import errno
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -70,6 +71,9 @@ def guarded(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         _end(str(error))
+    except BrokenPipeError:  # whoever read what it printed, as head does, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except OSError as error:
         if error.errno not in NOT_OURS:
             raise

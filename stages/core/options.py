@@ -4,6 +4,7 @@ A bound that a type can state stands in the type; :mod:`stages.core.parameters` 
 reports what does not fit.
 """
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 Positive = Annotated[int, Ge(1)]
 Share = Annotated[float, Ge(0), Lt(1)]
 Widths = tuple[Positive, ...]
+Weight = Annotated[float, Ge(0), Lt(math.inf)]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Synthesis:
 class Preprocess:
     """How a recording becomes a clip."""
 
-    peak_db: Annotated[float, Le(0)] = -3.0
+    peak_db: Annotated[float, Ge(-60), Le(0)] = -3.0
     trim_silence: bool = False
     min_seconds: Annotated[float, Gt(0)] = 0.1
     max_seconds: Annotated[float, Gt(0)] = 60.0
@@ -93,14 +95,14 @@ class Recipe:
     """How a network is trained."""
 
     optimizer: Literal["adam", "adamw"] = "adam"
-    learning_rate: Annotated[float, Gt(0)] = 0.001
-    weight_decay: Annotated[float, Ge(0)] = 0.0
+    learning_rate: Annotated[float, Gt(0), Le(1)] = 0.001
+    weight_decay: Weight = 0.0
     batch_size: Positive = 8
     epochs: Positive = 20
     patience: Positive = 5
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1, 2, 3)
     monitor: Literal["loss", "score"] = "loss"
-    loss_weighting: Literal["equal", "relative", "uncertainty", "dynamic"] | dict[str, float] = "equal"
+    loss_weighting: Literal["equal", "relative", "uncertainty", "dynamic"] | dict[str, Weight] = "equal"
     regression_loss: Literal["squared", "score"] = "squared"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Share = 0.0

@@ -74,6 +74,20 @@ class Parameters:
         return self.models[self.runs[run].model]
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also refuses a key that stands twice: the second would replace the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path = FILE) -> Parameters:
     """Read and check params.yaml.
 
@@ -81,7 +95,7 @@ def load(path: Path = FILE) -> Parameters:
         UserError: one sentence on the first thing that does not fit.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; run from the project's top folder.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -140,7 +154,7 @@ def _typed(kind: type, content: Mapping[str, Any], where: str = "") -> Any:
             ) from None
         message = first["msg"].removeprefix("Input ").removeprefix("Value error, ").removeprefix("Tuple ")
         message = message.partition(" after validation")[0]
-        hint = " (YAML reads 1e-3 as text: write 0.001)" if _is_number_text(first["input"]) else ""
+        hint = _hint(first["input"])
         raise UserError(f"{FILE}: {name} {message}; it is {_shown(first['input'])}{hint}.") from None
 
 
@@ -149,11 +163,15 @@ def _adapter(kind: type) -> TypeAdapter:
     return TypeAdapter(kind)
 
 
-def _is_number_text(value: Any) -> bool:
+def _hint(value: Any) -> str:
+    """What to do about a number that YAML took for text."""
     try:
-        return isinstance(value, str) and bool(float(value) + 1)
+        float(value if isinstance(value, str) else "text")
     except ValueError:
-        return False
+        return ""
+    if "e" in value.lower():
+        return " (YAML reads 1e-3 as text: write 0.001)"
+    return " (write the number without quotes)"
 
 
 def _is_type_name(part: str) -> bool:
@@ -188,6 +206,8 @@ def _check_tasks(parameters: Parameters) -> None:
             raise UserError(f"{FILE}: tasks.{name} is a classification; give it one column and score: uar.")
         if task.kind == "regression" and task.score == "uar":
             raise UserError(f"{FILE}: tasks.{name} is a regression; its score is ccc or mae, not uar.")
+        if task.range and task.range[0] >= task.range[1]:
+            raise UserError(f"{FILE}: tasks.{name}.range must be the lowest and then the highest label.")
         if name in {"total"} or "." in name:
             raise UserError(
                 f"{FILE}: a task cannot be named {name!r}; choose a word without a dot, not total."
@@ -225,6 +245,11 @@ def _check_runs(parameters: Parameters) -> None:
 def _check_recipe(run: str, recipe: Recipe, tasks: Mapping[str, Task]) -> None:
     if len(set(recipe.seeds)) < len(recipe.seeds):
         raise UserError(f"{FILE}: seeds of run {run} names a seed twice; each seed is a network of its own.")
+    weighting = recipe.loss_weighting
+    if isinstance(weighting, dict) and not any(weighting.get(name, 1) for name in tasks):
+        raise UserError(
+            f"{FILE}: loss_weighting of run {run} is 0 for all its tasks; nothing would be learnt."
+        )
     if recipe.regression_loss == "score" and recipe.batch_size == 1:
         for name, task in tasks.items():
             if task.score == "ccc":

@@ -19,6 +19,7 @@ from stages.core.training import (
     Fitted,
     Problem,
     Stopping,
+    batch_of,
     losses_of,
     naive_losses,
     on_device,
@@ -62,10 +63,10 @@ def fit(
     orders = [order_of_clips(len(problem.train), seed) for seed in recipe.seeds]
     chances = [torch.Generator(device).manual_seed(seed) for seed in recipe.seeds]
     while any(stopping.goes_on for stopping in stoppings):
-        for rows in stack.batches([next(order) for order in orders], recipe.batch_size):
+        for rows in stack.batches([next(order) for order in orders]):
             stack.rows.copy_(rows)
             masks = [
-                dropout_masks(stack.inputs.shape[1], architecture, recipe.batch_size, chance, dtype)
+                dropout_masks(stack.inputs.shape[1], architecture, stack.rows.shape[1], chance, dtype)
                 for chance in chances
             ]
             for place, mask in enumerate(stack.masks):
@@ -112,11 +113,12 @@ class Stack:
     ) -> None:
         self.inputs, targets = on_device(problem.train, device, dtype)
         self._targets = {name: _with_unlabelled_row(values) for name, values in targets.items()}
-        self.rows = torch.zeros(len(networks), recipe.batch_size, dtype=torch.int64, device=device)
+        size = batch_of(problem, recipe)
+        self.rows = torch.zeros(len(networks), size, dtype=torch.int64, device=device)
         chance = torch.Generator().manual_seed(0)
         self.masks = [
             mask.to(device).repeat(len(networks), 1, 1)
-            for mask in dropout_masks(self.inputs.shape[1], architecture, recipe.batch_size, chance, dtype)
+            for mask in dropout_masks(self.inputs.shape[1], architecture, size, chance, dtype)
         ]
         self._sums = {
             name: torch.zeros(len(networks), dtype=torch.float64, device=device) for name in targets
@@ -152,9 +154,10 @@ class Stack:
         for name, loss in losses.items():
             self._sums[name] += loss.detach().double() * clips
 
-    def batches(self, orders: Sequence[Tensor], size: int) -> Iterator[Tensor]:
+    def batches(self, orders: Sequence[Tensor]) -> Iterator[Tensor]:
         """Rows of each step of an epoch; the last are filled up."""
         rows = torch.stack(list(orders))
+        size = self.rows.shape[1]
         rest = -rows.shape[1] % size
         rows = nn.functional.pad(rows, (0, rest), value=len(self.inputs)).to(self.rows.device)
         yield from rows.split(size, dim=1)

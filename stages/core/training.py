@@ -128,11 +128,12 @@ def fit(
     losses_by_task = losses_of(problem, recipe, device, dtype)
     stopping = Stopping(problem, recipe, on_device(problem.validation, device, dtype))
     orders, chance = order_of_clips(len(inputs), seed), torch.Generator(device).manual_seed(seed)
+    size = batch_of(problem, recipe)
     while stopping.goes_on:
         sums = dict.fromkeys(problem.tasks, 0.0)
-        for batch in next(orders).split(recipe.batch_size):
+        for batch in next(orders).split(size):
             rows = batch.to(device)
-            masks = dropout_masks(inputs.shape[1], architecture, recipe.batch_size, chance, dtype)
+            masks = dropout_masks(inputs.shape[1], architecture, size, chance, dtype)
             outputs = network(inputs[rows], [mask[: len(rows)] for mask in masks])
             losses = losses_by_task(outputs, {name: values[rows] for name, values in targets.items()})
             optimizer.zero_grad()
@@ -239,6 +240,11 @@ class Stopping:
         if len(losses) > 1:
             row = {"epoch": self._epoch, "split": split, "task": "total", "loss": total, "share": 1.0}
             self._curves.append({**row, "score": None})
+
+
+def batch_of(problem: Problem, recipe: Recipe) -> int:
+    """Clips of a full batch: never more than there are, since loops make room for them."""
+    return min(recipe.batch_size, len(problem.train))
 
 
 def order_of_clips(number: int, seed: int) -> Iterator[Tensor]:

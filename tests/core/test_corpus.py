@@ -162,12 +162,39 @@ def test_the_name_comes_from_params_corpus_json_or_the_folder(tmp_path: Path) ->
 
 
 def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
-    rows = [info_row(1, 1), info_row(2, 1, Country="China", Split="Test"), info_row(3, 2, Subject_ID="")]
+    rows = [info_row(1, 1), info_row(2, 1, Country="China", Split="Test")]
     warnings = " ".join(read_corpus(make(tmp_path, rows, COLUMNS[:5]), TASKS, "Country").warnings)
     assert "task emotion: data_info.csv has no column " + ", ".join(EMOTIONS) in warnings
-    assert "1 clips have no Subject_ID" in warnings
     assert "1 speakers have more than one Country" in warnings
     assert "1 speakers stand in more than one official split" in warnings
+
+
+def test_a_clip_without_a_speaker_cannot_be_used_where_others_have_one(tmp_path: Path) -> None:
+    corpus = read_corpus(make(tmp_path / "a", [info_row(1, 1), info_row(2, 1, Subject_ID="")]), TASKS)
+    assert [(fault.clip_id, fault.reason) for fault in corpus.faults] == [("00002", "no speaker")]
+    nobody = read_corpus(
+        make(tmp_path / "b", [info_row(number, 1, Subject_ID="") for number in (1, 2)]), TASKS
+    )
+    assert len(nobody.clips) == 2
+    assert "no clip has a Subject_ID" in " ".join(nobody.warnings)
+
+
+def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
+    folder = make(tmp_path, [info_row(1, 1)])
+    with pytest.raises(UserError, match=r"split\.balance names 'Contry', which .* it has 'Country'"):
+        read_corpus(folder, {}, "Contry")
+    with pytest.raises(UserError, match=r"tasks\.age\.columns names 'age', which .* it has 'Age'"):
+        read_corpus(folder, {"age": Task("regression", ("age",), "mae")})
+    assert "no column Dialect (split.balance)" in " ".join(read_corpus(folder, TASKS, "Dialect").warnings)
+
+
+def test_minus_one_is_a_label_where_the_range_has_it(tmp_path: Path) -> None:
+    folder = make(
+        tmp_path, [info_row(number, number, Age=cell) for number, cell in enumerate(["-1", "-1.00", ""])]
+    )
+    for limits, labelled in ((None, 0), ((0.0, 120.0), 0), ((-1.0, 1.0), 2)):
+        corpus = read_corpus(folder, {"valence": Task("regression", ("Age",), "ccc", range=limits)})
+        assert corpus.clips["Age"].notna().sum() == labelled
 
 
 def test_mostly_unusable_stops_with_an_example(tmp_path: Path) -> None:

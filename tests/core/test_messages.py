@@ -1,10 +1,12 @@
 import errno
+import subprocess
 import sys
 
 import pytest
 
 from stages.core import messages
 from stages.core.messages import UserError, guarded, progress
+from tests.conftest import ROOT
 
 
 def test_a_users_mistake_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,3 +61,15 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert list(progress("abc", 3, "clip")) == ["a", "b", "c"]
     assert "3/3" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_fault() -> None:
+    code = "from stages.core.messages import guarded\nguarded(lambda: [print(n) for n in range(10**6)])"
+    ended = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$0" -c "$1" | head -n 1', sys.executable, code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 1)
