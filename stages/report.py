@@ -24,6 +24,7 @@ from stages.core.findings import (
     corpus_table,
     cost_table,
     finding,
+    imbalance,
     quarantine_table,
     score_table,
 )
@@ -55,8 +56,11 @@ def main() -> None:
     metrics["details"]["runs"] = in_order(metrics["details"]["runs"], parameters)
     faults = gather_quarantine()
     tables = tables_of(parameters, metrics, faults)
-    shown = exhibits_of(parameters, metrics)
-    sections = sections_of(parameters, metrics, tables, shown)
+    curves = pd.concat(
+        pd.read_csv(f"plots/curves/{run}.csv").assign(run=run) for run in metrics["details"]["runs"]
+    )
+    shown = exhibits_of(parameters, metrics, curves)
+    sections = sections_of(parameters, metrics, tables, shown, curves)
     write_figures(list(shown.values()))
     write_text(PLOTS / "tables.md", "\n".join(table.markdown() for table in tables.values()))
     write_text(PLOTS / "tables.tex", "\n".join(table.latex() for table in tables.values()))
@@ -135,10 +139,7 @@ def tables_of(
     if faults:
         tables.append(quarantine_table(faults))
     ordered = sorted(tables, key=lambda table: ORDER.index(table.name))
-    return {
-        table.name: replace(table, caption=f"Table {place}. {table.caption}")
-        for place, table in enumerate(ordered, 1)
-    }
+    return {table.name: replace(table, number=place) for place, table in enumerate(ordered, 1)}
 
 
 def on_test(rows: Sequence[Json]) -> list[Json]:
@@ -146,8 +147,10 @@ def on_test(rows: Sequence[Json]) -> list[Json]:
     return [row for row in rows if row["split"] == "test" and row["low"] is not None]
 
 
-def exhibits_of(parameters: Parameters, metrics: Mapping[str, Any]) -> dict[str, Exhibit]:
-    """All figures by name."""
+def exhibits_of(
+    parameters: Parameters, metrics: Mapping[str, Any], curves: pd.DataFrame
+) -> dict[str, Exhibit]:
+    """All figures by name; ``curves`` are those of training."""
     details = metrics["details"]
     joint, own = on_test(metrics["comparison"]), on_test(details["recipes"])
     pairs = list(dict.fromkeys((row["single"], row["multi"]) for row in metrics["comparison"]))
@@ -163,7 +166,6 @@ def exhibits_of(parameters: Parameters, metrics: Mapping[str, Any]) -> dict[str,
         if run
         else ()
     )
-    curves = pd.concat(pd.read_csv(f"plots/curves/{run}.csv").assign(run=run) for run in details["runs"])
     found = chain(
         exhibits.differences(joint, "single", "multi", "multi-task against single-task networks", "joint"),
         exhibits.differences(own, "common", "own", "recipes of their own against the common one", "recipes"),
@@ -181,6 +183,7 @@ def sections_of(
     metrics: Mapping[str, Any],
     tables: Mapping[str, Table],
     shown: Mapping[str, Exhibit],
+    curves: pd.DataFrame,
 ) -> list[Section]:
     """The page's sections: sentences, tables, figures; a section with nothing to show is left out."""
     numbers = {name: place for place, name in enumerate(shown, 1)}
@@ -194,24 +197,50 @@ def sections_of(
             figure(svg(e.figure), f"Figure {numbers[e.name]}. {e.caption}", e.alternative) for e in chosen
         ]
 
-    def findings(common: bool) -> list[str]:
+    def findings(single: bool, multi: bool, opening: str = "") -> list[str]:
+        """Of pairs whose single-task and multi-task networks have the common recipe, or not."""
         joint = [
             row
             for row in on_test(metrics["comparison"])
-            if (parameters.recipe(row["single"]) == parameters.train) == common
+            if [parameters.recipe(row[side]) == parameters.train for side in ("single", "multi")]
+            == [single, multi]
         ]
         by_task = {row["task"]: [other for other in joint if other["task"] == row["task"]] for row in joint}
         return [
-            paragraph(finding(task, rows, parameters.evaluate.confidence)) for task, rows in by_task.items()
+            paragraph(opening + finding(task, rows, parameters.evaluate.confidence))
+            for task, rows in by_task.items()
         ]
+
+    def shares() -> list[str]:
+        """What the tasks contribute to the loss of the joint networks of the common recipe."""
+        runs = [
+            run
+            for run in parameters.runs
+            if parameters.architecture(run).joint and parameters.recipe(run) == parameters.train
+        ]
+        rows = curves[curves["run"].isin(runs) & (curves["split"] == "train") & (curves["task"] != "total")]
+        means = rows.groupby("task", sort=False)["share"].mean().to_dict()
+        equal = parameters.train.loss_weighting == "equal"
+        return [paragraph(imbalance(means))] if equal and len(means) > 1 else []
 
     misprints = [paragraph(sentence) for sentence in paper.MISPRINTS]
     content = {
         "The recordings": blocks("splits", "quarantine"),
         "Single-task networks": blocks("single"),
         "Multi-task networks": blocks("multi"),
-        "Does joint learning help?": [*findings(True), *figures("joint"), *blocks("joint")],
-        "Recipes of their own": [*blocks("own"), *findings(False), *figures("recipes"), *blocks("recipes")],
+        "Does joint learning help?": [
+            *findings(True, True),
+            *shares(),
+            *findings(True, False, "With other weights of the losses, "),
+            *figures("joint"),
+            *blocks("joint"),
+        ],
+        "Recipes of their own": [
+            *blocks("own"),
+            *findings(False, False),
+            *figures("recipes"),
+            *blocks("recipes"),
+        ],
         "What is heard": figures("map", "columns", "confusion"),
         "For whom it works": figures("groups"),
         "Training and cost": [*figures("curves", "cost"), *blocks("cost")],
@@ -244,8 +273,10 @@ def closing_of() -> str:
     return (
         "After Baird, Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen (2022), "
         "State & Trait Measurement from Nonverbal Vocalizations: A Multi-Task Joint Learning Approach. "
-        "Values are of the seed best on validation, ± the standard deviation over seeds; intervals are by "
-        "bootstrap over speakers."
+        "Values are of the seed best on validation, ± the standard deviation over seeds; the ensemble is the "
+        "mean prediction of the seeds; means over seeds are means of their scores. Intervals are by "
+        "bootstrap over speakers; with n replicates no p-value falls below 2 / (n + 1). The best run on test "
+        "is bold, and so are differences whose interval leaves out zero."
     )
 
 

@@ -1,4 +1,4 @@
-"""All scores in one place: ``python -m stages.summarize``; with ``--print`` it only prints them.
+"""All scores in one place: ``python -m stages.summarize``; with ``--print`` it prints them instead.
 
 Reads data/scores and data/predictions of the runs in params.yaml, the labels and splits, and
 metrics/corpus.json. Writes metrics/scores.json (for ``dvc metrics``), details.json (every figure),
@@ -35,6 +35,8 @@ def main() -> None:
     parameters = load()
     if not only_print:
         summarize(parameters)
+        say(f"metrics/: {len(parameters.runs)} runs; `python -m stages.summarize --print` shows their scores")
+        return
     details, comparison = (read_json(METRICS / name) for name in ("details.json", "comparison.json"))
     say("\n".join(line.rstrip() for line in lines_of(parameters, details, comparison)))
 
@@ -199,7 +201,7 @@ def lines_of(parameters: Parameters, details: Json, comparison: list[Json]) -> I
     )
     yield (
         f"The seed best on validation, ± sd over seeds, [{parameters.evaluate.confidence:.0%} interval over "
-        "speakers]; last, the mean prediction of the seeds"
+        "speakers]; last, the ensemble: the mean prediction of the seeds"
     )
     for name in parameters.tasks:
         tasks = {
@@ -211,7 +213,7 @@ def lines_of(parameters: Parameters, details: Json, comparison: list[Json]) -> I
             continue
         score = known[0]["score"]
         yield f"\n{name}, {score.upper()} ({'lower' if score == 'mae' else 'higher'} is better)"
-        yield f"  {'':{width}}{'validation':34}{'test':34}test, all seeds"
+        yield f"  {'':{width}}{'validation':34}{'test':34}test, ensemble"
         for run, (validation, test) in tasks.items():
             ensemble = _figure(test["ensemble"]["value"]) if test else "–"
             yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble}"

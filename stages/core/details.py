@@ -205,7 +205,7 @@ def groups_of(
     thirds = {}
     for place, (low, high) in enumerate(pairwise(ends)):
         above = values >= low if place == 0 else values > low
-        thirds[f"{ages[0]} {'' if place == 0 else 'above '}{low:.4g} to {high:.4g}"] = above & (
+        thirds[f"{ages[0]} {'' if place == 0 else 'above '}{low:#.4g} to {high:#.4g}"] = above & (
             values <= high
         )
     return {name: mask for name, mask in thirds.items() if mask.any()}

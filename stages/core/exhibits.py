@@ -82,14 +82,17 @@ def differences(rows: Sequence[Json], first: str, second: str, what: str, name: 
     """Forest plot of paired differences on the test split; ``rows`` have intervals."""
     panels: dict[str, list[Interval]] = {}
     axes: dict[str, str] = {}
-    names = list(dict.fromkeys(f"{row[second]} − {row[first]}" for row in rows))
+    references: dict[str, set[str]] = {}
     for row in rows:
-        label = f"{row[second]} − {row[first]}"
-        panels.setdefault(row["task"], []).append(Interval(label, row["difference"], row["low"], row["high"]))
-        axes[row["task"]] = (
-            "years of MAE saved" if row["score"] == "mae" else f"gain in {row['score'].upper()}"
-        )
+        references.setdefault(row["task"], set()).add(row[first])
+    same = all(len(runs) == 1 for runs in references.values())  # then a panel's title names it once
+    for row in rows:
+        title = f"{row['task']}, against {row[first]}" if same else row["task"]
+        label = row[second] if same else f"{row[second]} − {row[first]}"
+        panels.setdefault(title, []).append(Interval(label, row["difference"], row["low"], row["high"]))
+        axes[title] = "years of MAE saved" if row["score"] == "mae" else f"gain in {row['score'].upper()}"
     if panels:
+        names = list(dict.fromkeys(interval.name for panel in panels.values() for interval in panel))
         yield Exhibit(
             name,
             figures.forest(panels, axes, names),
@@ -145,7 +148,8 @@ def groups(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]
             f"groups-{task}",
             figures.dots(series, f"test {figures.axis_label(score)} of {task}"),
             f"{task.capitalize()} by group of speakers, test {score.upper()} with intervals over "
-            "speakers. Intervals that do not overlap are a bias that an average hides.",
+            "speakers. A gap may be a bias that the average hides; it may also come of labels that vary less "
+            "in a group (CCC), or that lie farther from the mean of training (MAE).",
             f"Scores of {task} by group of speakers for {' and '.join(series)}.",
         )
 

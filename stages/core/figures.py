@@ -114,12 +114,12 @@ def forest(
     """Differences with intervals around a line at no difference, a panel a task.
 
     Args:
-        panels: task → intervals.
-        xlabel: task → what the axis says.
+        panels: title → intervals.
+        xlabel: title → what the axis says.
         names: of all intervals, first on top.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.4 * len(panels) + 2, 0.32 * len(names) + 1.1), layout="constrained")
+        figure = Figure(figsize=(2.6 * len(panels) + 2, 0.32 * len(names) + 1.1), layout="constrained")
         for axes, (task, intervals) in zip(
             figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True
         ):

@@ -34,18 +34,20 @@ class Table:
         header: names of the columns.
         rows: cells; text stands for a plain cell. A row whose first cell begins with a blank goes with the
             row above it.
+        number: its place among the tables; LaTeX counts by itself.
     """
 
     name: str
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell | str]]
+    number: int = 1
 
     def html(self) -> str:
         """The table as HTML; the first column holds the headers of the rows."""
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
         body = "\n".join(map(_html_row, self.rows))
-        caption = html.escape(self.caption)
+        caption = html.escape(f"Table {self.number}. {self.caption}")
         return (
             f'<p class="caption" id="{self.name}-caption">{caption}</p>\n'
             f'<div class="wide" role="region" aria-labelledby="{self.name}-caption" tabindex="0">'
@@ -60,7 +62,7 @@ class Table:
         table = "\n".join(
             "| " + " | ".join(cell.strip().replace("|", r"\|") for cell in line) + " |" for line in lines
         )
-        return f"**{self.caption}**\n\n{table}\n"
+        return f"**Table {self.number}. {self.caption}**\n\n{table}\n"
 
     def latex(self) -> str:
         """The table as LaTeX; the document needs the package booktabs."""

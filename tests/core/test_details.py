@@ -129,7 +129,7 @@ def test_groups_are_countries_and_for_country_age_thirds():
         mean_absolute_error(labels["Age"][rows], predicted[1]["age"][rows]), abs=1e-6
     )
     thirds = test["country"]["groups"]
-    assert list(thirds) == ["Age 20 to 29.67", "Age above 29.67 to 39.33", "Age above 39.33 to 49"]
+    assert list(thirds) == ["Age 20.00 to 29.67", "Age above 29.67 to 39.33", "Age above 39.33 to 49.00"]
     assert sum(third["clips"] for third in thirds.values()) == (labels["split"] == "test").sum()
 
 

@@ -8,6 +8,7 @@ from stages.core.findings import (
     finding,
     quarantine_table,
     score_table,
+    signed,
     tasks_of,
 )
 
@@ -67,7 +68,7 @@ def test_score_table_has_the_papers_form(details):
     rows = texts(table)
     assert rows[0] == ["one", *["0.4000 ± 0.0100"] * 2, *["3.0000 ± 0.0100"] * 2]
     assert rows[1] == [" 95% interval", *["0.100 to 0.500"] * 2, *["0.100 to 3.100"] * 2]
-    assert rows[2][0] == " mean of the seeds"
+    assert rows[2][0] == " ensemble of the seeds"
     assert rows[3] == [" 95% interval", *["0.200 to 0.600"] * 2, *["0.200 to 3.200"] * 2]
     assert rows[4] == [" the paper", "0.1000 ± 0.0100", "0.2000 ± 0.0200", "–", "–"]
     assert rows[5][0] == "two" and rows[-1] == ["naive predictor", "–", "–", "5.0000", "5.0000"]
@@ -141,3 +142,15 @@ def test_corpus_cost_and_quarantine_tables(details):
     assert texts(cost_table("cost", "c", details))[0] == ["one", "1,234,567", "10", "3", "40", "–", "–"]
     faults = [("preprocess", "silent"), ("preprocess", "silent"), ("labels", "missing")]
     assert texts(quarantine_table(faults)) == [["labels", "missing", "1"], ["preprocess", "silent", "2"]]
+
+
+def test_minus_signs_are_minus_signs_and_zero_has_none(details):
+    details["runs"]["one"]["splits"]["test"]["tasks"]["emotion"] |= {
+        "value": -0.00001,
+        "low": -0.25,
+        "sd": None,
+    }
+    rows = texts(score_table("x", "c", details, ["one"], [], 0.95))
+    assert rows[0][2] == "0.0000"
+    assert rows[1][2].startswith("−0.250 to")
+    assert signed(-0.0001) == "+0.000"

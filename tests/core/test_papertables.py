@@ -7,6 +7,7 @@ TABLE = Table(
     "Scores & more: 95 % <sure>.",
     ["", "CCC, test", "a|b"],
     [["run_1", Cell("0.5 ± 0.1", strong=True), "−0.1"], [" below", "x^2", "–"]],
+    number=3,
 )
 
 
@@ -27,7 +28,7 @@ class Cells(HTMLParser):
 def test_html_escapes_and_marks_headers_the_best_and_rows_below():
     parser = Cells()
     parser.feed(TABLE.html())
-    assert "Scores & more: 95 % <sure>." in parser.texts
+    assert "Table 3. Scores & more: 95 % <sure>." in parser.texts
     assert [attrs["scope"] for tag, attrs in parser.tags if tag == "th"] == ["col"] * 3 + ["row"] * 2
     assert [attrs.get("class") for tag, attrs in parser.tags if tag == "tr"] == [None, None, "below"]
     assert "<strong>0.5 ± 0.1</strong>" in TABLE.html()
@@ -37,7 +38,7 @@ def test_html_escapes_and_marks_headers_the_best_and_rows_below():
 
 def test_markdown_keeps_bars_out_of_cells():
     lines = TABLE.markdown().splitlines()
-    assert lines[0] == "**Scores & more: 95 % <sure>.**"
+    assert lines[0] == "**Table 3. Scores & more: 95 % <sure>.**"
     assert lines[2:] == [
         r"|  | CCC, test | a\|b |",
         "| :--- | ---: | ---: |",
