@@ -36,6 +36,9 @@ def main() -> None:
             f"params.yaml: corpus.path is {parameters.corpus.path!r}, which holds no data_info.csv; "
             f"name the corpus's top folder, or {SYNTHETIC} for the embedded one."
         )
+    words = parameters.codebook.file
+    if words is not None and not Path(words).is_file():
+        raise UserError(f"params.yaml: codebook.file is {words!r}, which is no file; null learns a codebook.")
     if not arguments.corpus:
         write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
     elif made_later:

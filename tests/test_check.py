@@ -28,6 +28,14 @@ def test_a_wrong_path_is_one_sentence(
         run(monkeypatch)
 
 
+def test_a_codebook_that_is_not_there_is_found_before_features_are_extracted(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(codebook={"file": "words.txt"})
+    with pytest.raises(UserError, match=r"codebook\.file is 'words\.txt', which is no file"):
+        run(monkeypatch)
+
+
 def test_a_sound_corpus(
     corpus: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
