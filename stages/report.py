@@ -45,6 +45,7 @@ ORDER = (
     "recipes",
     "cost",
 )  # of tables on the page
+FEW_SPEAKERS = 20  # below it percentile intervals are markedly too narrow
 Json = Mapping[str, Any]
 
 
@@ -265,6 +266,12 @@ def opening_of(metrics: Mapping[str, Any]) -> tuple[str, list[str]]:
             "Its scores show that the pipeline works; they say nothing about people."
         )
         blocks.insert(0, paragraph(sentence, "notice"))
+    few = metrics["split"]["test"]["speakers"]
+    if few < FEW_SPEAKERS:
+        sentence = (
+            f"Only {few} speakers are in test. Intervals and p-values of so few are too sure of themselves."
+        )
+        blocks.append(paragraph(sentence))
     return f"State and trait measurement from nonverbal vocalizations: {corpus['name']}", blocks
 
 

@@ -107,6 +107,8 @@ def shape_of(text, name):
 
 
 def test_synthetic_scores_are_called_synthetic_and_nobody_is_named(reported):
+    assert "Only 8 speakers are in test" in reported
+    assert "age makes up" in reported
     assert "This corpus is synthetic" in reported and "tiny &lt;voices&gt;" in reported
     assert not re.search(r"\bS\d\d\b", reported) and "00777" not in reported
 
