@@ -33,15 +33,14 @@ def draw(path: Path, usage: np.ndarray, pair: Mapping[str, np.ndarray]) -> None:
     top.set_title(f"Use of {len(usage)} audio words; {dead} never used ({dead / len(usage):.1%})", loc="left")
 
     order = np.argsort(-usage, kind="stable")
-    for (name, bag), color, side in zip(pair.items(), ("#4477aa", "#ee6677"), (1, -1), strict=True):
+    for bag, color, side in zip(pair.values(), ("#4477aa", "#ee6677"), (1, -1), strict=True):
         share = bag[order] / max(1, bag.sum()) * 100
-        bottom.vlines(np.arange(1, len(bag) + 1), 0, side * share, color=color, linewidth=0.8, label=name)
+        bottom.vlines(np.arange(1, len(bag) + 1), 0, side * share, color=color, linewidth=0.8)
     bottom.axhline(0, color="black", linewidth=0.6)
     bottom.set_xlim(1, len(usage))
     bottom.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     bottom.set_xlabel("words, in the same order")
     bottom.set_ylabel("share of the clip's counts (%)")
     bottom.set_title("The bags of two clips: " + " (up), ".join(pair) + " (down)", loc="left")
-    bottom.legend(loc="upper right", frameon=False)
     with whole(path) as temporary:
         figure.savefig(temporary, format="png")
