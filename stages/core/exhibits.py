@@ -156,12 +156,13 @@ def groups(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]
 
 def learning_curves(table: pd.DataFrame, details: Json) -> Exhibit:
     """Validation scores by epoch; ``table`` has run, seed, epoch, split, task and score."""
+    features = {run: content["features"] for run, content in details["runs"].items()}
     return Exhibit(
         "curves",
-        figures.curves(table, tasks_of(details)),
+        figures.curves(table.assign(features=table["run"].map(features)), tasks_of(details)),
         "Validation score after each epoch, mean over the seeds that still train. Early stopping ends a "
         "network; the weights of its best epoch are kept.",
-        "Learning curves of all runs, a panel a task.",
+        "Learning curves of all runs, a panel a task and feature set.",
     )
 
 

@@ -166,38 +166,38 @@ def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
 
 
 def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
-    """Validation scores by epoch, mean over seeds, a panel a task and a line a run.
+    """Validation scores by epoch, mean over seeds, a row of panels a feature set and a line a run.
 
     Args:
-        table: columns run, seed, epoch, split, task, score.
+        table: columns run, features, seed, epoch, split, task, score.
         tasks: task → score.
     """
     table = table[table["split"] == "validation"]
-    runs = list(dict.fromkeys(table["run"]))
+    pairs = zip(table["run"], table["features"], strict=True)
+    table = table.assign(model=[run.removeprefix(f"{features}-") for run, features in pairs])
+    features, order = list(dict.fromkeys(table["features"])), list(dict.fromkeys(table["model"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.3 * len(tasks), 3.4), layout="constrained")
-        for axes, (task, score) in zip(
-            figure.subplots(1, len(tasks), squeeze=False)[0], tasks.items(), strict=True
-        ):
-            for place, run in enumerate(runs):
-                rows = table[(table["run"] == run) & (table["task"] == task)]
-                mean = rows.groupby("epoch")["score"].mean()
-                style = {
-                    "color": COLOURS[place % len(COLOURS)],
-                    "linestyle": "-" if place < len(COLOURS) else "--",
-                }
-                axes.plot(
-                    mean.index,
-                    mean,
-                    label=run,
-                    linewidth=1.2,
-                    marker=MARKERS[place % 10],
-                    markersize=2.5,
-                    **style,
-                )
-            axes.set(title=task, xlabel="epoch", ylabel=axis_label(score))
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        size = (3.3 * len(tasks), 2.3 * len(features) + 0.6)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(features), len(tasks), squeeze=False, sharex=True, sharey="col")
+        for name, row in zip(features, panels, strict=True):
+            for (task, score), axes in zip(tasks.items(), row, strict=True):
+                chosen = table[(table["features"] == name) & (table["task"] == task)]
+                for model, rows in chosen.groupby("model", sort=False):
+                    mean, place = rows.groupby("epoch")["score"].mean(), order.index(model)
+                    style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+                    axes.plot(mean.index, mean, label=model, linewidth=1.2, markersize=2.5, **style)
+                axes.set(title=f"{task}, {name}", ylabel=axis_label(score))
+                axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes in panels[-1]:
+            axes.set_xlabel("epoch")
+        drawn = {
+            label: line
+            for axes in figure.axes
+            for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        shown = [model for model in order if model in drawn]
+        figure.legend([drawn[model] for model in shown], shown, loc="outside lower center", ncols=7)
     return figure
 
 

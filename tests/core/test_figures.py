@@ -80,7 +80,8 @@ def test_maps_colour_each_label_the_same_in_all_panels():
 def test_curves_are_means_over_seeds_of_validation():
     table = pd.DataFrame(
         {
-            "run": "r",
+            "run": "x-stl",
+            "features": "x",
             "seed": [1, 1, 2, 1],
             "epoch": [1, 2, 1, 1],
             "split": ["validation"] * 3 + ["train"],
@@ -88,8 +89,12 @@ def test_curves_are_means_over_seeds_of_validation():
             "score": [4.0, 3.0, 6.0, 100.0],
         }
     )
-    line = curves(table, {"age": "mae"}).axes[0].lines[0]
-    assert line.get_xydata().tolist() == [[1, 5], [2, 3]]
+    other = table.assign(run="y-mtl1", features="y", score=1.0)
+    figure = curves(pd.concat([table, other]), {"age": "mae"})
+    assert panels_of(figure) == ["age, x", "age, y"]
+    assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 5], [2, 3]]
+    assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 1], [2, 1]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["stl", "mtl1"]
 
 
 def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():
