@@ -19,6 +19,11 @@ from stages.core.findings import best_run, tasks_of
 from stages.core.tasks import Task, targets_of
 
 Json = Mapping[str, Any]
+OTHER_CAUSES = {  # of a gap between groups
+    "ccc": ", or come of labels that vary less in a group",
+    "mae": ", or come of labels that lie farther from the mean of training",
+    "uar": "",
+}
 MAP_CLIPS = 2000  # more would hide each other, and a page of 20,000 marks opens slowly
 
 
@@ -148,8 +153,7 @@ def groups(details: Json, pairs: Sequence[tuple[str, str]]) -> Iterator[Exhibit]
             f"groups-{task}",
             figures.dots(series, f"test {figures.axis_label(score)} of {task}"),
             f"{task.capitalize()} by group of speakers, test {score.upper()} with intervals over "
-            "speakers. A gap may be a bias that the average hides; it may also come of labels that vary less "
-            "in a group (CCC), or that lie farther from the mean of training (MAE).",
+            f"speakers. A gap may be a bias that the average hides{OTHER_CAUSES[score]}.",
             f"Scores of {task} by group of speakers for {' and '.join(series)}.",
         )
 

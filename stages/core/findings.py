@@ -132,22 +132,19 @@ def finding(task: str, rows: Sequence[Json], confidence: float) -> str:
 
 
 def imbalance(shares: Mapping[str, float]) -> str:
-    """One sentence on what the tasks contribute to the total loss: equal weights are not equal shares.
+    """One sentence on what the tasks contribute to the total loss.
 
     Args:
         shares: task → its share of the total training loss, mean over epochs and networks.
 
     >>> imbalance({"emotion": 0.004, "country": 0.05, "age": 0.946})
-    'With equal weights, age makes up 94.6% of the total training loss, country 5.0%, emotion 0.4%: the \
-shared layers follow age, and so does early stopping where it watches the loss.'
+    'Equal weights are not equal shares: age makes up 94.6% of the total training loss, country 5.0%, \
+emotion 0.4%.'
     """
     ordered = sorted(shares.items(), key=lambda share: -share[1])
     (first, most), *others = [(task, f"{share:.1%}") for task, share in ordered]
     rest = ", ".join(f"{task} {share}" for task, share in others)
-    return (
-        f"With equal weights, {first} makes up {most} of the total training loss, {rest}: the shared layers "
-        f"follow {first}, and so does early stopping where it watches the loss."
-    )
+    return f"Equal weights are not equal shares: {first} makes up {most} of the total training loss, {rest}."
 
 
 def signed(value: float) -> str:
