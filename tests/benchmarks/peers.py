@@ -167,7 +167,7 @@ def networks(run: str, features: str, task: str) -> list[str]:
         f"{figures['value']:.4f} [{figures['low']:.4f}, {figures['high']:.4f}]"
         for figures in (found, found["ensemble"])
     )
-    return [f"{best}   mean of {len(found['seeds'])} seeds {mean}"]
+    return [f"{best}   ensemble of {len(found['seeds'])} {mean}"]
 
 
 if __name__ == "__main__":
