@@ -27,6 +27,7 @@ from stages.core.findings import (
     imbalance,
     quarantine_table,
     score_table,
+    with_article,
 )
 from stages.core.messages import guarded, say
 from stages.core.page import Section, figure, page, paragraph
@@ -106,7 +107,7 @@ def tables_of(
     single = [run for run in common if not parameters.architecture(run).joint]
     multi = [run for run in common if run not in single]
     own = [run for run in details["runs"] if run not in common]
-    of = f"of the {corpus['name']}"
+    of = f"of {with_article(corpus)}"
     tables = [corpus_table(corpus, metrics["split"])]
     for name, caption, runs, rows in (
         ("single", f"Scores {of}, single-task networks.{note}", single, printed[2]),
@@ -172,7 +173,7 @@ def exhibits_of(
         exhibits.differences(own, "common", "own", "recipes of their own against the common one", "recipes"),
         maps,
         exhibits.columns(details, pairs),
-        exhibits.confusions(details, pairs, metrics["corpus"]["name"]),
+        exhibits.confusions(details, pairs, with_article(metrics["corpus"])),
         exhibits.groups(details, pairs),
         [exhibits.learning_curves(curves, details), exhibits.cost(details)],
     )

@@ -128,7 +128,7 @@ def confusions(details: Json, pairs: Sequence[tuple[str, str]], corpus: str) -> 
             yield Exhibit(
                 f"confusion-{task}",
                 figure_of(matrices),
-                f"Test clips of the {corpus} by actual and predicted {task}, the seed best on validation. "
+                f"Test clips of {corpus} by actual and predicted {task}, the seed best on validation. "
                 "Rows add up to 100 %; the diagonal is the recall, whose mean is the UAR.",
                 f"Confusion matrices of {task}: {' and '.join(matrix.title for matrix in matrices)}.",
             )

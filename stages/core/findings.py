@@ -22,8 +22,17 @@ def corpus_table(corpus: Json, split: Json) -> Table:
     for country in split["total"].get("countries", {}):
         counts = [split[name]["countries"].get(country, {"clips": 0})["clips"] for name in names]
         rows.append([f" clips, {country}", *(f"{count:,}" for count in counts)])
-    caption = f"The splits of the {corpus['name']}; no speaker is in two of them."
+    caption = f"The splits of {with_article(corpus)}; no speaker is in two of them."
     return Table("splits", caption, ["", "Train", "Validation", "Test", "All"], rows)
+
+
+def with_article(corpus: Json) -> str:
+    """What sentences call the corpus of metrics/corpus.json.
+
+    >>> with_article({"name": "EmoGator", "synthetic": False})
+    'EmoGator'
+    """
+    return f"the {corpus['name']}" if corpus["synthetic"] else corpus["name"]
 
 
 def quarantine_table(faults: Sequence[tuple[str, str]]) -> Table:

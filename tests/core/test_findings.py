@@ -137,7 +137,7 @@ def test_comparison_table_marks_what_leaves_out_zero():
 def test_corpus_cost_and_quarantine_tables(details):
     part = {"duration": "00:01:00", "clips": 1200, "speakers": 4, "countries": {"China": {"clips": 7}}}
     split = {**dict.fromkeys(("train", "validation", "total"), part), "test": {**part, "countries": {}}}
-    rows = texts(corpus_table({"name": "toy"}, split))
+    rows = texts(corpus_table({"name": "toy", "synthetic": True}, split))
     assert rows[1] == ["Clips", *["1,200"] * 4] and rows[3] == [" clips, China", "7", "7", "0", "7"]
     assert texts(cost_table("cost", "c", details))[0] == ["one", "1,234,567", "10", "3", "40", "–", "–"]
     faults = [("preprocess", "silent"), ("preprocess", "silent"), ("labels", "missing")]
