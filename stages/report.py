@@ -199,15 +199,16 @@ def sections_of(
             figure(svg(e.figure), f"Figure {numbers[e.name]}. {e.caption}", e.alternative) for e in chosen
         ]
 
-    def findings(single: bool, multi: bool, opening: str = "") -> list[str]:
-        """Of pairs whose single-task and multi-task networks have the common recipe, or not."""
-        joint = [
-            row
-            for row in on_test(metrics["comparison"])
-            if [parameters.recipe(row[side]) == parameters.train for side in ("single", "multi")]
-            == [single, multi]
-        ]
-        by_task = {row["task"]: [other for other in joint if other["task"] == row["task"]] for row in joint}
+    def is_common(run: str) -> bool:
+        return parameters.recipe(run) == parameters.train
+
+    joint = on_test(metrics["comparison"])
+    own = [row for row in joint if not is_common(row["single"])]
+    weighed = [row for row in joint if row not in own and not is_common(row["multi"])]
+    plain = [row for row in joint if row not in own and row not in weighed]
+
+    def findings(rows: Sequence[Json], opening: str = "") -> list[str]:
+        by_task = {row["task"]: [other for other in rows if other["task"] == row["task"]] for row in rows}
         return [
             paragraph(opening + finding(task, rows, parameters.evaluate.confidence))
             for task, rows in by_task.items()
@@ -215,15 +216,12 @@ def sections_of(
 
     def shares() -> list[str]:
         """What the tasks contribute to the loss of the joint networks of the common recipe."""
-        runs = [
-            run
-            for run in parameters.runs
-            if parameters.architecture(run).joint and parameters.recipe(run) == parameters.train
-        ]
+        runs = [run for run in parameters.runs if parameters.architecture(run).joint and is_common(run)]
         rows = curves[curves["run"].isin(runs) & (curves["split"] == "train") & (curves["task"] != "total")]
-        means = rows.groupby("task", sort=False)["share"].mean().to_dict()
-        equal = parameters.train.loss_weighting == "equal"
-        return [paragraph(imbalance(means))] if equal and len(means) > 1 else []
+        learnt = rows.groupby("run")["task"].transform("nunique")
+        means = rows[learnt == learnt.max()].groupby("task", sort=False)["share"].mean()
+        equal = parameters.train.loss_weighting == "equal" and means.notna().all()
+        return [paragraph(imbalance(means.to_dict()))] if equal and len(means) > 1 else []
 
     misprints = [paragraph(sentence) for sentence in paper.MISPRINTS]
     content = {
@@ -231,15 +229,15 @@ def sections_of(
         "Single-task networks": blocks("single"),
         "Multi-task networks": blocks("multi"),
         "Does joint learning help?": [
-            *findings(True, True),
+            *findings(plain),
             *shares(),
-            *findings(True, False, "With other weights of the losses, "),
+            *findings(weighed, "With losses weighed or scaled otherwise, "),
             *figures("joint"),
             *blocks("joint"),
         ],
         "Recipes of their own": [
             *blocks("own"),
-            *findings(False, False),
+            *findings(own),
             *figures("recipes"),
             *blocks("recipes"),
         ],

@@ -79,9 +79,10 @@ def _balanced(recordings: pd.DataFrame, options: Split) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
     speakers = recordings["speaker"]
-    if (speakers == "clip " + recordings["clip_id"]).any():
+    unknown = int((speakers == "clip " + recordings["clip_id"]).sum())
+    if unknown:
         raise UserError(
-            "the clips have no Subject_ID in data_info.csv, so no split by speaker is possible; "
+            f"{unknown} clips have no Subject_ID in data_info.csv, so no split by speaker is possible; "
             "fill it in, or set split.method to official in params.yaml."
         )
     if speakers.nunique() < len(SPLITS):

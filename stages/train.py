@@ -175,7 +175,7 @@ def _targets(
             say(f"{run}: task {name} has {what} in the training split and is left out")
     if not kept:
         raise UserError(
-            "params.yaml: none of the tasks has a label in the training split; see data_info.csv."
+            "params.yaml: no task has labels (of two classes) in the training split; see data_info.csv."
         )
     return kept, classes, targets
 

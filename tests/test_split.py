@@ -62,8 +62,8 @@ def test_splits_that_cannot_be_made() -> None:
     with pytest.raises(UserError, match="three splits need at least three"):
         split.assign(recordings(2, 1), Split())
     table = recordings(6, 1)
-    table["speaker"] = "clip " + table["clip_id"]
-    with pytest.raises(UserError, match="the clips have no Subject_ID"):
+    table.loc[0, "speaker"] = "clip " + table["clip_id"][0]
+    with pytest.raises(UserError, match="1 clips have no Subject_ID"):
         split.assign(table, Split())
 
 

@@ -180,7 +180,7 @@ def test_tasks_without_labels_are_left_out(
         in capsys.readouterr().out
     )
     write_table(tables / "data/recordings.parquet", recordings.assign(Age=np.nan, Country=None, Awe=np.nan))
-    with pytest.raises(UserError, match="none of the tasks has a label"):
+    with pytest.raises(UserError, match="no task has labels"):
         run(monkeypatch, "small-mtl")
 
 

@@ -77,9 +77,7 @@ def read_corpus(
     """
     header, rows = _read_rows(folder)
     _refuse_misspelt(folder / INFO, header, tasks, balance)
-    speakers_known = any(
-        len(row) == len(header) and row[header["Subject_ID"]].strip() not in UNLABELLED for _, row in rows
-    )
+    with_speakers = _splits_with_speakers(header, rows)
     files = _list_recordings(folder)
     numbers = {
         column: task.range for task in tasks.values() if task.kind == "regression" for column in task.columns
@@ -96,7 +94,7 @@ def read_corpus(
                 )
             paths[clip_id] = _recording_of(clip_id, files, folder)
             cells = {column: row[place].strip() for column, place in header.items()}
-            if speakers_known and cells["Subject_ID"] in UNLABELLED:
+            if cells["Subject_ID"] in UNLABELLED and cells.get("Split", "") in with_speakers:
                 raise _FaultyRowError("no speaker", "it has no Subject_ID, which other clips have")
             clips.append(
                 {
@@ -216,6 +214,15 @@ def _refuse_repeated_ids(path: Path, place: int, rows: Sequence[tuple[int, list[
         seen[clip_id] = line
 
 
+def _splits_with_speakers(header: Mapping[str, int], rows: Sequence[tuple[int, list[str]]]) -> set[str]:
+    """Values of Split whose clips have speakers: a test split whose labels are withheld may have none."""
+    return {
+        row[header["Split"]].strip() if "Split" in header else ""
+        for _, row in rows
+        if len(row) == len(header) and row[header["Subject_ID"]].strip() not in UNLABELLED
+    }
+
+
 def _refuse_misspelt(
     path: Path, header: Mapping[str, int], tasks: Mapping[str, Task], balance: str | None
 ) -> None:
@@ -224,7 +231,8 @@ def _refuse_misspelt(
     free = {name.casefold(): name for name in set(header).difference(*wanted.values())}
     for where, columns in wanted.items():
         for column in columns:
-            near = difflib.get_close_matches(column.casefold(), free, n=1, cutoff=0.8)
+            cutoff = 0.85 if len(column) > 4 else 1.0  # Age is a slip of age, but not of Page
+            near = difflib.get_close_matches(column.casefold(), free, n=1, cutoff=cutoff)
             if column not in header and near:
                 raise UserError(
                     f"params.yaml: {where} names {column!r}, which {path} does not have; "
@@ -326,9 +334,7 @@ def _warnings(
             )
     nobody = int(table["speaker"].isna().sum())
     if nobody:
-        found.append(
-            "no clip has a Subject_ID: each counts as a speaker of its own, for official splits only"
-        )
+        found.append(f"{nobody} clips have no Subject_ID; each counts as a speaker of its own")
     if balance and balance not in header:
         found.append(f"{INFO} has no column {balance} (split.balance), so that splits are not balanced by it")
     if balance and balance in table:

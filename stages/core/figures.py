@@ -4,6 +4,7 @@ Each function returns a matplotlib figure; :func:`svg` and :func:`save_png` writ
 """
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,8 +174,11 @@ def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
         tasks: task → score.
     """
     table = table[table["split"] == "validation"]
-    pairs = zip(table["run"], table["features"], strict=True)
-    table = table.assign(model=[run.removeprefix(f"{features}-") for run, features in pairs])
+    runs = dict(zip(table["run"], table["features"], strict=True))
+    short = {run: run.removeprefix(f"{name}-") for run, name in runs.items()}
+    clash = Counter((name, short[run]) for run, name in runs.items())
+    label = {run: short[run] if clash[name, short[run]] == 1 else run for run, name in runs.items()}
+    table = table.assign(model=table["run"].map(label))
     features, order = list(dict.fromkeys(table["features"])), list(dict.fromkeys(table["model"]))
     with mpl.rc_context(STYLE):
         size = (3.3 * len(tasks), 2.3 * len(features) + 0.6)
@@ -185,7 +189,11 @@ def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
                 chosen = table[(table["features"] == name) & (table["task"] == task)]
                 for model, rows in chosen.groupby("model", sort=False):
                     mean, place = rows.groupby("epoch")["score"].mean(), order.index(model)
-                    style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+                    style = {
+                        "color": COLOURS[place % len(COLOURS)],
+                        "marker": MARKERS[place % len(MARKERS)],
+                        "linestyle": "-" if place < len(COLOURS) else "--",
+                    }
                     axes.plot(mean.index, mean, label=model, linewidth=1.2, markersize=2.5, **style)
                 axes.set(title=f"{task}, {name}", ylabel=axis_label(score))
                 axes.xaxis.get_major_locator().set_params(integer=True)

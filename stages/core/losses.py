@@ -57,9 +57,10 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, recip
 class Weighting(nn.Module):
     """The total of the tasks' losses; ``forward`` gives what each task contributes to it.
 
-    ``equal`` adds them, as the paper does. Fixed numbers weigh them. ``relative`` divides each by the loss of
-    always predicting the mean, or the frequencies of the classes, so that all begin near 1. ``uncertainty``
-    learns a log variance s a task: exp(−s) L + s, half of that for squared errors (Kendall et al., 2018).
+    ``equal`` adds them, as the paper does. Fixed numbers weigh them, where there are several.
+    ``relative`` divides each by the loss of always predicting the mean, or the frequencies of the classes, so
+    that all begin near 1. ``uncertainty`` learns a log variance s a task: exp(−s) L + s, half of that for
+    squared errors (Kendall et al., 2018).
     ``dynamic`` weighs a task by how slowly it improved over the last two epochs (Liu et al., 2019).
 
     Args:
@@ -73,7 +74,7 @@ class Weighting(nn.Module):
     def __init__(self, tasks: Mapping[str, Task], recipe: Recipe, naive: Mapping[str, float]) -> None:
         super().__init__()
         self._kind = recipe.loss_weighting
-        fixed = self._kind if isinstance(self._kind, dict) else {}
+        fixed = self._kind if isinstance(self._kind, dict) and len(tasks) > 1 else {}
         if self._kind == "relative":
             fixed = {name: 1 / loss for name, loss in naive.items()}
         weights = [float(fixed.get(name, 1.0)) for name in tasks]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -69,9 +70,12 @@ def guarded(main: Callable[[], None]) -> None:
     """
     try:
         main()
+        sys.stdout.flush()
     except UserError as error:
         _end(str(error))
-    except BrokenPipeError:  # whoever read what it printed, as head does, has enough
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
@@ -81,6 +85,13 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
         raise SystemExit(130) from None
+
+
+def _nobody_reads() -> bool:
+    """Whether whoever read what is printed, as head does, had enough."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
 
 
 def _end(message: str) -> NoReturn:

@@ -77,15 +77,17 @@ class Parameters:
 class _Loader(yaml.SafeLoader):
     """The safe loader, which also refuses a key that stands twice: the second would replace the first."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return node
 
 
 def load(path: Path = FILE) -> Parameters:
@@ -206,6 +208,8 @@ def _check_tasks(parameters: Parameters) -> None:
             raise UserError(f"{FILE}: tasks.{name} is a classification; give it one column and score: uar.")
         if task.kind == "regression" and task.score == "uar":
             raise UserError(f"{FILE}: tasks.{name} is a regression; its score is ccc or mae, not uar.")
+        if task.range and task.kind == "classification":
+            raise UserError(f"{FILE}: tasks.{name} is a classification; its classes have no range.")
         if task.range and task.range[0] >= task.range[1]:
             raise UserError(f"{FILE}: tasks.{name}.range must be the lowest and then the highest label.")
         if name in {"total"} or "." in name:

@@ -27,8 +27,8 @@ class Task:
         score: ``ccc`` (mean over columns), ``mae`` or ``uar``.
         scale: ``row-max`` divides the columns of a clip by their maximum (paper, section 2).
         output: last activation of a regression; a classification always ends in a softmax.
-        range: lowest and highest label that is believed; others are reported as errors. −1 means unlabelled
-            unless it lies within.
+        range: of a regression, lowest and highest label that is believed; others are reported as errors. −1
+            means unlabelled unless it lies within.
     """
 
     kind: Literal["regression", "classification"]
@@ -71,8 +71,8 @@ def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[st
         if unknown:
             raise UserError(
                 f"task {name}: {task.columns[0]} {', '.join(map(repr, unknown))} never occurs in the "
-                "training split; take those clips out of data_info.csv, or deal the speakers otherwise: "
-                f"split.balance: {task.columns[0]}, or another split.seed."
+                "training split; take those clips out of data_info.csv, or deal the speakers otherwise "
+                f"(split.method: balanced, split.balance: {task.columns[0]} or another split.seed)."
             )
         index = {label: position for position, label in enumerate(classes)}
         return np.array([index.get(label, -1) for label in column], dtype=np.int64)

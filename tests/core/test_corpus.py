@@ -172,11 +172,11 @@ def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
 def test_a_clip_without_a_speaker_cannot_be_used_where_others_have_one(tmp_path: Path) -> None:
     corpus = read_corpus(make(tmp_path / "a", [info_row(1, 1), info_row(2, 1, Subject_ID="")]), TASKS)
     assert [(fault.clip_id, fault.reason) for fault in corpus.faults] == [("00002", "no speaker")]
-    nobody = read_corpus(
-        make(tmp_path / "b", [info_row(number, 1, Subject_ID="") for number in (1, 2)]), TASKS
-    )
-    assert len(nobody.clips) == 2
-    assert "no clip has a Subject_ID" in " ".join(nobody.warnings)
+    withheld = [info_row(1, 1), info_row(2, 9, Subject_ID="-1"), info_row(3, 9, Subject_ID="")]
+    corpus = read_corpus(make(tmp_path / "b", withheld), TASKS)
+    assert [row["Split"] for row in withheld] == ["Train", "Test", "Test"]
+    assert corpus.clips["speaker"].isna().tolist() == [False, True, True]
+    assert "2 clips have no Subject_ID" in " ".join(corpus.warnings)
 
 
 def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
@@ -185,6 +185,8 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         read_corpus(folder, {}, "Contry")
     with pytest.raises(UserError, match=r"tasks\.age\.columns names 'age', which .* it has 'Age'"):
         read_corpus(folder, {"age": Task("regression", ("age",), "mae")})
+    for stranger in ("Page", "Countess"):
+        assert read_corpus(folder, {"x": Task("regression", (stranger,), "mae")}).warnings
     assert "no column Dialect (split.balance)" in " ".join(read_corpus(folder, TASKS, "Dialect").warnings)
 
 

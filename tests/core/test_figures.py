@@ -95,6 +95,8 @@ def test_curves_are_means_over_seeds_of_validation():
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 5], [2, 3]]
     assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 1], [2, 1]]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["stl", "mtl1"]
+    twins = curves(pd.concat([table, table.assign(run="stl")]), {"age": "mae"})
+    assert [line.get_label() for line in twins.axes[0].lines] == ["x-stl", "stl"]
 
 
 def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():

@@ -76,6 +76,11 @@ def test_dynamic_weights_favour_the_task_that_improves_less() -> None:
     assert sum(map(float, shares.values())) == pytest.approx(3)
 
 
+def test_a_task_alone_needs_no_weight() -> None:
+    alone = Weighting({"age": TASKS["age"]}, Recipe(loss_weighting={"age": 0}), {})
+    assert alone({"age": torch.tensor(2.0)})["age"].item() == 2
+
+
 @pytest.mark.parametrize(("kind", "age"), [("squared", 0.5), ("score", 1.0)])
 def test_learnt_weights_halve_squared_errors_alone(kind: Any, age: float) -> None:
     weighting = Weighting(TASKS, Recipe(loss_weighting="uncertainty", regression_loss=kind), {})

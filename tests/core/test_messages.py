@@ -63,8 +63,13 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "3/3" in capsys.readouterr().err
 
 
-def test_a_reader_that_has_enough_is_no_fault() -> None:
-    code = "from stages.core.messages import guarded\nguarded(lambda: [print(n) for n in range(10**6)])"
+@pytest.mark.parametrize("lines", [2, 10**6])
+def test_a_reader_that_has_enough_is_no_fault(lines: int) -> None:
+    code = f"""
+import time
+from stages.core.messages import guarded
+guarded(lambda: (print(0, flush=True), time.sleep(1), [print(n) for n in range({lines})]))
+"""
     ended = subprocess.run(
         ["bash", "-c", 'set -o pipefail; "$0" -c "$1" | head -n 1', sys.executable, code],
         cwd=ROOT,
@@ -73,3 +78,12 @@ def test_a_reader_that_has_enough_is_no_fault() -> None:
         check=False,
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 1)
+
+
+def test_another_broken_pipe_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(messages, "_nobody_reads", lambda: False)
+    with pytest.raises(BrokenPipeError):
+        guarded(main)

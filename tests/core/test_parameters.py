@@ -61,6 +61,7 @@ def test_a_model_overrides_the_train_section() -> None:
         ("train/learning_rate", float("inf"), "train.learning_rate should be less than or equal to 1"),
         ("train/epochs", "20", "(write the number without quotes)"),
         ("preprocess/peak_db", -300.0, "preprocess.peak_db should be greater than or equal to -60"),
+        ("tasks/country/range", [0, 1], "tasks.country is a classification; its classes have no range"),
         ("tasks/age/range", [120, 0], "tasks.age.range must be the lowest and then the highest label"),
         ("train/loss_weighting", {"emotion": -1.0}, "train.loss_weighting"),
         ("train/loss_weighting", {"age": float("inf")}, "train.loss_weighting"),
@@ -125,6 +126,8 @@ def test_a_missing_section_and_an_unknown_run() -> None:
     [
         ("a: [1", "is not YAML"),
         ("a: 1\nb: {c: 1, c: 2}", "line 2 is not YAML: the key c stands twice"),
+        ("a: {{ b }}", "is not YAML"),
+        ("? [a, b]\n: 1", "is not YAML"),
         ("- 1", "must hold sections"),
         ("", "must hold sections"),
         ("\xff", "is not YAML"),
@@ -153,3 +156,10 @@ def test_any_value_gives_parameters_or_one_sentence(path: str, value: Any) -> No
         assert isinstance(parse(changed(path, value)), Parameters)
     except UserError as error:
         assert "\n" not in str(error)
+
+
+def test_keys_may_be_merged_and_overridden(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    nested = "mtl1: {<<: &b {<<: &a {head: [8]}, head: [9]}, joint: true,"
+    (tmp_path / "params.yaml").write_text(text.replace("mtl1: {joint: true,", nested))
+    assert load(tmp_path / "params.yaml").architecture("compare-mtl1").head == (32,)
