@@ -10,7 +10,6 @@ is then 1.
 
 import argparse
 import csv
-import difflib
 import json
 import re
 import shutil
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from stages.core.audio import UnusableClipError
-from stages.core.messages import UserError, guarded, progress
+from stages.core.messages import UserError, guarded, nearest, progress
 from stages.core.model import BLOCK, Model
 from stages.core.tables import write_text
 
@@ -95,9 +94,7 @@ def _folder_of(run: str) -> Path:
     folder = Path("data/models") / run
     trained = [path.parent.name for path in sorted(folder.parent.glob("*/model.json"))]
     if trained and run not in trained:
-        near = difflib.get_close_matches(run, trained, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {_listed(trained)}."
-        raise UserError(f"--run {run}: no such model is trained in data/models; {hint}")
+        raise UserError(f"--run {run} is not trained in data/models{nearest(run, trained)}.")
     return folder
 
 

@@ -173,7 +173,7 @@ def test_the_submission(command: Callable[..., str]) -> None:
     [
         (
             ["clips", "--run", "egemaps-slt"],
-            "no such model is trained in data/models; did you mean egemaps-stl",
+            r"is not trained in data/models \(did you mean egemaps-stl\?\)",
         ),
         (["clips", "--run", "nothing"], "there are boaw-mtl2, egemaps-stl"),
         (["clips", "--model", "nothing"], "does not exist; `dvc repro` trains the model"),

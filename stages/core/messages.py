@@ -1,5 +1,6 @@
 """What a person reads while a stage runs: plain lines, progress bars, one-sentence errors."""
 
+import difflib
 import errno
 import os
 import select
@@ -27,6 +28,17 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The name that was meant, or all that there are, in brackets.
+
+    >>> nearest("compare-mlt2", ["compare-stl", "compare-mtl2"])
+    ' (did you mean compare-mtl2?)'
+    """
+    known = list(known)
+    match = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"
 
 
 def say(text: str) -> None:

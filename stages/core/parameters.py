@@ -4,9 +4,8 @@ Whatever does not fit — an unknown key, a wrong type, an impossible value, a r
 model — is one sentence that names file, field and remedy.
 """
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from stages.core.messages import UserError
+from stages.core.messages import UserError, nearest
 from stages.core.options import (
     Architecture,
     BagOptions,
@@ -70,7 +69,7 @@ class Parameters:
 
     def _model(self, run: str) -> Model:
         if run not in self.runs:
-            raise UserError(f"{FILE}: runs has no entry {run!r}{_nearest(run, self.runs)}.")
+            raise UserError(f"{FILE}: runs has no entry {run!r}{nearest(run, self.runs)}.")
         return self.models[self.runs[run].model]
 
 
@@ -194,7 +193,7 @@ def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
     for name, entry in content.items():
         path = f"{where}.{name}".removeprefix(".").replace(".architecture", "")
         if name not in known:
-            raise UserError(f"{FILE}: {path} is not a parameter{_nearest(str(name), known)}.")
+            raise UserError(f"{FILE}: {path} is not a parameter{nearest(str(name), known)}.")
         _refuse_unknown(hints[name], entry, path)
 
 
@@ -226,7 +225,7 @@ def _check_runs(parameters: Parameters) -> None:
         if run.model not in parameters.models:
             raise UserError(
                 f"{FILE}: runs.{name}.model is {run.model!r}, which models does not have"
-                f"{_nearest(run.model, parameters.models)}."
+                f"{nearest(run.model, parameters.models)}."
             )
         if run.features not in sets:
             raise UserError(
@@ -242,7 +241,7 @@ def _check_runs(parameters: Parameters) -> None:
             for task in named:
                 if task not in parameters.tasks:
                     raise UserError(
-                        f"{FILE}: {where} names {task!r}, which is no task{_nearest(task, parameters.tasks)}."
+                        f"{FILE}: {where} names {task!r}, which is no task{nearest(task, parameters.tasks)}."
                     )
 
 
@@ -284,13 +283,6 @@ def _check_sections(parameters: Parameters) -> None:
         )
     if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
         raise UserError(f"{FILE}: preprocess.min_seconds must lie below preprocess.max_seconds.")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)``, or the list of what there is."""
-    known = list(known)
-    match = difflib.get_close_matches(str(name), known, n=1)
-    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"
 
 
 def _shown(value: Any) -> str:
