@@ -12,7 +12,7 @@ help:           ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
 repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: siblings side by side)
-	@python -m stages.mend
+	@python -m stages.repair
 	@python -m stages.check
 	@if [ "$(JOBS)" -gt 1 ]; then \
 	  dvc repro boaw && for stage in train evaluate; do \

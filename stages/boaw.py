@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.core import assignment, bags, codebooks, figures_words, frames
-from stages.core.device import accelerator
-from stages.core.messages import guarded, progress, say
-from stages.core.parameters import load
-from stages.core.tables import read_table, write_features, write_json
+from stages.core.bags import assignment
+from stages.core.bags import codebook as codebooks
+from stages.core.bags import counting as bags
+from stages.core.config.load import load
+from stages.core.features import descriptors as frames
+from stages.core.figures import codebook as figures_words
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.device import accelerator
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_table, write_features
 
 CODEBOOK = Path("data/codebook.txt")
 # A laugh, and a sigh: the clip that is rated highest stands for its emotion.

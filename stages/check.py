@@ -13,12 +13,13 @@ from typing import Any
 
 import soundfile
 
-from stages.core.corpus import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
-from stages.core.messages import UserError, guarded, progress, say
-from stages.core.options import Preprocess
-from stages.core.parameters import Parameters, load
-from stages.core.quarantine import Fault
-from stages.core.tables import write_json
+from stages.core.config.data import PreprocessOptions
+from stages.core.config.load import Parameters, load
+from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_json
+from stages.core.runtime.quarantine import Fault
 
 SYNTHETIC = "data/synthetic"
 
@@ -75,7 +76,7 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
     say(f"verdict: {corpus.name} can be used" + (", without the clips named above" if faults else ""))
 
 
-def _measure(corpus: Corpus, limits: Preprocess) -> tuple[list[float], list[Fault]]:
+def _measure(corpus: Corpus, limits: PreprocessOptions) -> tuple[list[float], list[Fault]]:
     """Seconds of each clip whose header can be read, by the header alone, and the faults."""
     seconds, faults = [], []
     for clip_id, path in progress(sorted(corpus.paths.items()), len(corpus.paths), "clip"):

@@ -10,11 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core import assignment, bags, codebooks, frames, words
-from stages.core.messages import guarded, say
-from stages.core.options import BagOptions, CodebookOptions
-from stages.core.parameters import load
-from stages.core.tables import read_table, write_json
+from stages.core.bags import assignment
+from stages.core.bags import codebook as codebooks
+from stages.core.bags import counting as bags
+from stages.core.bags import learning as words
+from stages.core.config.features import BagOptions, CodebookOptions
+from stages.core.config.load import load
+from stages.core.features import descriptors as frames
+from stages.core.runtime.console import guarded, say
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_table
 
 CODEBOOK = Path("data/codebook.txt")
 

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.confusion import Matrix, draw
-from stages.core.details import Predictions, run_details
-from stages.core.messages import UserError, guarded, say
-from stages.core.model import Model
-from stages.core.parameters import load
-from stages.core.tables import read_features, read_json, read_table, write_json, write_table, write_text
-from stages.core.tasks import Task
+from stages.core.config.load import load
+from stages.core.config.tasks import Task
+from stages.core.figures.confusion import Matrix, draw
+from stages.core.networks.model import Model
+from stages.core.runtime.console import guarded, say
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import read_json, write_json, write_text
+from stages.core.runtime.tables import read_features, read_table, write_table
+from stages.core.scoring.run_scores import Predictions, run_details
 
 BLOCK = 4096  # clips predicted at a time, so that memory holds the features once
 

@@ -21,15 +21,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core import smile
-from stages.core.audio import count, decode, origin_of_audio, read_shards
-from stages.core.cache import Cache, key_of
-from stages.core.messages import UserError, guarded, progress, say
-from stages.core.options import Compute
-from stages.core.parallel import Crash, each
-from stages.core.parameters import load
-from stages.core.quarantine import Fault, write_faults
-from stages.core.tables import metadata_of, whole, write_features
+from stages.core.audio.shards import count, decode, origin_of_audio, read_shards
+from stages.core.config.load import load
+from stages.core.features import smile
+from stages.core.features.cache import Cache, key_of
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import whole
+from stages.core.runtime.parallel import Crash, each
+from stages.core.runtime.quarantine import Fault, write_faults
+from stages.core.runtime.tables import metadata_of, write_features
 
 AUDIO = Path("data/audio")
 CACHE = Path(".cache/features")
@@ -66,7 +68,7 @@ def main() -> None:
 
 
 def extract(
-    cache: Cache, feature_set: str, stage: str, compute: Compute
+    cache: Cache, feature_set: str, stage: str, compute: ComputeOptions
 ) -> tuple[list[tuple[str, bytes]], list[Fault], int]:
     """Compute what the cache lacks.
 

@@ -13,8 +13,9 @@ import re
 import shutil
 from pathlib import Path
 
-from stages.core.messages import UserError, guarded, progress, say
-from stages.core.tables import write_json, write_text
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_json, write_text
 
 CATEGORIES = (
     "Adoration Amusement Anger Awe Confusion Contempt Contentment Desire Disappointment Disgust "

@@ -6,8 +6,8 @@ holds Vega itself; ``plots.html_template`` in DVC's configuration names it. ``ma
 
 from pathlib import Path
 
-from stages.core.messages import guarded
-from stages.core.tables import write_text
+from stages.core.runtime.console import guarded
+from stages.core.runtime.files import write_text
 
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # DVC's plots are of version 5

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.audio import UnusableClipError
-from stages.core.messages import UserError, guarded, nearest, progress
-from stages.core.model import BLOCK, Model
-from stages.core.tables import write_text
+from stages.core.networks.model import BLOCK, Model
+from stages.core.runtime.console import guarded, progress
+from stages.core.runtime.errors import UnusableClipError, UserError, nearest
+from stages.core.runtime.files import write_text
 
 SUFFIXES = set(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64".split())
 Values = Mapping[str, np.ndarray]
@@ -120,7 +120,7 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
 
 def predict(model: Model, paths: Sequence[Path], seeds: Sequence[int]) -> Iterator[tuple[Path, Outcome]]:
     """Each path with what is predicted, task → [outputs], or with why it cannot be used."""
-    from stages.core.extraction import Extraction
+    from stages.core.prediction.extraction import Extraction
 
     extraction = Extraction(model.origin)
     rows: list[np.ndarray | UnusableClipError] = []

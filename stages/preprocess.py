@@ -15,13 +15,16 @@ import joblib
 import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from stages.core.audio import SAMPLE_RATE, UnusableClipError, encode, normalize, read_recording, write_shard
-from stages.core.corpus import Corpus, read_corpus, refuse_if_mostly_unusable
-from stages.core.messages import UserError, guarded, progress, say
-from stages.core.options import Preprocess
-from stages.core.parameters import Parameters, load
-from stages.core.quarantine import Fault, write_faults
-from stages.core.tables import write_json, write_table
+from stages.core.audio.recording import SAMPLE_RATE, normalize, read_recording
+from stages.core.audio.shards import encode, write_shard
+from stages.core.config.data import PreprocessOptions
+from stages.core.config.load import Parameters, load
+from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.runtime.files import write_json
+from stages.core.runtime.quarantine import Fault, write_faults
+from stages.core.runtime.tables import write_table
 
 AUDIO = Path("data/audio")
 SHARD = 1000
@@ -47,7 +50,9 @@ def main() -> None:
     say(f"{corpus.name}: {len(recordings)} of {corpus.listed} clips usable, {len(faults)} quarantined")
 
 
-def convert(corpus: Corpus, options: Preprocess, processes: int | None) -> tuple[pd.DataFrame, list[Fault]]:
+def convert(
+    corpus: Corpus, options: PreprocessOptions, processes: int | None
+) -> tuple[pd.DataFrame, list[Fault]]:
     """Write all clips as shards.
 
     Returns:
@@ -95,7 +100,7 @@ def _stamps(corpus: Corpus) -> dict[str, tuple[int, int]]:
 
 
 def _converted(
-    corpus: Corpus, options: Preprocess, processes: int | None, faults: Sequence[Fault]
+    corpus: Corpus, options: PreprocessOptions, processes: int | None, faults: Sequence[Fault]
 ) -> Iterator[tuple[str, Any]]:
     clip_ids = list(corpus.clips["clip_id"])
     run = joblib.Parallel(n_jobs=processes or -1, return_as="generator", pre_dispatch="8 * n_jobs")
@@ -112,7 +117,7 @@ def _converted(
         ) from None
 
 
-def _convert_one(path: Path, options: Preprocess) -> dict[str, Any] | tuple[str, str]:
+def _convert_one(path: Path, options: PreprocessOptions) -> dict[str, Any] | tuple[str, str]:
     """The clip and its facts, or the reason and the detail of its fault."""
     try:
         samples, rate = read_recording(path, options.max_seconds)

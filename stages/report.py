@@ -15,10 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core import exhibits, paper
-from stages.core.exhibits import Exhibit
-from stages.core.figures import save_png, svg
-from stages.core.findings import (
+from stages.core.config.load import Parameters, load
+from stages.core.figures.charts import save_png, svg
+from stages.core.reporting import exhibits
+from stages.core.reporting.exhibits import Exhibit
+from stages.core.reporting.html import Section, figure, page, paragraph
+from stages.core.reporting.sentences import (
     best_run,
     comparison_table,
     corpus_table,
@@ -29,11 +31,11 @@ from stages.core.findings import (
     score_table,
     with_article,
 )
-from stages.core.messages import guarded, say
-from stages.core.page import Section, figure, page, paragraph
-from stages.core.papertables import Table
-from stages.core.parameters import Parameters, load
-from stages.core.tables import read_json, read_table, write_text
+from stages.core.reporting.tables import Table
+from stages.core.runtime.console import guarded, say
+from stages.core.runtime.files import read_json, write_text
+from stages.core.runtime.tables import read_table
+from stages.core.scoring import paper
 
 PLOTS = Path("plots")
 ORDER = (

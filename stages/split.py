@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.messages import UserError, guarded, say
-from stages.core.options import Split
-from stages.core.parameters import load
-from stages.core.tables import read_table, write_json, write_table
-from stages.core.tasks import classes_of, targets_of
+from stages.core.config.data import SplitOptions
+from stages.core.config.load import load
+from stages.core.dataset.labels import classes_of, targets_of
+from stages.core.runtime.console import guarded, say
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_table, write_table
 
 SPLITS = ("train", "validation", "test")
 
@@ -36,7 +38,7 @@ def main() -> None:
         say(f"{name:10} {row['duration']}  {row['clips']:6} clips  {row['speakers']:5} speakers")
 
 
-def assign(recordings: pd.DataFrame, options: Split) -> np.ndarray:
+def assign(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     """The split of each recording: ``train``, ``validation`` or ``test``.
 
     Args:
@@ -75,7 +77,7 @@ def _official(recordings: pd.DataFrame) -> np.ndarray:
     return splits.to_numpy(str)
 
 
-def _balanced(recordings: pd.DataFrame, options: Split) -> np.ndarray:
+def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
     speakers = recordings["speaker"]

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core import paper
-from stages.core.comparison import differences
-from stages.core.details import SPLITS, labelled, number, score_of
-from stages.core.messages import guarded, say
-from stages.core.options import Recipe
-from stages.core.parameters import Parameters, load
-from stages.core.tables import read_json, read_table, write_json
-from stages.core.tasks import Task, classes_of, targets_of
+from stages.core.config.load import Parameters, load
+from stages.core.config.tasks import Task
+from stages.core.config.training import TrainingConfig
+from stages.core.dataset.labels import classes_of, targets_of
+from stages.core.runtime.console import guarded, say
+from stages.core.runtime.files import read_json, write_json
+from stages.core.runtime.tables import read_table
+from stages.core.scoring import paper
+from stages.core.scoring.comparison import differences
+from stages.core.scoring.run_scores import SPLITS, labelled, number, score_of
 
 METRICS = Path("metrics")
 Json = dict[str, Any]
@@ -122,7 +124,7 @@ def compare(parameters: Parameters, labels: pd.DataFrame) -> list[Json]:
 def pairs(parameters: Parameters) -> Iterator[tuple[str, str]]:
     """Runs of a single-task and of a multi-task model, alike in features and in what both can choose."""
 
-    def alike(run: str) -> tuple[str, Recipe]:
+    def alike(run: str) -> tuple[str, TrainingConfig]:
         recipe = replace(parameters.recipe(run), loss_weighting="equal", target_scale="none")
         return parameters.runs[run].features, recipe
 
@@ -161,7 +163,7 @@ def compare_runs(
     parameters: Parameters,
     labels: pd.DataFrame,
 ) -> list[Json]:
-    """Rows of :func:`stages.core.comparison.differences`, with each run under its name."""
+    """Rows of :func:`stages.core.scoring.comparison.differences`, with each run under its name."""
     tables = [read_table(Path(f"data/predictions/{run}.parquet")) for run in (first, second)]
     rows = differences(tables[0], tables[1], names, tasks, labels, parameters.evaluate)
     return [{names[0]: first, names[1]: second, **row} for row in rows]

@@ -15,11 +15,19 @@ import joblib
 import numpy as np
 import soundfile
 
-from stages.core.messages import guarded, progress, say
-from stages.core.parameters import load
-from stages.core.speakers import EMOTIONS, Clip, Speaker, draw_emotions, express, plan, rate_emotions
-from stages.core.tables import write_json, write_text
-from stages.core.voice import record, vocalize
+from stages.core.config.load import load
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.files import write_json, write_text
+from stages.core.synthetic.speakers import (
+    EMOTIONS,
+    Clip,
+    Speaker,
+    draw_emotions,
+    express,
+    plan,
+    rate_emotions,
+)
+from stages.core.synthetic.voice import record, vocalize
 
 CORPUS = Path("data/synthetic")
 README = """This corpus is synthetic: voices by source and filter, with invented speakers, ratings, ages and

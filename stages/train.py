@@ -21,17 +21,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core import fast, stacked, training
-from stages.core.device import accelerator
-from stages.core.messages import UserError, guarded, progress, say
-from stages.core.model import Model
-from stages.core.options import Architecture, Recipe
-from stages.core.parameters import load
-from stages.core.scaling import Scaling, fit_scaling
-from stages.core.selection import select
-from stages.core.tables import origin_of, read_features, read_table, write_json, write_text
-from stages.core.tasks import Task, classes_of, targets_of
-from stages.core.training import Examples, Fitted, Problem
+from stages.core.config.load import load
+from stages.core.config.tasks import Task
+from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.dataset.labels import classes_of, targets_of
+from stages.core.networks import compiled as fast
+from stages.core.networks import training
+from stages.core.networks import vmapped as stacked
+from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.networks.model import Model
+from stages.core.networks.scaling import Scaling, fit_scaling
+from stages.core.networks.selection import select
+from stages.core.networks.stopping import TrainingResult
+from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.device import accelerator
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_json, write_text
+from stages.core.runtime.tables import origin_of, read_features, read_table
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -91,7 +97,7 @@ class Trained:
     seed: int
     tasks: list[str]
     columns: np.ndarray | None
-    fitted: Fitted
+    fitted: TrainingResult
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -100,7 +106,9 @@ class Trained:
         return {**self.fitted.weights, **columns}
 
 
-def train(problem: Problem, architecture: Architecture, recipe: Recipe, threads: int) -> list[Trained]:
+def train(
+    problem: MultiTaskData, architecture: Architecture, recipe: TrainingConfig, threads: int
+) -> list[Trained]:
     """One network a seed, or one a seed and task where the architecture is not joint."""
     groups = [list(problem.tasks)] if architecture.joint else [[name] for name in problem.tasks]
     selected = [select(problem.only(group), recipe.columns) for group in groups]
@@ -118,8 +126,8 @@ def train(problem: Problem, architecture: Architecture, recipe: Recipe, threads:
 
 
 def _fit_all(
-    problems: Sequence[Problem], architecture: Architecture, recipe: Recipe, threads: int
-) -> Iterator[Fitted]:
+    problems: Sequence[MultiTaskData], architecture: Architecture, recipe: TrainingConfig, threads: int
+) -> Iterator[TrainingResult]:
     """Each problem with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
     device = accelerator(recipe.device, "train.device")
     if device:
@@ -134,8 +142,8 @@ def _fit_all(
 
 
 def prepare(
-    run: str, clip_ids: list[str], features: np.ndarray, tasks: Mapping[str, Task], recipe: Recipe
-) -> tuple[Problem, Scaling, dict[str, list[str]]]:
+    run: str, clip_ids: list[str], features: np.ndarray, tasks: Mapping[str, Task], recipe: TrainingConfig
+) -> tuple[MultiTaskData, Scaling, dict[str, list[str]]]:
     """Join features, labels and splits by clip; scale by the training split alone.
 
     Returns:
@@ -154,7 +162,7 @@ def prepare(
         for split in ("train", "validation")
     )
     outputs = {name: len(classes.get(name, task.columns)) for name, task in kept.items()}
-    return Problem(kept, outputs, train, validation, scales), scaling, classes
+    return MultiTaskData(kept, outputs, train, validation, scales), scaling, classes
 
 
 def _targets(
@@ -180,7 +188,7 @@ def _targets(
     return kept, classes, targets
 
 
-def _scale(task: Task, targets: np.ndarray, recipe: Recipe) -> tuple[float, float]:
+def _scale(task: Task, targets: np.ndarray, recipe: TrainingConfig) -> tuple[float, float]:
     """Mean and standard deviation that bring linear targets to standard units, or (0, 1)."""
     if recipe.target_scale == "none" or task.kind == "classification" or task.output != "linear":
         return 0.0, 1.0
@@ -192,8 +200,8 @@ def _examples(
     inputs: np.ndarray,
     targets: Mapping[str, np.ndarray],
     scales: Mapping[str, tuple[float, float]],
-) -> Examples:
-    return Examples(
+) -> SplitData:
+    return SplitData(
         inputs,
         {
             name: values[rows] if values.ndim == 1 else (values[rows] - scales[name][0]) / scales[name][1]

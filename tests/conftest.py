@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import yaml
 
-from tests.whole_project import ROOT, environment, finished, finished_copy  # noqa: F401 (fixtures)
+from tests.helpers.whole_project import ROOT, environment, finished, finished_copy  # noqa: F401 (fixtures)
 
 SHARED = ROOT.parent / "shared"
 EMOTIONS = [

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from stages import boaw, codebook
-from stages.core import codebooks
-from stages.core.messages import UserError
-from stages.core.tables import read_features
-from tests import openxbow
-from tests.openxbow import needs_openxbow, write_descriptors
+from stages.core.bags import codebook as codebooks
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import read_features
+from tests.helpers import openxbow
+from tests.helpers.openxbow import needs_openxbow, write_descriptors
 
 BAGS = Path("data/features/boaw.parquet")
 

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from stages import check
-from stages.core.messages import UserError
+from stages.core.runtime.errors import UserError
 from tests.conftest import tone
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from stages import codebook
-from stages.core import codebooks, frames
-from stages.core.messages import UserError
-from tests import openxbow
-from tests.openxbow import needs_openxbow, write_descriptors
+from stages.core.bags import codebook as codebooks
+from stages.core.features import descriptors as frames
+from stages.core.runtime.errors import UserError
+from tests.helpers import openxbow
+from tests.helpers.openxbow import needs_openxbow, write_descriptors
 
 SPLITS = ["train", "validation", "test"]
 COLUMNS = ("F0_sma", "mfcc_sma[1]", "F0_sma_de", "mfcc_sma_de[1]")

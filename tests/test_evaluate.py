@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from stages import evaluate, train
-from stages.core import scores
-from stages.core.messages import UserError
-from stages.core.model import Model
-from stages.core.tables import read_features, read_table, write_features, write_table
-from tests.tiny_project import build, run_stage
+from stages.core.metrics import formulas as scores
+from stages.core.networks.model import Model
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from tests.helpers.tiny_project import build, run_stage
 
 
 @pytest.fixture(scope="module")

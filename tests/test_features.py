@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from stages import features
-from stages.core import smile
-from stages.core.audio import encode, write_shard
-from stages.core.messages import UserError
-from stages.core.parallel import Crash
-from stages.core.tables import read_features
-from tests.core.test_smile import voice
+from stages.core.audio.shards import encode, write_shard
+from stages.core.features import smile
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.parallel import Crash
+from stages.core.runtime.tables import read_features
+from tests.core.features.test_smile import voice
 
 pytestmark = pytest.mark.usefixtures("project")
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from stages import features
-from stages.core import parallel
+from stages.core.runtime import parallel
 from tests.conftest import ROOT
-from tests.core.test_smile import voice
+from tests.core.features.test_smile import voice
 from tests.test_features import run, write_audio, written
 
 KILLS = int(os.environ.get("KILLS", "2"))

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from stages import import_emogator
-from stages.core.corpus import read_corpus
-from stages.core.messages import UserError
-from stages.core.parameters import load
+from stages.core.config.load import load
+from stages.core.corpus.reading import read_corpus
+from stages.core.runtime.errors import UserError
 from stages.import_emogator import CATEGORIES, EMOTION_OF, EMOTIONS, import_corpus
 from tests.conftest import ROOT, SHARED
 

@@ -1,6 +1,8 @@
 """dvc.yaml against the code: what a stage depends on is what it uses."""
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,21 +13,47 @@ from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
-# How a file is opened and a message is worded changes no result; values of params.yaml count themselves.
-PLUMBING = {"messages", "options", "parameters", "tables"}
+CORE = ROOT / "stages/core"
+# How a file is opened, a message worded and work spread decides no result.
+PLUMBING = {"runtime", "config/__init__.py", "config/bounds.py", "config/load.py"}
+# The file of the schema that holds the defaults of a section of params.yaml.
+SCHEMA = {
+    "synthesize": "config/data.py",
+    "corpus": "config/data.py",
+    "preprocess": "config/data.py",
+    "split": "config/data.py",
+    "tasks": "config/tasks.py",
+    "codebook": "config/features.py",
+    "boaw": "config/features.py",
+    "train": "config/training.py",
+    "models": "config/training.py",
+    "runs": "config/training.py",
+    "evaluate": "config/evaluation.py",
+}
 
 
 @cache
-def modules_of(path: Path) -> frozenset[str]:
-    """The modules of stages/core that a source file uses, directly or through others."""
-    found: set[str] = set()
+def modules_of(path: Path) -> frozenset[Path]:
+    """The files of stages/core that a source file uses, directly or through others; not through plumbing."""
+    found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "stages.core":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stages.core."):
-            found.add(node.module.removeprefix("stages.core."))
-    found -= PLUMBING
-    return frozenset(found.union(*(modules_of(ROOT / "stages/core" / f"{name}.py") for name in found)))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stages.core."):
+            base = ROOT / node.module.replace(".", "/")
+            names = [base / f"{alias.name}.py" for alias in node.names]
+            found |= {name for name in names if name.exists()} or {base.with_suffix(".py")}
+    kept = {module for module in found if not plumbing(module)}
+    return frozenset(kept.union(*(modules_of(module) for module in kept)))
+
+
+def plumbing(module: Path) -> bool:
+    inside = module.relative_to(CORE)
+    return inside.parts[0] in PLUMBING or str(inside) in PLUMBING
+
+
+def dependency(module: Path) -> str:
+    """A package as a whole; a part of the schema alone."""
+    inside = module.relative_to(CORE)
+    return f"stages/core/{inside if inside.parts[0] == 'config' else inside.parts[0]}"
 
 
 def body(stage: str) -> dict:
@@ -35,8 +63,33 @@ def body(stage: str) -> dict:
 @pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage != "check"])
 def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
     listed = {dep for dep in body(stage)["deps"] if dep.startswith("stages/")}
-    used = {f"stages/core/{name}.py" for name in modules_of(ROOT / f"stages/{stage}.py")}
-    assert listed == {f"stages/{stage}.py", *used}
+    used = {dependency(module) for module in modules_of(ROOT / f"stages/{stage}.py")}
+    sections = {name.split(".")[0] for name in body(stage).get("params", [])} & set(SCHEMA)
+    defaults = {f"stages/core/{SCHEMA[section]}" for section in sections}
+    assert listed == {f"stages/{stage}.py", *used, *defaults}
+
+
+def test_every_section_with_defaults_has_its_file_in_the_schema() -> None:
+    assert set(PARAMETERS) - set(SCHEMA) == {"features", "compute"}
+    for file in set(SCHEMA.values()):
+        assert (CORE / file).exists()
+
+
+def test_what_python_and_numba_cache_is_no_dependency(tmp_path: Path) -> None:
+    (tmp_path / ".dvcignore").write_bytes((ROOT / ".dvcignore").read_bytes())
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "--quiet"], cwd=tmp_path, check=True)
+    (tmp_path / ".dvcignore").write_bytes((ROOT / ".dvcignore").read_bytes())
+    names = [
+        f"stages/core/networks/__pycache__/kernels.{end}" for end in ("epoch-60.py311.nbi", "cpython-311.pyc")
+    ]
+    for name in [*names, "stages/core/networks/kernels.py"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    asked = [*dvc, "check-ignore", *names, "stages/core/networks/kernels.py"]
+    ignored = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    assert ignored == names
 
 
 def hidden_sizes(content: object, path: str) -> set[str]:

@@ -17,12 +17,12 @@ import soundfile
 import torch
 
 from stages import boaw, codebook, evaluate, features, predict, preprocess, split, train
-from stages.core.messages import UserError
-from stages.core.model import Model
-from stages.core.network import Network, activated
-from stages.core.options import Architecture
+from stages.core.config.training import Architecture
+from stages.core.networks.model import Model
+from stages.core.networks.network import Network, activated
+from stages.core.runtime.errors import UserError
 from tests.conftest import EMOTIONS, ROOT, info_row, tone, write_info
-from tests.tiny_project import run_stage
+from tests.helpers.tiny_project import run_stage
 
 RUNS = {
     "egemaps-stl": {"features": "egemaps", "model": "stl"},
@@ -203,7 +203,7 @@ def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> No
 
 
 def test_no_torch_to_predict_and_evaluate() -> None:
-    modules = "stages.evaluate, stages.predict, stages.core.extraction"
+    modules = "stages.evaluate, stages.predict, stages.core.prediction.extraction"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from stages import preprocess
-from stages.core.audio import read_shards
-from stages.core.messages import UserError
+from stages.core.audio.shards import read_shards
+from stages.core.runtime.errors import UserError
 from tests.conftest import EMOTIONS, info_row, tone, write_info
 
 

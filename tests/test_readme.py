@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.whole_project import Project
+from tests.helpers.whole_project import Project
 
 RECIPES = dict(
     re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

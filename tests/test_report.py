@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from stages import report, split, summarize
-from stages.core.messages import UserError
-from stages.core.tables import read_json, write_json, write_text
-from tests.tiny_project import build, run_stage
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import read_json, write_json, write_text
+from tests.helpers.tiny_project import build, run_stage
 
 RUNS = {
     "egemaps-stl": {"features": "egemaps", "model": "stl"},

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import preprocess, split
-from stages.core.messages import UserError
-from stages.core.options import Split
-from stages.core.tables import write_table
+from stages.core.config.data import SplitOptions
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import write_table
 
 COUNTRIES = {"United States": 21_544, "China": 15_218, "South Africa": 14_321, "Venezuela": 8_118}
 
@@ -37,7 +37,7 @@ def recordings(speakers: int, seed: int) -> pd.DataFrame:
 @given(seed=st.integers(0, 1000))
 def test_no_speaker_in_two_splits_and_countries_in_thirds(seed: int) -> None:
     table = recordings(400, seed)
-    splits = split.assign(table, Split(seed=seed))
+    splits = split.assign(table, SplitOptions(seed=seed))
     assert (table.assign(split=splits).groupby("speaker")["split"].nunique() == 1).all()
     for country, rows in table.assign(split=splits).groupby("Country"):
         largest = rows.groupby("speaker").size().max()
@@ -49,22 +49,22 @@ def test_official_splits_are_taken_and_checked() -> None:
     table = recordings(6, 1)
     who = table["speaker"].str[1:].astype(int)
     table["source_split"] = np.array(["train", "validation", "test"])[who % 3]
-    assert split.assign(table, Split(method="official")).tolist() == table["source_split"].tolist()
+    assert split.assign(table, SplitOptions(method="official")).tolist() == table["source_split"].tolist()
     with pytest.raises(UserError, match="stands in more than one Split"):
-        split.assign(table.assign(speaker="S1"), Split(method="official"))
+        split.assign(table.assign(speaker="S1"), SplitOptions(method="official"))
     with pytest.raises(UserError, match=r"has the Split 'foo' in data_info\.csv"):
-        split.assign(table.replace({"source_split": {"test": "foo"}}), Split(method="official"))
+        split.assign(table.replace({"source_split": {"test": "foo"}}), SplitOptions(method="official"))
     with pytest.raises(UserError, match="the test split is empty"):
-        split.assign(table[table["source_split"] != "test"], Split(method="official"))
+        split.assign(table[table["source_split"] != "test"], SplitOptions(method="official"))
 
 
 def test_splits_that_cannot_be_made() -> None:
     with pytest.raises(UserError, match="three splits need at least three"):
-        split.assign(recordings(2, 1), Split())
+        split.assign(recordings(2, 1), SplitOptions())
     table = recordings(6, 1)
     table.loc[0, "speaker"] = "clip " + table["clip_id"][0]
     with pytest.raises(UserError, match="1 clips have no Subject_ID"):
-        split.assign(table, Split())
+        split.assign(table, SplitOptions())
 
 
 @pytest.mark.usefixtures("corpus")
@@ -88,7 +88,7 @@ def test_a_class_that_is_not_in_training_stops_before_anything_is_extracted(
 def test_few_speakers_of_a_country_are_dealt_without_a_warning() -> None:
     table = recordings(9, 2)
     table.loc[table["speaker"] == table["speaker"][0], "Country"] = "Norway"
-    assert set(split.assign(table, Split())) == set(split.SPLITS)
+    assert set(split.assign(table, SplitOptions())) == set(split.SPLITS)
 
 
 @pytest.mark.usefixtures("corpus")
@@ -106,5 +106,5 @@ def test_the_stage_writes_table_1(project: Path) -> None:
 
 def test_balancing_by_nothing() -> None:
     table = recordings(9, 2)
-    assert set(split.assign(table, Split(balance=None))) == set(split.SPLITS)
+    assert set(split.assign(table, SplitOptions(balance=None))) == set(split.SPLITS)
     assert split.table_1(table, np.array(["test"] * len(table)), None)["test"]["countries"] == {}

@@ -7,11 +7,12 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from stages import evaluate, summarize
-from stages.core import scores
-from stages.core.messages import UserError
-from stages.core.parameters import load
-from stages.core.tables import read_table, write_json, write_table
-from tests.tiny_project import build, run_stage
+from stages.core.config.load import load
+from stages.core.metrics import formulas as scores
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_table, write_table
+from tests.helpers.tiny_project import build, run_stage
 
 RUNS = {
     "egemaps-stl": {"features": "egemaps", "model": "stl"},

@@ -10,10 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import synthesize
-from stages.core.corpus import read_corpus
-from stages.core.options import Synthesis
-from stages.core.parameters import load
-from stages.core.speakers import COUNTRIES, EMOTIONS, countries_of, draw_emotions, plan, rate_emotions
+from stages.core.config.data import SynthesisOptions
+from stages.core.config.load import load
+from stages.core.corpus.reading import read_corpus
+from stages.core.synthetic.speakers import (
+    COUNTRIES,
+    EMOTIONS,
+    countries_of,
+    draw_emotions,
+    plan,
+    rate_emotions,
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -81,6 +88,6 @@ def test_ratings_are_graded_mixtures(seed: int) -> None:
 
 
 def test_ids_tell_nothing_about_the_speaker() -> None:
-    _, clips = plan(Synthesis(speakers=40, clips_per_speaker=5))
+    _, clips = plan(SynthesisOptions(speakers=40, clips_per_speaker=5))
     assert [clip.file_id for clip in clips] == [f"{number:05d}" for number in range(200)]
     assert abs(np.corrcoef(range(200), [clip.speaker for clip in clips])[0, 1]) < 0.3

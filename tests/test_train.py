@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from stages import train
-from stages.core.messages import UserError
-from stages.core.model import Model
-from stages.core.network import Network, activated
-from stages.core.options import Architecture
-from stages.core.tables import read_features, write_features, write_table
+from stages.core.config.training import Architecture
+from stages.core.networks.model import Model
+from stages.core.networks.network import Network, activated
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import read_features, write_features, write_table
 from tests.conftest import EMOTIONS, ROOT
 
 

@@ -21,12 +21,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from stages.core import codebooks, words
-from stages.core.assignment import BLOCK, Assigner, nearest
-from stages.core.codebooks import Codebook
-from stages.core.frames import ROWS
-from tests import openxbow
+from stages.core.bags import codebook as codebooks
+from stages.core.bags import learning as words
+from stages.core.bags.assignment import BLOCK, Assigner, nearest
+from stages.core.bags.codebook import Codebook
+from stages.core.features.descriptors import ROWS
 from tests.conftest import ROOT
+from tests.helpers import openxbow
 
 SIZE, COLUMNS, CLIP, ROUNDS = 2000, 130, 200, 5
 GROUP = [np.arange(COLUMNS)]

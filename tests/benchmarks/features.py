@@ -20,13 +20,15 @@ import numpy as np
 import soundfile
 import yaml
 
-from stages.core import smile
-from stages.core.audio import SAMPLE_RATE, encode, normalize, write_shard
-from stages.core.options import Compute, Preprocess
-from stages.core.parallel import allocator, each
-from stages.core.tables import read_features, write_features
+from stages.core.audio.recording import SAMPLE_RATE, normalize
+from stages.core.audio.shards import encode, write_shard
+from stages.core.config.data import PreprocessOptions
+from stages.core.features import smile
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.parallel import allocator, each
+from stages.core.runtime.tables import read_features, write_features
 from tests.conftest import ROOT
-from tests.core.test_smile import RECORDINGS, voice
+from tests.core.features.test_smile import RECORDINGS, voice
 
 HUME_VB_CLIPS, HUME_VB_SECONDS = 59_201, 2.23
 STAGE = """
@@ -44,7 +46,7 @@ def clips(number: int) -> list[np.ndarray]:
     if not RECORDINGS:
         return [voice(1 + seed % 20 / 10, 100 + 7 * seed % 300, seed) for seed in range(number)]
     chosen = RECORDINGS[:: max(1, len(RECORDINGS) // number)][:number]
-    return [normalize(*soundfile.read(path, always_2d=True), Preprocess()) for path in chosen]
+    return [normalize(*soundfile.read(path, always_2d=True), PreprocessOptions()) for path in chosen]
 
 
 def with_package(name: str, levels: slice, samples: np.ndarray) -> None:
@@ -68,7 +70,7 @@ def seconds_on(processes: int, name: str, samples: list[np.ndarray], warm: int =
     """Wall time of the bare loop, after ``warm`` clips."""
     items = enumerate([*samples[:warm], *samples])
     start = time.perf_counter()
-    for done, _ in enumerate(each(partial(smile.extract, name), items, Compute(processes)), 1):
+    for done, _ in enumerate(each(partial(smile.extract, name), items, ComputeOptions(processes)), 1):
         if done == warm:
             start = time.perf_counter()
     return time.perf_counter() - start

@@ -1,7 +1,7 @@
 """Training against a plain PyTorch loop: ``python -m tests.benchmarks.training [COLUMNS …]``.
 
 For each feature set's width (88, 2,000 and 6,373 columns unless others are given) it trains one epoch of
-20,000 random clips in batches of 8: the paper's networks by the plain loop of :mod:`stages.core.training`
+20,000 random clips in batches of 8: the paper's networks by the plain loop
 (fused Adam, no data loader) on one thread and on all, and by the compiled steps on one thread, and network
 by network on all threads, as the train stage does; where there is a GPU, all seeds at once there, too.
 Ratios are of times a network within this run. At the end stands what the paper's 45 trainings of 20
@@ -18,11 +18,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from stages.core import fast, stacked, training
-from stages.core.messages import say
-from stages.core.options import Architecture, Recipe
-from stages.core.tasks import Task
-from stages.core.training import Examples, Problem
+from stages.core.config.tasks import Task
+from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks import compiled as fast
+from stages.core.networks import training
+from stages.core.networks import vmapped as stacked
+from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.runtime.console import say
 
 CLIPS, SAMPLE = 20_000, 4_000
 HUME_STEPS = -(-19_990 // 8)
@@ -40,10 +42,10 @@ MODELS = {
     "mtl3": Architecture(joint=True, trunk=(256, 128, 64), head=(32,)),
 }
 RUNS = {88: ["stl"], 2000: list(MODELS), 6373: list(MODELS)}  # of the paper
-RECIPE = Recipe(epochs=1)
+RECIPE = TrainingConfig(epochs=1)
 
 
-def examples(number: int, columns: int, seed: int) -> Examples:
+def examples(number: int, columns: int, seed: int) -> SplitData:
     """Random clips with all labels."""
     rng = np.random.default_rng(seed)
     targets = {
@@ -51,16 +53,16 @@ def examples(number: int, columns: int, seed: int) -> Examples:
         "country": rng.integers(0, 4, number),
         "age": rng.uniform(20.0, 40.0, (number, 1)),
     }
-    return Examples(rng.standard_normal((number, columns), np.float32), targets)
+    return SplitData(rng.standard_normal((number, columns), np.float32), targets)
 
 
-def jobs_of(problem: Problem, architecture: Architecture) -> list[Problem]:
+def jobs_of(problem: MultiTaskData, architecture: Architecture) -> list[MultiTaskData]:
     """One network a seed, or a seed and task."""
     groups = [list(TASKS)] if architecture.joint else [[name] for name in TASKS]
     return [problem.only(group) for group in groups for _ in range(SEEDS)]
 
 
-def plain(problems: list[Problem], architecture: Architecture, threads: int) -> float:
+def plain(problems: list[MultiTaskData], architecture: Architecture, threads: int) -> float:
     """Milliseconds a step of the plain loop; a part of the epoch stands for the whole."""
     set_threads = torch.set_num_threads
     set_threads(threads)
@@ -73,7 +75,7 @@ def plain(problems: list[Problem], architecture: Architecture, threads: int) -> 
         torch.set_num_threads = set_threads
 
 
-def compiled(problems: list[Problem], architecture: Architecture, threads: int) -> float:
+def compiled(problems: list[MultiTaskData], architecture: Architecture, threads: int) -> float:
     """Milliseconds a step of the compiled loop, networks on threads."""
 
     def train() -> None:
@@ -83,7 +85,7 @@ def compiled(problems: list[Problem], architecture: Architecture, threads: int) 
     return milliseconds(train, problems)
 
 
-def graph(problems: list[Problem], architecture: Architecture) -> float:
+def graph(problems: list[MultiTaskData], architecture: Architecture) -> float:
     """Milliseconds a step and network on a GPU, all seeds at once."""
     recipe = replace(RECIPE, seeds=tuple(range(SEEDS)))
 
@@ -94,7 +96,7 @@ def graph(problems: list[Problem], architecture: Architecture) -> float:
     return milliseconds(train, problems)
 
 
-def milliseconds(work: Callable[[], object], problems: list[Problem]) -> float:
+def milliseconds(work: Callable[[], object], problems: list[MultiTaskData]) -> float:
     """Wall time a step and network."""
     began = time.perf_counter()
     work()
@@ -110,13 +112,13 @@ def main() -> None:
     say("columns model  plain 1T  plain all  ours 1T  ours all   single   joint")
     for columns in [int(word) for word in sys.argv[1:]] or list(RUNS):
         clips, validation = examples(CLIPS, columns, 1), examples(64, columns, 2)
-        sample = Examples(
+        sample = SplitData(
             clips.inputs[:SAMPLE], {name: values[:SAMPLE] for name, values in clips.targets.items()}
         )
         outputs, scales = {"emotion": 10, "country": 4, "age": 1}, dict.fromkeys(TASKS, (0.0, 1.0))
         for name, architecture in MODELS.items():
-            whole = jobs_of(Problem(TASKS, outputs, clips, validation, scales), architecture)
-            part = jobs_of(Problem(TASKS, outputs, sample, validation, scales), architecture)[::SEEDS]
+            whole = jobs_of(MultiTaskData(TASKS, outputs, clips, validation, scales), architecture)
+            part = jobs_of(MultiTaskData(TASKS, outputs, sample, validation, scales), architecture)[::SEEDS]
             one, every = (plain(part, architecture, number) for number in (1, threads))
             ours, ours_every = (compiled(whole, architecture, number) for number in (1, threads))
             ratios = f"{one / ours:6.1f} ×  {min(one, every) / ours_every:6.1f} ×"
@@ -138,11 +140,11 @@ def main() -> None:
         say(f"on the GPU {total['GPU']}")
 
 
-def _warm_up() -> Problem:
+def _warm_up() -> MultiTaskData:
     """A problem that makes the compiler work before time is taken."""
     few = examples(16, 8, 1)
     outputs, scales = {"emotion": 10, "country": 4, "age": 1}, dict.fromkeys(TASKS, (0.0, 1.0))
-    return Problem(TASKS, outputs, few, few, scales)
+    return MultiTaskData(TASKS, outputs, few, few, scales)
 
 
 if __name__ == "__main__":

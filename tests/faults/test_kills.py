@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.faults import FAULTS
-from tests.whole_project import Project
+from tests.helpers.whole_project import Project
 
 OUTPUTS = (
     "metrics/*.json",
@@ -61,7 +61,7 @@ def test_kill_and_go_on(finished_copy: Project) -> None:
 def start(project: Project) -> "subprocess.Popen[bytes]":
     """A run in a group of processes of its own."""
     return subprocess.Popen(
-        ["bash", "-c", "python -m stages.mend && exec dvc repro"],
+        ["bash", "-c", "python -m stages.repair && exec dvc repro"],
         cwd=project.folder,
         env=project.environment,
         start_new_session=True,
@@ -79,7 +79,7 @@ def test_a_lock_that_was_cut_off(finished_copy: Project) -> None:
     for _ in range(FAULTS):
         lock.write_bytes(whole[: rng.randrange(len(whole))])
         (finished_copy.folder / ".dvc/tmp/rwlock").write_text("")
-        finished_copy.run("python -m stages.mend && dvc repro")
+        finished_copy.run("python -m stages.repair && dvc repro")
         assert lock.read_bytes() == whole
         assert digests(finished_copy.folder) == expected
 

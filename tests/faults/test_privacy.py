@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 
 import pandas as pd
 
-from tests.whole_project import ROOT, Project
+from tests.helpers.whole_project import ROOT, Project
 
 ALLOWED = [
     "dvc.lock",

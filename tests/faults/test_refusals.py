@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.faults.test_kills import digests, from_nothing
-from tests.whole_project import Project
+from tests.helpers.whole_project import Project
 
 # Nobody may do all that root may do: without these two, permissions hold for root as well.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.faults import FAULTS
-from tests.whole_project import Project
+from tests.helpers.whole_project import Project
 
 STAGES = """
 import sys

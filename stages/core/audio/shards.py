@@ -1,0 +1,81 @@
+"""From any recording to 16 kHz, 16 bit, mono with its peak at −3 dBFS, and shards of such clips.
+
+The paper (section 2) says "normalized to −3 decibels, and converted to 16 kHz, 16 bit, mono". The
+order matters: resampling moves peaks, so the peak is scaled last and the *result* peaks at −3 dBFS.
+Full scale is 32,768, as in sox.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+
+from stages.core.audio.recording import SAMPLE_RATE
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import metadata_of, origin_of, write_table
+
+
+def encode(samples: np.ndarray) -> bytes:
+    """int16 [frames] at 16 kHz as FLAC, which is lossless."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def decode(flac: bytes) -> np.ndarray:
+    """The int16 samples behind :func:`encode`."""
+    return soundfile.read(io.BytesIO(flac), dtype="int16")[0]
+
+
+def write_shard(
+    path: Path, clip_ids: Sequence[str], flacs: Sequence[bytes], origin: Mapping[str, Any] | None = None
+) -> None:
+    """Write clips as Parquet in the struct that Hugging Face ``datasets`` reads as audio.
+
+    Args:
+        path: the Parquet file.
+        clip_ids: n clip ids.
+        flacs: n clips as :func:`encode` gives them.
+        origin: how they were made (see :mod:`stages.core.prediction.extraction`).
+    """
+    audio = pa.StructArray.from_arrays(
+        [pa.array(flacs, pa.binary()), pa.array([f"{clip_id}.flac" for clip_id in clip_ids])],
+        names=["bytes", "path"],
+    )
+    table = pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
+    write_table(path, table.replace_schema_metadata(metadata_of(origin or {})))
+
+
+def _shards(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise UserError(f"{folder} holds no audio shards; `dvc repro preprocess` makes them.")
+    return paths
+
+
+def origin_of_audio(folder: Path) -> dict[str, Any]:
+    """How the clips of a folder of shards were made."""
+    return origin_of(_shards(folder)[0])
+
+
+def count(folder: Path) -> int:
+    """Number of clips in a folder of shards."""
+    return sum(pq.read_metadata(path).num_rows for path in _shards(folder))
+
+
+def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(clip_id, flac)`` in clip_id order, holding few clips in memory; see :func:`decode`.
+
+    Raises:
+        UserError: if the folder holds no shards.
+    """
+    for path in _shards(folder):
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
+            flacs = batch.column("audio").field("bytes")
+            for clip_id, flac in zip(batch.column("clip_id").to_pylist(), flacs, strict=True):
+                yield clip_id, flac.as_py()

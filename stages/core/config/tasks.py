@@ -1,0 +1,33 @@
+"""What a network learns: tasks as declared, and labels as arrays.
+
+A task is declared in data, not in code: its kind, the label columns that it reads, how they are
+scaled, which output the network ends in and which score counts. A label that is missing (an empty
+cell, NaN, −1) stays missing: NaN in regression targets, −1 in classification targets.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Score = Literal["ccc", "mae", "uar"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One prediction task.
+
+    Attributes:
+        kind: ``regression`` of one or several columns, or ``classification`` by one column.
+        columns: the label columns of the corpus.
+        score: ``ccc`` (mean over columns), ``mae`` or ``uar``.
+        scale: ``row-max`` divides the columns of a clip by their maximum (paper, section 2).
+        output: last activation of a regression; a classification always ends in a softmax.
+        range: of a regression, lowest and highest label that is believed; others are reported as errors. −1
+            means unlabelled unless it lies within.
+    """
+
+    kind: Literal["regression", "classification"]
+    columns: tuple[str, ...]
+    score: Score
+    scale: Literal["none", "row-max"] = "none"
+    output: Literal["linear", "sigmoid"] = "linear"
+    range: tuple[float, float] | None = None

@@ -1,0 +1,61 @@
+"""What a network learns: tasks as declared, and labels as arrays.
+
+A task is declared in data, not in code: its kind, the label columns that it reads, how they are
+scaled, which output the network ends in and which score counts. A label that is missing (an empty
+cell, NaN, −1) stays missing: NaN in regression targets, −1 in classification targets.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from stages.core.config.tasks import Task
+from stages.core.runtime.errors import UserError
+
+
+def classes_of(task: Task, labels: pd.DataFrame) -> tuple[str, ...]:
+    """Classes of a classification task: the labels that occur, in sorted order."""
+    return tuple(sorted(labels[task.columns[0]].dropna().unique()))
+
+
+def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[str] = ()) -> np.ndarray:
+    """Labels of n clips as an array.
+
+    Args:
+        name: the task's name, for error messages.
+        task: the task.
+        labels: n rows with the task's columns; numbers for a regression, text for a classification.
+        classes: the training split's classes.
+
+    Returns:
+        Regression: float64 [n, columns], NaN where unlabelled (the whole row, if one column is).
+        Classification: int64 [n], the index into ``classes``, −1 where unlabelled.
+
+    Raises:
+        UserError: if a label is not among ``classes``.
+
+    >>> task = Task("regression", ("Awe", "Fear"), "ccc", scale="row-max")
+    >>> targets_of("emotion", task, pd.DataFrame({"Awe": [20.0, 0.0], "Fear": [80.0, 0.0]}))
+    array([[0.25, 1.  ],
+           [0.  , 0.  ]])
+    """
+    if task.kind == "classification":
+        column = labels[task.columns[0]]
+        unknown = sorted(set(column.dropna().unique()) - set(classes))
+        if unknown:
+            raise UserError(
+                f"task {name}: {task.columns[0]} {', '.join(map(repr, unknown))} never occurs in the "
+                "training split; take those clips out of data_info.csv, or deal the speakers otherwise "
+                f"(split.method: balanced, split.balance: {task.columns[0]} or another split.seed)."
+            )
+        index = {label: position for position, label in enumerate(classes)}
+        return np.array([index.get(label, -1) for label in column], dtype=np.int64)
+    values = labels[list(task.columns)].to_numpy(np.float64, copy=True)
+    values[np.isnan(values).any(axis=1)] = np.nan
+    if task.scale == "row-max":
+        peak = values.max(axis=1, keepdims=True)
+        values = np.divide(
+            values, peak, out=np.where(np.isnan(peak), np.nan, np.zeros_like(values)), where=peak > 0
+        )
+    return values

@@ -1,0 +1,257 @@
+"""The report's figures: axes labelled, colours that colour-blind readers tell apart, text that stays text.
+
+Each function returns a matplotlib figure; :func:`svg` and :func:`save_png` write the same bytes each time.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
+
+from stages.core.runtime.files import whole
+
+# Okabe and Ito (2008), yellow darkened for white paper, and two more; marks differ as well as colours.
+COLOURS = tuple("#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #999933 #000000 #7F7F7F #882255".split())
+MARKERS = "osD^vP*XdH"
+# Of a label beside its mark: alignment, and offset in points; the first that is free is taken.
+PLACES = (
+    ("left", "bottom", 4.0, 2.0),
+    ("left", "top", 4.0, -2.0),
+    ("right", "bottom", -4.0, 2.0),
+    ("right", "top", -4.0, -2.0),
+    ("center", "bottom", 0.0, 5.0),
+    ("center", "top", 0.0, -5.0),
+    ("left", "bottom", 4.0, 9.0),
+    ("left", "top", 4.0, -9.0),
+)
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its interval, named."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an SVG element, with selectable text, without XML header."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(
+            buffer,
+            format="svg",
+            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
+            transparent=True,
+        )
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """The figure at print quality, 300 dots an inch."""
+    with mpl.rc_context(STYLE), whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=300, metadata={"Software": None})
+
+
+def axis_label(score: str) -> str:
+    """A score with its unit and its direction."""
+    return {"ccc": "CCC (higher is better)", "uar": "UAR (higher is better)", "mae": "MAE (lower is better)"}[
+        score
+    ]
+
+
+def maps(coordinates: np.ndarray, panels: Mapping[str, Sequence[str]], order: Sequence[str]) -> Figure:
+    """Points of a map in several panels, each coloured by its own labels.
+
+    Args:
+        coordinates: [n, 2].
+        panels: title → n labels.
+        order: all labels, which gives each its colour and marker.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6 * len(panels), 4.6), layout="constrained")
+        for axes, (title, labels) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            for place, label in enumerate(order):
+                chosen = np.array([each == label for each in labels], dtype=bool)
+                colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+                axes.scatter(
+                    *coordinates[chosen].T, s=10, color=colour, marker=marker, linewidths=0, label=label
+                )
+            axes.set(title=title, xticks=[], yticks=[], xlabel="first t-SNE axis", ylabel="second t-SNE axis")
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=5, markerscale=2)
+    return figure
+
+
+def forest(
+    panels: Mapping[str, Sequence[Interval]], xlabel: Mapping[str, str], names: Sequence[str]
+) -> Figure:
+    """Differences with intervals around a line at no difference, a panel a task.
+
+    Args:
+        panels: title → intervals.
+        xlabel: title → what the axis says.
+        names: of all intervals, first on top.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(panels) + 2, 0.32 * len(names) + 1.1), layout="constrained")
+        for axes, (task, intervals) in zip(
+            figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True
+        ):
+            axes.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
+            for interval in intervals:
+                place = names.index(interval.name)
+                sure = interval.low > 0 or interval.high < 0
+                axes.plot([interval.low, interval.high], [place, place], color=COLOURS[0], linewidth=1.5)
+                axes.plot(
+                    interval.value,
+                    place,
+                    "o",
+                    color=COLOURS[0],
+                    markerfacecolor=COLOURS[0] if sure else "white",
+                )
+            axes.set(title=task, xlabel=xlabel[task])
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.4, -0.6)
+    return figure
+
+
+def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
+    """Values with intervals, a row a name, a colour a series; the names of the first series set the rows."""
+    names = [interval.name for interval in next(iter(series.values()))]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 0.36 * len(names) + 1.4), layout="constrained")
+        axes = figure.subplots()
+        for place, (label, intervals) in enumerate(series.items()):
+            offset = 0.6 * ((place + 0.5) / len(series) - 0.5)
+            rows = [names.index(interval.name) + offset for interval in intervals]
+            colour = COLOURS[place % len(COLOURS)]
+            axes.hlines(
+                rows, [i.low for i in intervals], [i.high for i in intervals], color=colour, linewidth=1.2
+            )
+            axes.plot(
+                [i.value for i in intervals], rows, MARKERS[place], color=colour, markersize=4, label=label
+            )
+        axes.set(xlabel=xlabel, yticks=range(len(names)))
+        axes.set_yticklabels(names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+        figure.legend(loc="outside lower center", ncols=min(4, len(series)))
+    return figure
+
+
+def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
+    """Validation scores by epoch, mean over seeds, a row of panels a feature set and a line a run.
+
+    Args:
+        table: columns run, features, seed, epoch, split, task, score.
+        tasks: task → score.
+    """
+    table = table[table["split"] == "validation"]
+    runs = dict(zip(table["run"], table["features"], strict=True))
+    short = {run: run.removeprefix(f"{name}-") for run, name in runs.items()}
+    clash = Counter((name, short[run]) for run, name in runs.items())
+    label = {run: short[run] if clash[name, short[run]] == 1 else run for run, name in runs.items()}
+    table = table.assign(model=table["run"].map(label))
+    features, order = list(dict.fromkeys(table["features"])), list(dict.fromkeys(table["model"]))
+    with mpl.rc_context(STYLE):
+        size = (3.3 * len(tasks), 2.3 * len(features) + 0.6)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(features), len(tasks), squeeze=False, sharex=True, sharey="col")
+        for name, row in zip(features, panels, strict=True):
+            for (task, score), axes in zip(tasks.items(), row, strict=True):
+                chosen = table[(table["features"] == name) & (table["task"] == task)]
+                for model, rows in chosen.groupby("model", sort=False):
+                    mean, place = rows.groupby("epoch")["score"].mean(), order.index(model)
+                    style = {
+                        "color": COLOURS[place % len(COLOURS)],
+                        "marker": MARKERS[place % len(MARKERS)],
+                        "linestyle": "-" if place < len(COLOURS) else "--",
+                    }
+                    axes.plot(mean.index, mean, label=model, linewidth=1.2, markersize=2.5, **style)
+                axes.set(title=f"{task}, {name}", ylabel=axis_label(score))
+                axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes in panels[-1]:
+            axes.set_xlabel("epoch")
+        drawn = {
+            label: line
+            for axes in figure.axes
+            for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        shown = [model for model in order if model in drawn]
+        figure.legend([drawn[model] for model in shown], shown, loc="outside lower center", ncols=7)
+    return figure
+
+
+def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
+    """Test score against the multiply-adds of one clip, a panel a task.
+
+    Args:
+        points: columns run, features, multiply_adds, and one column of scores for each task.
+        tasks: task → score.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.3 * len(tasks), 3.4), layout="constrained")
+        for axes, (task, score) in zip(
+            figure.subplots(1, len(tasks), squeeze=False)[0], tasks.items(), strict=True
+        ):
+            for place, (features, rows) in enumerate(points.dropna(subset=[task]).groupby("features")):
+                axes.plot(
+                    rows["multiply_adds"], rows[task], MARKERS[place], color=COLOURS[place], label=features
+                )
+                for _, row in rows.sort_values("multiply_adds").iterrows():
+                    name, point = row["run"].removeprefix(f"{features}-"), (row["multiply_adds"], row[task])
+                    axes.annotate(name, point, (0, 0), textcoords="offset points", fontsize=7)
+            axes.set(title=task, xscale="log", xlabel="multiply-adds a clip", ylabel=axis_label(score))
+            axes.margins(x=0.25, y=0.1)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            _spread(axes)
+    return figure
+
+
+def _spread(axes: Axes) -> None:
+    """Put each annotation beside its mark where it covers least of the marks and of other annotations."""
+    ink = axes.figure.dpi / 72  # pixels a point
+    labels = [text for text in axes.texts if isinstance(text, Annotation)]
+    points = [axes.transData.transform(text.xy) for text in labels]
+    marks = [Bbox([point - 4 * ink, point + 4 * ink]) for point in points]
+    placed: list[Bbox] = []
+
+    def covered(place: tuple[str, str, float, float]) -> float:
+        text.set(ha=place[0], va=place[1])
+        text.xyann = place[2:]
+        box = text.get_window_extent()
+        common = [Bbox.intersection(box, other) for other in (*marks, *placed)]
+        return sum(each.width * each.height for each in common if each)
+
+    for text in labels:
+        covered(min(PLACES, key=covered))
+        placed.append(text.get_window_extent())

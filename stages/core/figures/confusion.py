@@ -1,0 +1,96 @@
+"""Confusion matrices as pictures: counts and row percent, for 2 to some 30 classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.core.metrics.formulas import recalls
+from stages.core.runtime.files import whole
+
+_FEW = 12  # classes that leave room for counts beside percent
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix to draw: a row a true class, a column a predicted one.
+
+    Attributes:
+        title: what stands above it.
+        classes: names, in the order of rows and columns.
+        counts: integers [classes, classes].
+    """
+
+    title: str
+    classes: Sequence[str]
+    counts: np.ndarray
+
+
+def draw(path: Path, matrices: Sequence[Matrix], otherwise: str = "") -> None:
+    """Draw :func:`figure_of` the matrices into a PNG; the same matrices give the same bytes."""
+    with whole(path) as temporary:
+        figure_of(matrices, otherwise).savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+
+
+def figure_of(matrices: Sequence[Matrix], otherwise: str = "") -> Any:
+    """A matplotlib figure of matrices side by side.
+
+    The shade is the percent of the row, on ``cividis``, which colour-blind readers see as others do. Up to
+    12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
+
+    Args:
+        matrices: none gives a small picture with the text ``otherwise``.
+        otherwise: what to say where there is no matrix.
+    """
+    from matplotlib.figure import Figure
+
+    if not matrices:
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, otherwise, ha="center", va="center")
+    else:
+        sides = [2.6 + (0.7 if len(each.classes) <= _FEW else 0.3) * len(each.classes) for each in matrices]
+        figure = Figure(figsize=(sum(sides), max(sides)), layout="constrained")
+        for axes, matrix in zip(
+            figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
+        ):
+            _draw(axes, matrix)
+    return figure
+
+
+def _draw(axes: Any, matrix: Matrix) -> None:
+    few = len(matrix.classes) <= _FEW
+    total = matrix.counts.sum(axis=1)
+    share = np.divide(
+        matrix.counts, total[:, None], out=np.zeros(matrix.counts.shape), where=total[:, None] > 0
+    )
+    edges = np.arange(len(matrix.classes) + 1) - 0.5
+    axes.pcolormesh(edges, edges, share, cmap="cividis", vmin=0, vmax=1)  # stays vectors in an SVG
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    for (row, column), part in np.ndenumerate(share):
+        percent = f"{100 * part:.0f}" if part >= 0.01 else ""
+        axes.text(
+            column,
+            row,
+            f"{part:.0%}\n{matrix.counts[row, column]}" if few else percent,
+            ha="center",
+            va="center",
+            color="black" if part > 0.5 else "white",
+            fontsize=9 if few else 6,
+        )
+    places = range(len(matrix.classes))
+    axes.set_xticks(places, matrix.classes, rotation=40 if few else 90, ha="right", rotation_mode="anchor")
+    recall = [
+        f"{value:.1%} of {clips}" if few and clips else f"{clips or 'no clips'}"
+        for value, clips in zip(recalls(matrix.counts), total, strict=True)
+    ]
+    axes.set_yticks(
+        places,
+        [
+            f"{name}{chr(10) if few else ' '}({text})"
+            for name, text in zip(matrix.classes, recall, strict=True)
+        ],
+    )
+    axes.set(xlabel="predicted", ylabel="actual (recall)" if few else "actual (clips)", title=matrix.title)

@@ -1,0 +1,4 @@
+"""The scores as formulas: CCC, UAR, MAE and the joint score of ExVo.
+
+It may import config and runtime.
+"""

@@ -1,0 +1,86 @@
+"""The paper's network: hard parameter sharing (Caruana, 1997; paper, section 3.2 and figure 2).
+
+A trunk that all tasks share, of fully connected layers with layer normalization and Leaky ReLU (or another
+activation), and for each task a head of its own. A single-task network is the same with one task and a
+head without hidden layers.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from stages.core.config.tasks import Task
+from stages.core.config.training import Architecture
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"leaky-relu": nn.LeakyReLU, "relu": nn.ReLU, "silu": nn.SiLU}
+
+
+class Network(nn.Module):
+    """Trunk and heads; ``forward`` gives each task's outputs before sigmoid or softmax.
+
+    Args:
+        inputs: number of features, d.
+        outputs: task → number of outputs (label columns of a regression, classes of a classification).
+        architecture: widths and activation.
+
+    >>> architecture = Architecture(joint=True, trunk=(128, 64), head=(32,))
+    >>> network = Network(88, {"emotion": 10, "age": 1}, architecture)
+    >>> {task: tuple(values.shape) for task, values in network(torch.zeros(8, 88)).items()}
+    {'emotion': (8, 10), 'age': (8, 1)}
+    """
+
+    def __init__(self, inputs: int, outputs: Mapping[str, int], architecture: Architecture) -> None:
+        super().__init__()
+        activation = ACTIVATIONS[architecture.activation]
+        self.trunk = nn.ModuleList(
+            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), activation())
+            for before, width in pairwise([inputs, *architecture.trunk])
+        )
+        widths = [architecture.trunk[-1], *architecture.head]
+        self.heads = nn.ModuleDict({task: _head(widths, size, activation) for task, size in outputs.items()})
+
+    def forward(self, features: Tensor, masks: Sequence[Tensor] = ()) -> dict[str, Tensor]:
+        """float [n, d] → task → float [n, outputs]; ``masks`` of :func:`dropout_masks` when it trains."""
+        hidden = features * masks[0] if masks else features
+        for place, layer in enumerate(self.trunk, 1):
+            hidden = layer(hidden)
+            if masks:
+                hidden = hidden * masks[place]
+        return {task: head(hidden) for task, head in self.heads.items()}
+
+
+def _head(widths: Sequence[int], outputs: int, activation: type[nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, width in pairwise(widths):
+        layers += [nn.Linear(before, width), activation()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+
+def dropout_masks(
+    inputs: int, architecture: Architecture, clips: int, generator: torch.Generator, dtype: torch.dtype
+) -> list[Tensor]:
+    """What dropout (Srivastava et al., 2014) multiplies: the inputs, then each layer of the trunk, with.
+
+    Drawn by hand, so that a network gets the same ones whatever trains beside it.
+
+    Returns:
+        Tensors [clips, width] of 0 and 1 / (1 − rate), on the generator's device; none without dropout.
+    """
+    rates = [architecture.input_dropout, *[architecture.dropout] * len(architecture.trunk)]
+    if not any(rates):
+        return []
+    return [
+        torch.empty(clips, width, device=generator.device, dtype=dtype)
+        .bernoulli_(1 - rate, generator=generator)
+        .div_(1 - rate)
+        for width, rate in zip([inputs, *architecture.trunk], rates, strict=True)
+    ]
+
+
+def activated(task: Task, output: Tensor) -> Tensor:
+    """A task's outputs as it means them: probabilities, ratings in [0, 1], or plain numbers."""
+    if task.kind == "classification":
+        return torch.softmax(output, dim=-1)
+    return torch.sigmoid(output) if task.output == "sigmoid" else output

@@ -1,0 +1,81 @@
+"""Which features a network reads: with few clips, thousands that have no bearing on its labels do harm."""
+
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from stages.core.networks.data import MultiTaskData
+
+_BLOCK = 256
+
+
+def select(problem: MultiTaskData, number: int | None) -> tuple[MultiTaskData, np.ndarray | None]:
+    """Keep the features that correlate most with the labels of the training split.
+
+    A task weighs as the square root of its number of labelled clips: so much higher do its correlations stand
+    above those of noise.
+
+    Args:
+        problem: tasks and clips with d features.
+        number: how many to keep; None for all.
+
+    Returns:
+        The problem with these features alone, and int64 [number] which they are, in order; the problem as it
+        is and None, if all are kept.
+    """
+    if number is None or number >= problem.train.inputs.shape[1]:
+        return problem, None
+    strength = sum(
+        correlation(problem.train.inputs, target) * np.sqrt((~np.isnan(target[:, 0])).sum())
+        for target in _columns(problem)
+    )
+    kept = np.sort(np.argsort(-strength, kind="stable")[:number])
+    train, validation = (
+        replace(examples, inputs=np.ascontiguousarray(examples.inputs[:, kept]))
+        for examples in (problem.train, problem.validation)
+    )
+    return replace(problem, train=train, validation=validation), kept
+
+
+def _columns(problem: MultiTaskData) -> list[np.ndarray]:
+    """Training targets of each task as [n, columns], classes as columns of 0 and 1, NaN unlabelled."""
+    columns = []
+    for name, values in problem.train.targets.items():
+        if values.ndim == 1:
+            classes = np.eye(problem.outputs[name])[np.maximum(values, 0)]
+            columns.append(np.where(values[:, None] >= 0, classes, np.nan))
+        else:
+            columns.append(values)
+    return columns
+
+
+def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How strongly features go with targets: absolute correlation (Pearson), mean over the targets.
+
+    Args:
+        inputs: [n, d].
+        targets: [n, columns]; a row of NaN is unlabelled and counts nothing.
+
+    Returns:
+        float64 [d]; 0 for a constant feature or target. The same bits for any number of threads.
+
+    >>> correlation(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), np.array([[2.0], [4.0], [6.0]])).round(6)
+    array([1., 0.])
+    """
+    known = ~np.isnan(targets[:, 0])
+    y = _centred(targets[known])
+    strength = np.zeros(inputs.shape[1])
+    with threadpool_limits(1, "blas"):
+        for first in range(0, inputs.shape[1], _BLOCK):
+            x = _centred(inputs[known, first : first + _BLOCK].astype(np.float64))
+            scale = np.sqrt((x**2).sum(axis=0))[:, None] * np.sqrt((y**2).sum(axis=0))
+            products = np.abs(x.T @ y)
+            found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+            strength[first : first + _BLOCK] = found.mean(axis=1)
+    return strength
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Columns without their mean; a constant one is 0, where its rounding would correlate with another's."""
+    return np.where(values.max(axis=0) > values.min(axis=0), values - values.mean(axis=0), 0.0)

@@ -1,0 +1,205 @@
+"""Training the networks of all seeds at once, each with its own order of clips and its own stopping.
+
+Their weights lie on a leading axis, and ``torch.vmap`` makes of the step of one network the step of all. So a
+kernel works for several networks. On a GPU, where a step takes less time than it takes Python to ask for
+it, the step is recorded once as a graph and then replayed. The plain loop of
+:mod:`stages.core.networks.training` is the definition: this one is tested to follow it, dropout included.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks.data import MultiTaskData, batch_of, on_device
+from stages.core.networks.losses import Weighting, losses_of, naive_losses, total_of
+from stages.core.networks.network import Network, dropout_masks
+from stages.core.networks.stopping import EarlyStopping, TrainingResult
+from stages.core.networks.training import optimizer_of, order_of_clips, start
+
+_WARM_UP = 3  # steps before a graph is recorded, in which libraries choose and load their kernels
+
+
+def fit(
+    problem: MultiTaskData,
+    architecture: Architecture,
+    recipe: TrainingConfig,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> list[TrainingResult]:
+    """Train one network a seed.
+
+    Args:
+        problem: tasks and clips.
+        architecture: the networks.
+        recipe: how to train; its seeds decide first weights, orders of clips and dropout.
+        device: ``cpu`` or ``cuda``.
+        dtype: of weights and inputs.
+
+    Returns:
+        What :func:`stages.core.networks.training.fit` gives for each seed.
+    """
+    torch.set_num_threads(1)
+    networks = [start(problem, architecture, recipe, seed).to(device, dtype) for seed in recipe.seeds]
+    naive = naive_losses(problem, recipe)
+    weightings = [Weighting(problem.tasks, recipe, naive).to(device, dtype) for _ in networks]
+    stack = Stack(problem, architecture, recipe, networks, weightings, device, dtype)
+    step = recorded(stack) if device == "cuda" else stack.step
+    validation = on_device(problem.validation, device, dtype)
+    losses_by_task = losses_of(problem, recipe, device, dtype)
+    stoppings = [EarlyStopping(problem, recipe, validation) for _ in networks]
+    orders = [order_of_clips(len(problem.train), seed) for seed in recipe.seeds]
+    chances = [torch.Generator(device).manual_seed(seed) for seed in recipe.seeds]
+    while any(stopping.goes_on for stopping in stoppings):
+        for rows in stack.batches([next(order) for order in orders]):
+            stack.rows.copy_(rows)
+            masks = [
+                dropout_masks(stack.inputs.shape[1], architecture, stack.rows.shape[1], chance, dtype)
+                for chance in chances
+            ]
+            for place, mask in enumerate(stack.masks):
+                torch.stack([drawn[place] for drawn in masks], out=mask)
+            step()
+        stack.unstack(networks, weightings)
+        for means, network, weighting, stopping in zip(
+            stack.end_epoch(), networks, weightings, stoppings, strict=True
+        ):
+            weighting.end_epoch(means)
+            if stopping.goes_on:
+                stopping.end_epoch(means, network, weighting, losses_by_task)
+        stack.weigh(weightings)
+    return [stopping.fitted() for stopping in stoppings]
+
+
+class Stack:
+    """Networks on a leading axis, and all that a step reads and writes, at places that stay.
+
+    Args:
+        problem: tasks and clips.
+        architecture: the networks.
+        recipe: how to train.
+        networks: one a seed, with their first weights.
+        weightings: one a network.
+        device: where they are.
+        dtype: of weights and inputs.
+
+    Attributes:
+        inputs: [n, d] of the training clips.
+        rows: int64 [networks, batch], the clips of the next step; n stands for none.
+        masks: of dropout, each [networks, batch, width].
+    """
+
+    def __init__(
+        self,
+        problem: MultiTaskData,
+        architecture: Architecture,
+        recipe: TrainingConfig,
+        networks: Sequence[Network],
+        weightings: Sequence[Weighting],
+        device: str,
+        dtype: torch.dtype,
+    ) -> None:
+        self.inputs, targets = on_device(problem.train, device, dtype)
+        self._targets = {name: _with_unlabelled_row(values) for name, values in targets.items()}
+        size = batch_of(problem, recipe)
+        self.rows = torch.zeros(len(networks), size, dtype=torch.int64, device=device)
+        chance = torch.Generator().manual_seed(0)
+        self.masks = [
+            mask.to(device).repeat(len(networks), 1, 1)
+            for mask in dropout_masks(self.inputs.shape[1], architecture, size, chance, dtype)
+        ]
+        self._sums = {
+            name: torch.zeros(len(networks), dtype=torch.float64, device=device) for name in targets
+        }
+        self._weights, _ = stack_module_state(list(networks))
+        self._variances, self._multipliers = stack_module_state(list(weightings))
+        self._optimizer = optimizer_of([*self._weights.values(), *self._variances.values()], recipe, device)
+        losses_by_task = losses_of(problem, recipe, device, dtype)
+
+        def total(
+            weights: dict[str, Tensor],
+            weighing: dict[str, Tensor],
+            inputs: Tensor,
+            targets: Mapping[str, Tensor],
+            masks: Sequence[Tensor],
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            """The total loss of one network's batch, and the losses of its tasks."""
+            losses = losses_by_task(functional_call(networks[0], weights, (inputs, masks)), targets)
+            return total_of(functional_call(weightings[0], weighing, (losses,))), losses
+
+        self._totals = torch.vmap(total)
+
+    def step(self) -> None:
+        """Train each network with its rows; no value of a tensor is asked for."""
+        inputs = self.inputs[self.rows.clamp(max=len(self.inputs) - 1)]
+        targets = {name: values[self.rows] for name, values in self._targets.items()}
+        weighing = {**self._variances, **self._multipliers}
+        totals, losses = self._totals(self._weights, weighing, inputs, targets, self.masks)
+        self._optimizer.zero_grad()
+        totals.sum().backward()
+        self._optimizer.step()
+        clips = (self.rows < len(self.inputs)).sum(dim=1)
+        for name, loss in losses.items():
+            self._sums[name] += loss.detach().double() * clips
+
+    def batches(self, orders: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Rows of each step of an epoch; the last are filled up."""
+        rows = torch.stack(list(orders))
+        size = self.rows.shape[1]
+        rest = -rows.shape[1] % size
+        rows = nn.functional.pad(rows, (0, rest), value=len(self.inputs)).to(self.rows.device)
+        yield from rows.split(size, dim=1)
+
+    def end_epoch(self) -> Iterator[dict[str, float]]:
+        """Mean losses of the epoch, task by task, of each network; they begin anew."""
+        sums = {name: values.tolist() for name, values in self._sums.items()}
+        for values in self._sums.values():
+            values.zero_()
+        for place in range(len(self.rows)):
+            yield {name: values[place] / len(self.inputs) for name, values in sums.items()}
+
+    def unstack(self, networks: Iterable[nn.Module], weightings: Iterable[nn.Module]) -> None:
+        """Give each network its weights, and each weighting what it learnt."""
+        for stacked, modules in ((self._weights, networks), (self._variances, weightings)):
+            for place, module in enumerate(modules):
+                module.load_state_dict(
+                    {name: values[place] for name, values in stacked.items()}, strict=False
+                )
+
+    def weigh(self, weightings: Sequence[Weighting]) -> None:
+        """Take over the weights of the losses."""
+        torch.stack([weighting.weights for weighting in weightings], out=self._multipliers["weights"])
+
+    def changed(self) -> list[Tensor]:
+        """All that a step writes: weights, sums and, once a step was taken, the optimizer's moments."""
+        moments = [value for state in self._optimizer.state.values() for value in state.values()]
+        return [*self._weights.values(), *self._variances.values(), *self._sums.values(), *moments]
+
+
+def _with_unlabelled_row(targets: Tensor) -> Tensor:
+    """Targets with one more row, which stands for no clip."""
+    nothing = targets.new_full((1, *targets.shape[1:]), float("nan") if targets.is_floating_point() else -1)
+    return torch.cat([targets, nothing])
+
+
+def recorded(stack: Stack) -> Callable[[], None]:
+    """The stack's step as a CUDA graph, to be called instead: one launch in place of one for each kernel."""
+    before = [values.detach().clone() for values in stack.changed()]
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(_WARM_UP):
+            stack.step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        stack.step()
+    with torch.no_grad():
+        changed = stack.changed()
+        for values, first in zip(changed, before, strict=False):
+            values.copy_(first)
+        for values in changed[len(before) :]:
+            values.zero_()
+    return graph.replay

@@ -1,0 +1,69 @@
+"""From one recording to the row that a model reads: what preprocess, features and boaw do, for one clip.
+
+Audio shards, feature tables and models say how they were made: their *origin*, a dictionary with
+``preprocess`` (``peak_db``, ``trim_silence``), ``synthetic`` (whether the corpus is), ``feature_set``
+(openSMILE's name) and, for bags of audio words, ``bags`` (``layout``, ``normalize`` and the text of the
+``codebook``).
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.core.audio.recording import normalize, read_recording
+from stages.core.config.data import PreprocessOptions
+from stages.core.features import smile
+from stages.core.runtime.errors import UnusableClipError
+
+
+class Extraction:
+    """Makes rows of features from recordings.
+
+    Args:
+        origin: how the rows of the training were made.
+
+    Raises:
+        KeyError: if the origin is not complete.
+    """
+
+    def __init__(self, origin: Mapping[str, Any]) -> None:
+        # openSMILE itself says what is too short; nothing is too long to be heard once.
+        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=math.inf)
+        self._feature_set: str = origin["feature_set"]
+        self._bags = _Bags(origin["bags"], self._feature_set) if "bags" in origin else None
+
+    def row(self, path: Path) -> np.ndarray:
+        """The features of a recording: float32 [d], the bits that the pipeline would give.
+
+        Raises:
+            UnusableClipError: if the recording cannot be used.
+        """
+        clip = normalize(*read_recording(path, self._options.max_seconds), self._options)
+        features = smile.extract(self._feature_set, clip)
+        if isinstance(features, tuple):
+            raise UnusableClipError(*features)
+        return self._bags.bag(features.descriptors) if self._bags else features.functionals
+
+
+class _Bags:
+    """Makes a bag of audio words from the descriptors of a clip."""
+
+    def __init__(self, origin: Mapping[str, Any], feature_set: str) -> None:
+        from stages.core.bags import assignment
+        from stages.core.bags import codebook as codebooks
+
+        columns = smile.names_of(feature_set).descriptors
+        codebook = codebooks.from_text(origin["codebook"])
+        self._assigner = assignment.Assigner(codebook, codebooks.groups(columns, origin["layout"]))
+        self._normalize = origin["normalize"]
+
+    def bag(self, descriptors: np.ndarray) -> np.ndarray:
+        """float32 [frames, columns] → float32 [bins]."""
+        from stages.core.bags import counting as bags
+
+        finite = descriptors[np.isfinite(descriptors).all(axis=1)]
+        counts = self._assigner.count(finite, np.array([len(finite)]))
+        return bags.finish(counts, self._assigner.codebook, self._normalize)[0]

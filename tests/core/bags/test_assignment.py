@@ -1,0 +1,152 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.core.bags import assignment
+from stages.core.bags import codebook as codebooks
+from stages.core.bags import counting as bags
+from stages.core.bags.assignment import Assigner, nearest
+from stages.core.bags.codebook import Codebook
+from tests.helpers import openxbow
+from tests.helpers.openxbow import Command, needs_openxbow
+
+# NumPy, and the way of a GPU, here on the processor.
+DEVICES = [None, "cpu"]
+
+
+def brute(frames: np.ndarray, words: np.ndarray, wanted: int) -> np.ndarray:
+    """Words that each frame counts, nearest first: float32 sums, column by column."""
+    found = []
+    for frame in frames:
+        distances = []
+        for word in words:
+            total = np.float32(0)
+            for a, b in zip(frame, word, strict=True):
+                total += (a - b) * (a - b)
+            distances.append(total)
+        found.append(sorted(range(len(words)), key=lambda word: (distances[word], word))[:wanted])
+    return np.array(found)
+
+
+def counted(found: np.ndarray, lengths: Sequence[int], size: int) -> np.ndarray:
+    """Bags of consecutive clips from the words of their frames."""
+    stops = np.cumsum(lengths)
+    return np.stack(
+        [
+            np.bincount(found[stop - length : stop].ravel(), minlength=size)
+            for stop, length in zip(stops, lengths, strict=True)
+        ]
+    )
+
+
+@needs_openxbow
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("command", openxbow.commands(), ids=lambda command: f"{command.part}-{command.tag}")
+def test_bags_are_openxbows_in_every_bin(command: Command, device: str | None) -> None:
+    names, clips = openxbow.descriptors(command.part)
+    codebook = openxbow.codebook(command.tag)
+    assigner = Assigner(codebook, codebooks.groups(names, command.layout), device)
+    lengths = np.array([len(values) for values in clips.values()])
+    counts = assigner.count(openxbow.frames(command.part), lengths)
+    clip_ids, expected = openxbow.bags(command)
+    assert clip_ids == list(clips)
+    finished = bags.finish(counts, codebook, command.norm)
+    assert finished.dtype == np.float32
+    assert np.array_equal(finished, expected)
+
+
+@needs_openxbow
+@pytest.mark.parametrize(
+    "command",
+    [command for command in openxbow.commands() if command.part == "test"],
+    ids=lambda command: command.tag,
+)
+def test_words_of_each_frame_are_openxbows(command: Command) -> None:
+    names, _ = openxbow.descriptors("test")
+    lines = openxbow.text(f"idx_test_{command.tag}.csv").split()
+    expected = np.array([line.split(";") for line in lines], int)
+    groups = codebooks.groups(names, command.layout)
+    found = nearest(openxbow.frames("test"), openxbow.codebook(command.tag), groups)
+    assert np.array_equal(found, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    size=st.integers(1, 40),
+    wanted=st.integers(1, 40),
+    columns=st.integers(1, 6),
+    scale=st.sampled_from([1e-10, 1e-3, 1.0, 1e6]),
+    grid=st.sampled_from([0, 1, 4]),
+    offset=st.sampled_from([0, 1, 1000]),
+    device=st.sampled_from(DEVICES),
+)
+def test_every_frame_counts_its_nearest_words(
+    seed: int, size: int, wanted: int, columns: int, scale: float, grid: int, offset: int, device: str | None
+) -> None:
+    """Also with ties (values on a grid), frames that are words, and near-ties (far from the origin)."""
+    rng = np.random.default_rng(seed)
+    wanted = min(wanted, size)
+    values = rng.standard_normal((size + 30, columns))
+    if grid:
+        values = np.round(values * grid) / grid
+    values = ((values + offset) * scale).astype(np.float32)
+    words, frames = values[:size], values[size // 2 : size // 2 + 30]
+    group = [np.arange(columns)]
+    expected = brute(frames, words, wanted)
+    codebook = Codebook((words,), wanted)
+    assert np.array_equal(nearest(frames, codebook, group), expected)
+    lengths = [0, 13, 0, 1, 16, 0]
+    counts = Assigner(codebook, group, device).count(frames, np.array(lengths))
+    assert np.array_equal(counts.bags, counted(expected, lengths, size))
+    assert counts.bags.sum(axis=1).tolist() == [wanted * length for length in lengths]
+    error = ((frames[:, None].astype(float) - words) ** 2).sum(axis=2).min(axis=1).sum()
+    assert counts.error == pytest.approx(error, rel=1e-3, abs=1e-5 * (frames.astype(float) ** 2).sum())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_near_ties_are_settled_by_exact_sums(device: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words on a sphere around the frames: all distances agree to some six digits."""
+    rng = np.random.default_rng(3)
+    directions = rng.standard_normal((200, 20))
+    words = (5 + directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    frames = (5 + 1e-6 * rng.standard_normal((64, 20))).astype(np.float32)
+    expected = counted(brute(frames, words, 10), [64], 200)
+    assigner = Assigner(Codebook((words,), 10), [np.arange(20)], device)
+    assert np.array_equal(assigner.count(frames, np.array([64])).bags, expected)
+    product = frames @ words.T - (words**2).sum(axis=1) / 2
+    plain = counted(np.argsort(-product, axis=1, kind="stable")[:, :10], [64], 200)
+    assert not np.array_equal(plain, expected), "the product alone would do; the case is too easy"
+    monkeypatch.setattr(assignment, "BLOCK", 7)
+    assert np.array_equal(assigner.count(frames, np.array([64])).bags, expected)
+
+
+def test_groups_count_apart_and_stand_one_after_the_other() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.standard_normal((50, 5)).astype(np.float32)
+    mean, deviation = codebooks.statistics(frames)
+    one, two = rng.standard_normal((7, 2)).astype(np.float32), rng.standard_normal((9, 3)).astype(np.float32)
+    columns = [np.array([1, 3]), np.array([0, 2, 4])]
+    codebook = Codebook((one, two), 3, mean=mean, deviation=deviation)
+    scaled = (frames - mean) / deviation
+    expected = [
+        counted(brute(scaled[:, group], words, 3), [20, 30], len(words))
+        for group, words in zip(columns, (one, two), strict=True)
+    ]
+    counts = Assigner(codebook, columns).count(frames, np.array([20, 30]))
+    assert np.array_equal(counts.bags, np.concatenate(expected, axis=1))
+    assert counts.frames.tolist() == [20, 30]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_counts_the_same() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.standard_normal((5000, 130)).astype(np.float32)
+    codebook, group = Codebook((frames[:2000],), 10), [np.arange(130)]
+    lengths = np.full(50, 100)
+    here, there = (Assigner(codebook, group, device).count(frames, lengths) for device in (None, "cuda"))
+    assert np.array_equal(here.bags, there.bags)

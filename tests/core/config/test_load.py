@@ -1,0 +1,165 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stages.core.config.load import Parameters, load, parse
+from stages.core.runtime.errors import UserError
+from tests.conftest import ROOT
+
+CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    content = copy.deepcopy(CONTENT)
+    *parents, last = path.split("/")
+    entry = content
+    for parent in parents:
+        entry = entry[parent]
+    entry[last] = value
+    return content
+
+
+def test_the_papers_values_are_the_defaults() -> None:
+    parameters = load(ROOT / "params.yaml")
+    recipe = parameters.recipe("compare-mtl2")
+    assert (recipe.learning_rate, recipe.batch_size, recipe.epochs, recipe.patience) == (1e-3, 8, 20, 5)
+    assert len(recipe.seeds) == 3
+    assert recipe.loss_weighting == "equal"
+    assert parameters.codebook.size == 2000
+    assert parameters.preprocess.peak_db == -3
+    assert {
+        run: parameters.architecture(run).trunk
+        for run in parameters.runs
+        if run.startswith("compare-mtl") and run[-1].isdigit()
+    } == {
+        "compare-mtl1": (64,),
+        "compare-mtl2": (128, 64),
+        "compare-mtl3": (256, 128, 64),
+    }
+
+
+def test_a_model_overrides_the_train_section() -> None:
+    parameters = parse(changed("models/mtl2/train", {"batch_size": 64, "monitor": "score"}))
+    assert parameters.recipe("compare-mtl2").batch_size == 64
+    assert parameters.recipe("compare-mtl2").monitor == "score"
+    assert parameters.recipe("compare-mtl1").batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("train/epocs", 3, "train.epocs is not a parameter (did you mean epochs?)"),
+        ("trian", {}, "trian is not a parameter (did you mean train?)"),
+        ("train/patience", 0, "train.patience should be greater than or equal to 1; it is 0"),
+        ("train/learning_rate", "1e-3", "write 0.001"),
+        ("train/learning_rate", float("nan"), "train.learning_rate should be"),
+        ("train/learning_rate", float("inf"), "train.learning_rate should be less than or equal to 1"),
+        ("train/epochs", "20", "(write the number without quotes)"),
+        ("preprocess/peak_db", -300.0, "preprocess.peak_db should be greater than or equal to -60"),
+        ("tasks/country/range", [0, 1], "tasks.country is a classification; its classes have no range"),
+        ("tasks/age/range", [120, 0], "tasks.age.range must be the lowest and then the highest label"),
+        ("train/loss_weighting", {"emotion": -1.0}, "train.loss_weighting"),
+        ("train/loss_weighting", {"age": float("inf")}, "train.loss_weighting"),
+        ("train/loss_weighting", {"emotion": 0, "country": 0, "age": 0}, "nothing would be learnt"),
+        ("train/epochs", True, "train.epochs should be a valid integer"),
+        ("train/seeds", [1, 2, 1], "seeds of run egemaps-stl names a seed twice"),
+        ("train", {"regression_loss": "score", "batch_size": 1}, "take larger batches"),
+        ("train/seeds", [1, 1.5], "train.seeds.1 should be a valid integer"),
+        ("train/loss_weighting", "even", "should be 'equal', 'relative', 'uncertainty' or 'dynamic'"),
+        ("train/loss_weighting", {"emotoin": 1.0}, "which is no task (did you mean emotion?)"),
+        ("models/stl/trunkk", [3], "models.stl.trunkk is not a parameter (did you mean trunk?)"),
+        ("models/stl/trunk", [], "models.stl.trunk should have at least 1 item; it is []"),
+        ("models/stl/tasks", ["emotoin"], "models.stl.tasks names 'emotoin', which is no task (did you mean"),
+        ("models/stl/tasks", [], "models.stl.tasks should have at least 1 item"),
+        ("models/stl/activation", "gelu", "models.stl.activation should be 'leaky-relu', 'relu' or 'silu'"),
+        ("train/columns", 0, "train.columns should be greater than or equal to 1; it is 0"),
+        (
+            "models/stl/train",
+            {"epoch": 3},
+            "models.stl.train.epoch is not a parameter (did you mean epochs?)",
+        ),
+        ("runs/compare-stl/model", "mtl9", "runs.compare-stl.model is 'mtl9', which models does not have"),
+        ("runs/compare-stl/features", "mfcc", "runs.compare-stl.features is 'mfcc'; the feature sets are"),
+        ("runs", {}, "runs is empty"),
+        ("tasks", {}, "tasks is empty"),
+        ("tasks/country/columns", ["Country", "Age"], "give it one column"),
+        ("tasks/age/columns", [], "tasks.age.columns is empty"),
+        ("tasks/age/score", "uar", "its score is ccc or mae"),
+        (
+            "tasks/total",
+            {"kind": "regression", "columns": ["Age"], "score": "mae"},
+            "cannot be named 'total'",
+        ),
+        ("codebook/size", 2_000_000, "codebook.size 2000000 is above codebook.frames 1000000"),
+        ("codebook/features", "mfcc", "codebook.features is 'mfcc'"),
+        ("boaw/assignments", 3000, "boaw.assignments 3000 is above codebook.size 2000"),
+        ("features/boaw", "emobase", "features cannot hold the name boaw"),
+        ("preprocess/min_seconds", 99.0, "preprocess.min_seconds must lie below"),
+        ("models", [1], "models should be an object"),
+        ("boaw", None, "boaw should be an object"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(path: str, value: Any, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(changed(path, value))
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("params.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_section_and_an_unknown_run() -> None:
+    content = copy.deepcopy(CONTENT)
+    del content["boaw"]
+    with pytest.raises(UserError, match=r"boaw is missing"):
+        parse(content)
+    with pytest.raises(UserError, match=r"no entry 'compare-mtl'"):
+        parse(CONTENT).recipe("compare-mtl")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [1", "is not YAML"),
+        ("a: 1\nb: {c: 1, c: 2}", "line 2 is not YAML: the key c stands twice"),
+        ("a: {{ b }}", "is not YAML"),
+        ("? [a, b]\n: 1", "is not YAML"),
+        ("- 1", "must hold sections"),
+        ("", "must hold sections"),
+        ("\xff", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "params.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=sentence):
+        load(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "nothing.yaml")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=4,
+)
+paths = st.sampled_from([*CONTENT, *(f"{section}/{key}" for section in CONTENT for key in CONTENT[section])])
+
+
+@example(path="corpus", value={"\n": None})
+@given(path=paths, value=values)
+def test_any_value_gives_parameters_or_one_sentence(path: str, value: Any) -> None:
+    try:
+        assert isinstance(parse(changed(path, value)), Parameters)
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
+def test_keys_may_be_merged_and_overridden(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    nested = "mtl1: {<<: &b {<<: &a {head: [8]}, head: [9]}, joint: true,"
+    (tmp_path / "params.yaml").write_text(text.replace("mtl1: {joint: true,", nested))
+    assert load(tmp_path / "params.yaml").architecture("compare-mtl1").head == (32,)

@@ -1,0 +1,165 @@
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import opensmile
+import pytest
+import soundfile
+
+from stages.core.audio.recording import SAMPLE_RATE, normalize
+from stages.core.config.data import PreprocessOptions
+from stages.core.features import smile
+from stages.core.runtime.errors import UnusableClipError, UserError
+from tests.conftest import SHARED
+
+RECORDINGS = sorted((SHARED / "emogator/data/mp3").rglob("*.mp3"))
+REAL = RECORDINGS[:: max(1, len(RECORDINGS) // 200)][:200]
+needs_recordings = pytest.mark.skipif(len(REAL) < 200, reason="needs the recordings of EmoGator")
+
+
+def voice(seconds: float = 1.0, pitch: float = 180.0, seed: int = 1) -> np.ndarray:
+    """int16 samples of a trembling voice in noise."""
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    phase = 2 * np.pi * pitch * (time + 0.004 * np.sin(2 * np.pi * 5 * time))
+    wave = sum(np.sin(k * phase) / k for k in range(1, 15)) * np.abs(np.sin(2 * np.pi * 1.5 * time))
+    wave = wave + 0.02 * random.normal(size=len(time))
+    return np.rint(wave / np.abs(wave).max() * 23198).astype(np.int16)
+
+
+EDGES = {
+    "half a second": voice(0.5),
+    "shortest with frames": voice(0.1),
+    "long": voice(12),
+    "noise": np.random.default_rng(2).integers(-23198, 23198, 20_000).astype(np.int16),
+    "one click": np.pad(np.array([23198], np.int16), 9000),
+    "square, clipped": np.where(voice() > 0, 32767, -32768).astype(np.int16),
+    "quiet": np.sign(voice()).astype(np.int16),
+    "silence after": np.concatenate([voice(), np.zeros(20_000, np.int16)]),
+    "zeros": np.zeros(16_000, np.int16),
+}
+
+
+def reference(samples: np.ndarray, levels: Sequence[opensmile.Smile]) -> list[np.ndarray]:
+    """What the package gives: one array [rows, features] a level."""
+    signal = samples.astype(np.float32) / 32768
+    return [level.process_signal(signal, SAMPLE_RATE).to_numpy() for level in levels]
+
+
+def differences(samples: np.ndarray, name: str, functionals_only: bool = False) -> list[str]:
+    """What of our values is not the package's, bit by bit."""
+    features = smile.extract(name, samples)
+    assert isinstance(features, smile.Features), features
+    levels = smile.levels_of(name)
+    pairs = {"functionals": (features.functionals, reference(samples, levels[:1])[0][0])}
+    if not functionals_only:
+        descriptors = reference(samples, levels[1:])
+        frames = min(map(len, descriptors))
+        pairs["descriptors"] = features.descriptors, np.hstack([level[:frames] for level in descriptors])
+    return [
+        what
+        for what, (ours, theirs) in pairs.items()
+        if ours.shape != theirs.shape or ours.tobytes() != theirs.astype(np.float32).tobytes()
+    ]
+
+
+def differences_of_recording(path) -> list[str]:
+    samples, rate = soundfile.read(path, always_2d=True)
+    clip = normalize(samples, rate, PreprocessOptions())
+    return [*differences(clip, "ComParE_2016"), *differences(clip, "eGeMAPSv02", functionals_only=True)]
+
+
+@needs_recordings
+def test_real_clips_are_bit_identical_to_the_package():
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        found = dict(zip(REAL, pool.map(differences_of_recording, REAL, chunksize=10), strict=True))
+    assert {path.name: what for path, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("name", ["ComParE_2016", "eGeMAPSv02"])
+def test_edge_cases_are_bit_identical_to_the_package(edge, name):
+    assert differences(EDGES[edge], name) == []
+
+
+@pytest.mark.parametrize("name", list(opensmile.FeatureSet.__members__))
+@pytest.mark.filterwarnings("ignore:Feature set")
+def test_every_set_of_the_package(name):
+    for samples in (voice(0.8), voice(0.6, 300.0, seed=3)):
+        assert differences(samples, name) == []
+    names = smile.names_of(name)
+    features = smile.extract(name, voice(0.8))
+    assert len(names.functionals) == len(features.functionals)
+    assert len(names.descriptors) == features.descriptors.shape[1]
+
+
+def test_names_are_the_package_s_own():
+    names = smile.names_of("ComParE_2016")
+    assert len(names.functionals) == 6373
+    assert len(names.descriptors) == 130
+    assert names.functionals[0] == "audspec_lengthL1norm_sma_range"
+    assert names.descriptors[0] == "F0final_sma"
+    assert names.descriptors[65] == "F0final_sma_de"
+
+
+def test_a_clip_leaves_no_trace_in_the_next():
+    extractor = smile.Extractor("eGeMAPSv02")
+    alone = extractor.extract(voice())
+    with pytest.raises(UnusableClipError):
+        extractor.extract(voice()[:10])
+    extractor.extract(EDGES["noise"])
+    again = extractor.extract(voice())
+    assert alone.functionals.tobytes() == again.functionals.tobytes()
+    assert alone.descriptors.tobytes() == again.descriptors.tobytes()
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 300])
+@pytest.mark.parametrize("name", ["ComParE_2016", "eGeMAPSv02"])
+def test_too_short_is_a_fault(length, name):
+    reason, detail = smile.extract(name, voice()[:length])
+    assert reason == "too short"
+    assert f"{length} samples" in detail
+
+
+def test_failure_of_the_extractor_is_a_fault_and_the_next_clip_works(monkeypatch):
+    extractor = smile.Extractor("eGeMAPSv02")
+    alone = extractor.extract(voice())
+
+    def fail():
+        raise smile.OpenSmileException(1, "out of order")
+
+    monkeypatch.setattr(extractor._smile, "run", fail)
+    with pytest.raises(UnusableClipError, match=r"openSMILE failed.*out of order"):
+        extractor.extract(voice())
+    assert extractor.extract(voice()).functionals.tobytes() == alone.functionals.tobytes()
+
+
+def test_nan_is_a_fault(monkeypatch):
+    rows = iter([np.ones((1, 88), np.float32), np.full((3, 25), np.nan, np.float32)])
+    monkeypatch.setattr(smile, "_rows", lambda _: next(rows))
+    with pytest.raises(UnusableClipError, match="75 of the descriptors are NaN"):
+        smile.Extractor("eGeMAPSv02").extract(voice())
+
+
+def test_unknown_set():
+    with pytest.raises(UserError, match=r"no set 'eGeMAPS2'; it has ComParE_2016, "):
+        smile.names_of("eGeMAPS2")
+
+
+def test_fingerprint_depends_on_set_version_and_configuration(monkeypatch):
+    seen = {smile.fingerprint("ComParE_2016"), smile.fingerprint("IS13")}
+    monkeypatch.setattr(opensmile, "__version__", "0")
+    seen.add(smile.fingerprint("ComParE_2016"))
+    monkeypatch.setattr(smile, "SAMPLE_RATE", 8000)
+    seen.add(smile.fingerprint("ComParE_2016"))
+    monkeypatch.setattr(smile, "_SINK", smile._SINK + ";")
+    seen.add(smile.fingerprint("ComParE_2016"))
+    assert len(seen) == 5
+
+
+def test_buffer_where_there_are_no_files_in_memory(monkeypatch):
+    expected = smile.extract("eGeMAPSv02", voice())
+    monkeypatch.delattr(smile.os, "memfd_create")
+    found = smile.Extractor("eGeMAPSv02").extract(voice())
+    assert found.functionals.tobytes() == expected.functionals.tobytes()

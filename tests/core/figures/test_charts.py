@@ -1,0 +1,127 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from stages.core.figures.charts import (
+    COLOURS,
+    MARKERS,
+    Interval,
+    axis_label,
+    cost,
+    curves,
+    dots,
+    forest,
+    maps,
+    save_png,
+    svg,
+)
+
+SURE, UNSURE = Interval("a", 0.2, 0.1, 0.3), Interval("b", -0.1, -0.3, 0.1)
+
+
+def panels_of(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def test_svg_keeps_text_and_is_the_same_each_time():
+    texts = [svg(dots({"run": [SURE, UNSURE]}, "CCC")) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("<svg") and ">CCC</text>" in texts[0] and "http" not in links(texts[0])
+
+
+def links(text):
+    """What an SVG refers to outside of itself: namespaces aside."""
+    return text.replace('xmlns:xlink="http://www.w3.org/1999/xlink"', "").replace(
+        'xmlns="http://www.w3.org/2000/svg"', ""
+    )
+
+
+def test_png_has_print_quality(tmp_path):
+    from matplotlib.image import imread
+
+    save_png(dots({"run": [SURE, UNSURE]}, "CCC"), tmp_path / "a.png")
+    assert imread(tmp_path / "a.png").shape[1] == 7 * 300
+
+
+def test_colours_differ_and_so_do_marks():
+    assert len(set(COLOURS)) == len(set(MARKERS)) == 10
+    assert max(min(to_rgb(colour)) for colour in COLOURS) < 0.7  # none vanishes on white
+
+
+def test_forest_fills_only_sure_marks_in_the_row_of_their_name():
+    figure = forest(
+        {"emotion": [SURE, UNSURE], "age": [UNSURE]}, {"emotion": "CCC", "age": "years"}, ["a", "b"]
+    )
+    assert panels_of(figure) == ["emotion", "age"]
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_ydata()[0] for line in marks] == [0, 1]
+    assert marks[0].get_markerfacecolor() != "white" and marks[1].get_markerfacecolor() == "white"
+    only = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert [line.get_ydata()[0] for line in only] == [1]
+
+
+def test_dots_put_series_of_a_name_into_its_row():
+    other = [Interval("b", 0.5, 0.4, 0.6)]
+    figure = dots({"one": [SURE, UNSURE], "two": other}, "CCC")
+    rows = [line.get_ydata() for line in figure.axes[0].lines]
+    assert np.round(rows[0]).tolist() == [0, 1] and np.round(rows[1]).tolist() == [1]
+
+
+def test_maps_colour_each_label_the_same_in_all_panels():
+    figure = maps(np.arange(8.0).reshape(4, 2), {"rated": list("aabb"), "heard": list("abbb")}, ["a", "b"])
+    assert panels_of(figure) == ["rated", "heard"]
+    sizes = [[len(each.get_offsets()) for each in axes.collections] for axes in figure.axes]
+    assert sizes == [[2, 2], [1, 3]]
+    colours = [[tuple(each.get_facecolor()[0]) for each in axes.collections] for axes in figure.axes]
+    assert colours[0] == colours[1]
+
+
+def test_curves_are_means_over_seeds_of_validation():
+    table = pd.DataFrame(
+        {
+            "run": "x-stl",
+            "features": "x",
+            "seed": [1, 1, 2, 1],
+            "epoch": [1, 2, 1, 1],
+            "split": ["validation"] * 3 + ["train"],
+            "task": "age",
+            "score": [4.0, 3.0, 6.0, 100.0],
+        }
+    )
+    other = table.assign(run="y-mtl1", features="y", score=1.0)
+    figure = curves(pd.concat([table, other]), {"age": "mae"})
+    assert panels_of(figure) == ["age, x", "age, y"]
+    assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 5], [2, 3]]
+    assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 1], [2, 1]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["stl", "mtl1"]
+    twins = curves(pd.concat([table, table.assign(run="stl")]), {"age": "mae"})
+    assert [line.get_label() for line in twins.axes[0].lines] == ["x-stl", "stl"]
+
+
+def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():
+    points = pd.DataFrame(
+        {
+            "run": ["x-stl", "x-mtl1"],
+            "features": "x",
+            "multiply_adds": [1000, 100],
+            "emotion": [0.4, 0.5],
+            "age": [3.0, None],
+        }
+    )
+    figure = cost(points, {"emotion": "ccc", "age": "mae"})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["mtl1", "stl"]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["stl"]
+
+
+def test_labels_of_neighbours_do_not_cover_each_other():
+    runs = [f"x-mtl{number}" for number in range(4)]
+    points = pd.DataFrame({"run": runs, "features": "x", "multiply_adds": [100, 101, 102, 1000]})
+    axes = cost(points.assign(emotion=[0.5, 0.501, 0.502, 0.1]), {"emotion": "ccc"}).axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(box.overlaps(other) for box in boxes for other in boxes if other is not box)
+
+
+@pytest.mark.parametrize(("score", "word"), [("ccc", "higher"), ("uar", "higher"), ("mae", "lower")])
+def test_axes_say_which_way_is_better(score, word):
+    assert word in axis_label(score)

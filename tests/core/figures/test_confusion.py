@@ -1,0 +1,63 @@
+from types import SimpleNamespace
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from stages.core.figures.confusion import Matrix, _draw, draw
+
+
+def matrix(classes, seed=1):
+    counts = np.random.default_rng(seed).integers(0, 40, (classes, classes))
+    return Matrix("country", [f"class {number}" for number in range(classes)], counts)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 4, 30])
+def test_pictures_have_ink_and_the_same_bytes(tmp_path, classes):
+    first, second = tmp_path / "new" / "first.png", tmp_path / "second.png"
+    draw(first, [matrix(classes)])
+    draw(second, [matrix(classes)])
+    assert first.read_bytes() == second.read_bytes()
+    pixels = matplotlib.image.imread(first)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
+    draw(second, [matrix(classes, seed=2)])
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_without_matrix_the_picture_says_so(tmp_path):
+    draw(tmp_path / "none.png", [], "no classification task")
+    assert (matplotlib.image.imread(tmp_path / "none.png") < 0.5).any()
+
+
+def test_several_matrices_stand_side_by_side(tmp_path):
+    draw(tmp_path / "one.png", [matrix(4)])
+    draw(tmp_path / "two.png", [matrix(4), matrix(6)])
+    one, two = (matplotlib.image.imread(tmp_path / f"{name}.png") for name in ("one", "two"))
+    assert two.shape[1] > 1.8 * one.shape[1]
+
+
+def texts(matrix):
+    axes = Figure().subplots()
+    _draw(axes, matrix)
+    labels = SimpleNamespace(
+        cells=[text.get_text() for text in axes.texts],
+        rows=[text.get_text() for text in axes.get_yticklabels()],
+        columns=[text.get_text() for text in axes.get_xticklabels()],
+    )
+    return labels
+
+
+def test_cells_show_row_percent_and_count():
+    drawn = texts(Matrix("country", ["China", "Venezuela"], np.array([[30, 10], [0, 0]])))
+    assert drawn.cells == ["75%\n30", "25%\n10", "0%\n0", "0%\n0"]
+    assert drawn.rows == ["China\n(75.0% of 40)", "Venezuela\n(no clips)"]
+    assert drawn.columns == ["China", "Venezuela"]
+
+
+def test_many_classes_show_percent_only():
+    counts = np.diag(np.full(30, 99)).astype(int)
+    counts[0, 1] = 1
+    drawn = texts(Matrix("category", [str(number) for number in range(30)], counts))
+    assert drawn.cells[:3] == ["99", "1", ""]
+    assert drawn.rows[0] == "0 (100)"

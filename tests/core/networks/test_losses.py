@@ -1,0 +1,91 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stages.core.config.training import TrainingConfig
+from stages.core.metrics.formulas import mae, mean_ccc
+from stages.core.networks.losses import Weighting, naive_losses, task_loss
+from tests.core.networks.test_training import PROBLEM, TASKS
+
+SCORE = TrainingConfig(regression_loss="score")
+RNG = np.random.default_rng(3)
+TRUTH, OUTPUT = RNG.uniform(size=(40, 2)), RNG.normal(size=(40, 2))
+
+
+def loss_of(task: str, output: np.ndarray, truth: np.ndarray, recipe: TrainingConfig = SCORE) -> float:
+    weights = torch.ones(output.shape[1], dtype=torch.float64)
+    return float(task_loss(TASKS[task], torch.from_numpy(output), torch.from_numpy(truth), weights, recipe))
+
+
+@pytest.mark.parametrize("column", ["varied", "constant", "partly labelled"])
+def test_the_loss_is_the_score(column: str) -> None:
+    truth = TRUTH.copy()
+    if column == "constant":
+        truth[:, 1] = 0.1
+    if column == "partly labelled":
+        truth[::3] = np.nan
+    estimate = 1 / (1 + np.exp(-OUTPUT))
+    assert loss_of("emotion", OUTPUT, truth) == pytest.approx(1 - mean_ccc(truth, estimate), rel=1e-12)
+    ages, outputs = 30 + 5 * truth[:, :1], 30 + OUTPUT[:, :1]
+    assert loss_of("age", outputs, ages) == pytest.approx(mae(ages, outputs), rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_concordance_knows_no_unit(unit: float) -> None:
+    valence = TASKS["emotion"].__class__("regression", ("Valence", "Arousal"), "ccc")
+    output, truth, weights = torch.from_numpy(OUTPUT * unit), torch.from_numpy(TRUTH * unit), torch.ones(2)
+    expected = 1 - mean_ccc(TRUTH, OUTPUT)
+    assert float(task_loss(valence, output, truth, weights, SCORE)) == pytest.approx(expected, rel=1e-9)
+    assert float(task_loss(valence, truth, truth, weights, SCORE)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("clips", [0, 1])
+@pytest.mark.parametrize("recipe", [TrainingConfig(), SCORE], ids=["squared", "score"])
+def test_without_a_label_to_learn_from_the_loss_is_nothing(recipe: TrainingConfig, clips: int) -> None:
+    truth = torch.full((4, 2), torch.nan)
+    truth[:clips] = 0.5
+    output = torch.randn(4, 2, requires_grad=True)
+    task_loss(TASKS["emotion"], output, truth, torch.ones(2), recipe).backward()
+    assert output.grad is not None
+    assert output.grad.isfinite().all()
+    assert bool(output.grad.any()) == (clips == 1 and recipe.regression_loss == "squared")
+
+
+def test_relative_losses_of_the_naive_predictor_are_one() -> None:
+    naive = naive_losses(PROBLEM, TrainingConfig())
+    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="relative"), naive)
+    ages = torch.from_numpy(PROBLEM.train.targets["age"])
+    counts = torch.from_numpy(np.bincount(PROBLEM.train.targets["country"])).double()
+    losses = {
+        "emotion": torch.tensor(naive["emotion"]),
+        "country": torch.distributions.Categorical(counts).entropy(),
+        "age": ((ages - ages.mean()) ** 2).mean(),
+    }
+    assert [float(share) for share in weighting(losses).values()] == pytest.approx([1, 1, 1])
+
+
+def test_dynamic_weights_favour_the_task_that_improves_less() -> None:
+    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="dynamic"), {})
+    weighting.end_epoch({"emotion": 1.0, "country": 1.0, "age": 1.0})
+    weighting.end_epoch({"emotion": 0.5, "country": 1.0, "age": 1.0})
+    shares = weighting({name: torch.tensor(1.0) for name in TASKS})
+    assert float(shares["emotion"]) < float(shares["age"])
+    assert sum(map(float, shares.values())) == pytest.approx(3)
+
+
+def test_a_task_alone_needs_no_weight() -> None:
+    alone = Weighting({"age": TASKS["age"]}, TrainingConfig(loss_weighting={"age": 0}), {})
+    assert alone({"age": torch.tensor(2.0)})["age"].item() == 2
+
+
+@pytest.mark.parametrize(("kind", "age"), [("squared", 0.5), ("score", 1.0)])
+def test_learnt_weights_halve_squared_errors_alone(kind: Any, age: float) -> None:
+    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="uncertainty", regression_loss=kind), {})
+    shares = weighting({name: torch.tensor(1.0) for name in TASKS})
+    assert {name: share.item() for name, share in shares.items()} == {
+        "emotion": age,
+        "country": 1,
+        "age": age,
+    }

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from stages.core.networks.data import SplitData
+from stages.core.networks.selection import correlation, select
+from tests.core.networks.test_training import PROBLEM
+
+
+def test_correlation_is_numpys() -> None:
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(50, 600)).astype(np.float32)
+    targets = rng.normal(size=(50, 3)) + inputs[:, :3]
+    expected = np.abs(np.corrcoef(inputs.T.astype(float), targets.T)[:600, 600:]).mean(axis=1)
+    np.testing.assert_allclose(correlation(inputs, targets), expected, rtol=1e-9)
+
+
+def test_unlabelled_clips_count_nothing() -> None:
+    rng = np.random.default_rng(1)
+    inputs, targets = rng.normal(size=(50, 5)), rng.normal(size=(50, 2))
+    expected = correlation(inputs[:30], targets[:30])
+    targets[30:] = np.nan
+    np.testing.assert_array_equal(correlation(inputs, targets), expected)
+
+
+@pytest.mark.parametrize(("task", "columns"), [("emotion", [0, 1]), ("country", [2, 3, 4]), ("age", [5])])
+def test_the_features_behind_a_task_are_found(task: str, columns: list[int]) -> None:
+    problem, kept = select(PROBLEM.only([task]), len(columns))
+    assert kept is not None
+    assert kept.tolist() == columns
+    np.testing.assert_array_equal(problem.train.inputs, PROBLEM.train.inputs[:, columns])
+    np.testing.assert_array_equal(problem.validation.inputs, PROBLEM.validation.inputs[:, columns])
+
+
+def test_a_joint_network_gets_features_of_every_task() -> None:
+    _, kept = select(PROBLEM, 6)
+    assert kept is not None
+    assert kept.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_all_are_kept_where_there_are_no_more() -> None:
+    assert select(PROBLEM, None) == (PROBLEM, None)
+    assert select(PROBLEM, 12) == (PROBLEM, None)
+
+
+@pytest.mark.parametrize("labelled", [1, 2, 5, 30])
+def test_a_task_with_few_labels_takes_no_place_of_the_others(labelled: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(300, 500)).astype(np.float32)
+    inputs = np.hstack([PROBLEM.train.inputs[:, :5], noise])
+    age = PROBLEM.train.targets["age"].copy()
+    age[labelled:] = np.nan
+    train = SplitData(inputs, {**PROBLEM.train.targets, "age": age})
+    _, kept = select(replace(PROBLEM, train=train, validation=train), 20)
+    assert kept is not None
+    assert kept[:5].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_is_constant_goes_with_nothing() -> None:
+    inputs = np.column_stack([np.full(30, 0.1), np.arange(30.0)])
+    assert correlation(inputs, np.full((30, 1), 0.1)).tolist() == [0, 0]
+    assert correlation(inputs, np.arange(30.0)[:, None]) == pytest.approx([0, 1])
+    assert correlation(inputs[:1], np.ones((1, 1))).tolist() == [0, 0]
+
+
+def test_validation_decides_nothing() -> None:
+    other = SplitData(-PROBLEM.validation.inputs[::-1], PROBLEM.validation.targets)
+    chosen = [select(problem, 4)[1] for problem in (PROBLEM, replace(PROBLEM, validation=other))]
+    np.testing.assert_array_equal(*chosen)
+
+
+def test_threads_change_no_bit() -> None:
+    rng = np.random.default_rng(1)
+    inputs, targets = rng.normal(size=(3000, 300)).astype(np.float32), rng.normal(size=(3000, 10))
+    strengths = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            strengths.append(correlation(inputs, targets).tobytes())
+    assert strengths[0] == strengths[1]

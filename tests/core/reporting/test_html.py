@@ -1,0 +1,15 @@
+from stages.core.reporting.html import Section, figure, page, paragraph
+
+
+def test_a_page_links_its_sections_and_escapes_text():
+    text = page("A & B", [paragraph("<notice>", "notice")], [Section("One > two", ["<p>x</p>"])], "end & all")
+    assert "<title>A &amp; B</title>" in text
+    assert '<p class="notice">&lt;notice&gt;</p>' in text
+    assert '<a href="#s0">One &gt; two</a>' in text and '<h2 id="s0">One &gt; two</h2>' in text
+    assert "<p>x</p>" in text and "<footer>end &amp; all</footer>" in text
+
+
+def test_a_figure_has_a_caption_and_an_alternative_text():
+    text = figure("<svg width='1'><text>t</text></svg>", "what to see", 'a "map"')
+    assert '<svg role="img" aria-label="a &quot;map&quot;" width=' in text
+    assert "<figcaption>what to see</figcaption>" in text

@@ -1,0 +1,90 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from stages.core.runtime import console as messages
+from stages.core.runtime.console import guarded, progress
+from stages.core.runtime.errors import UserError
+from tests.conftest import ROOT
+
+
+def test_a_users_mistake_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("params.yaml: x is missing; add it.")
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: params.yaml: x is missing; add it.\n"
+
+
+def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "data/splits.parquet")
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: data/splits.parquet: Permission denied; mend that and run the stage again.\n"
+    )
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")
+
+    with pytest.raises(FileNotFoundError):
+        guarded(main)
+
+
+def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(main)
+    assert caught.value.code == 130
+    assert "stopped" in capsys.readouterr().err
+
+
+def test_a_log_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(messages, "LINE_EVERY", 0)
+    assert list(progress(range(3), 3, "clip", lambda: "1 quarantined")) == [0, 1, 2]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("1/3 clips, ")
+    assert lines[2].endswith("0 s left, 1 quarantined")
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(progress("abc", 3, "clip")) == ["a", "b", "c"]
+    assert "3/3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lines", [2, 10**6])
+def test_a_reader_that_has_enough_is_no_fault(lines: int) -> None:
+    code = f"""
+import time
+from stages.core.runtime.console import guarded
+guarded(lambda: (print(0, flush=True), time.sleep(1), [print(n) for n in range({lines})]))
+"""
+    ended = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$0" -c "$1" | head -n 1', sys.executable, code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 1)
+
+
+def test_another_broken_pipe_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(messages, "_nobody_reads", lambda: False)
+    with pytest.raises(BrokenPipeError):
+        guarded(main)

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.core.runtime import device
+from stages.core.runtime.device import accelerator
+from stages.core.runtime.errors import UserError
+
+
+def test_the_device_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(device, "DRIVERS", (tmp_path / "none",))
+    assert accelerator("cpu", "boaw.device") is None
+    assert accelerator("auto", "boaw.device") is None
+    monkeypatch.setattr(device, "DRIVERS", (tmp_path / "none", tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert accelerator("auto", "boaw.device") == accelerator("cuda", "boaw.device") == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert accelerator("auto", "boaw.device") is None
+    with pytest.raises(UserError, match=r"boaw\.device is cuda, but torch finds no GPU"):
+        accelerator("cuda", "boaw.device")

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import whole, write_json
+from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+
+
+def test_features_come_back_bit_for_bit(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).normal(size=(300, 150)).astype(np.float32)
+    values[0, 0] = np.float32(1e13)
+    clip_ids, names = [f"{n:05d}" for n in range(300)], [f"feature {n}" for n in range(150)]
+    write_features(tmp_path / "f.parquet", clip_ids, names, values)
+    got_ids, got_names, got = read_features(tmp_path / "f.parquet")
+    assert (got_ids, got_names) == (clip_ids, names)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, values)
+    pq.write_table(pq.read_table(tmp_path / "f.parquet"), tmp_path / "groups.parquet", row_group_size=70)
+    np.testing.assert_array_equal(read_features(tmp_path / "groups.parquet")[2], values)
+
+
+def test_same_rows_same_bytes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"clip_id": ["a", "b"], "x": [1.0, None]})
+    write_table(tmp_path / "1.parquet", table)
+    write_table(tmp_path / "2.parquet", table.copy())
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+    pd.testing.assert_frame_equal(read_table(tmp_path / "1.parquet"), table)
+
+
+def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.core.runtime.tables._GROUP", 7)
+    values = np.zeros((50, 3), np.float32)
+    write_features(tmp_path / "f.parquet", [f"{n}" for n in range(50)], ["a", "b", "c"], iter(values))
+    with pytest.raises(ValueError, match="shorter"):
+        write_features(tmp_path / "g.parquet", [f"{n}" for n in range(51)], ["a", "b", "c"], iter(values))
+    assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"a": 1})
+    with pytest.raises(RuntimeError), whole(tmp_path / "x.json") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "x.json").read_text() == '{\n  "a": 1\n}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+
+
+def test_files_that_are_no_tables(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        read_table(tmp_path / "x.parquet")
+    (tmp_path / "x.parquet").write_text("no")
+    with pytest.raises(UserError, match="not a Parquet file"):
+        read_table(tmp_path / "x.parquet")
+    write_table(tmp_path / "y.parquet", pd.DataFrame({"a": [1]}))
+    with pytest.raises(UserError, match="no column clip_id"):
+        read_features(tmp_path / "y.parquet")

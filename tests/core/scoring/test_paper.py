@@ -1,0 +1,92 @@
+import re
+
+import pytest
+
+from stages.core.metrics.formulas import exvo
+from stages.core.scoring.paper import COUNTRIES, ROWS, TABLE_1, VENEZUELA, is_same_corpus
+from tests.conftest import SHARED
+
+PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"}
+
+
+def by_name(table):
+    return {(row.features, row.model, row.task): row for row in ROWS if row.table == table}
+
+
+def seconds(duration):
+    hours, minutes, rest = map(int, duration.split(":"))
+    return 3600 * hours + 60 * minutes + rest
+
+
+def test_tables_have_the_papers_rows():
+    assert len(by_name(2)) == 9
+    assert len(by_name(3)) == 18
+    assert {row.score for row in ROWS if row.task == "age"} == {"mae"}
+    assert by_name(2)["boaw", "stl", "emotion"].test == max(row.test for row in ROWS if row.task == "emotion")
+    assert by_name(3)["compare", "mtl2", "country"].test == max(
+        row.test for row in ROWS if row.task == "country"
+    )
+
+
+def test_table_1_adds_up_but_for_a_second():
+    parts = [TABLE_1[split] for split in ("train", "validation", "test")]
+    for figure in ("clips", "speakers"):
+        assert sum(part[figure] for part in parts) == TABLE_1["total"][figure]
+    assert sum(seconds(part["duration"]) for part in parts) == seconds(TABLE_1["total"]["duration"]) - 1
+    assert sum(COUNTRIES.values()) == TABLE_1["total"]["clips"]
+    for total in ("36:47:04", "36:50:40"):
+        assert round(seconds(total) / TABLE_1["total"]["clips"], 2) == 2.24
+
+
+def test_misprints_are_as_described():
+    def repeats(table, figure):
+        rows = by_name(table)
+        return {
+            (features, model)
+            for features, model, task in rows
+            if task == "age"
+            and getattr(rows[features, model, "age"], figure)
+            == getattr(rows[features, model, "emotion"], figure)
+        }
+
+    assert len(repeats(3, "test_sd")) == 6
+    assert len(repeats(3, "validation_sd")) == 5
+    assert repeats(2, "test_sd") == {("compare", "stl")}
+    assert repeats(2, "validation_sd") == {("compare", "stl"), ("boaw", "stl")}
+    assert by_name(3)["compare", "mtl1", "country"].test == 0.4965
+
+
+def test_joint_score_puts_single_task_first():
+    def joint(table, features, model):
+        return exvo(*(by_name(table)[features, model, task].test for task in ("emotion", "country", "age")))
+
+    for features in ("compare", "boaw"):
+        assert all(
+            joint(2, features, "stl") > joint(3, features, model) for model in ("mtl1", "mtl2", "mtl3")
+        )
+
+
+@pytest.mark.skipif(not (SHARED / "paper.md").exists(), reason="the paper's text is not here")
+def test_every_number_is_the_papers():
+    text = (SHARED / "paper.md").read_text(encoding="utf-8")
+    cells = re.findall(
+        r"^(.*?)\t(Emo CCC|Cou UAR|Age MAE)\t([\d.]+)\t([\d.]+)\t([\d.]+)\t([\d.]+)", text, re.MULTILINE
+    )
+    assert len(cells) == len(ROWS) == 27
+    tasks = {"Emo CCC": "emotion", "Cou UAR": "country", "Age MAE": "age"}
+    features = ""
+    for row, (name, task, *numbers) in zip(ROWS, cells, strict=True):
+        features = PRINTED_NAMES.get(name.strip(), features)
+        assert (row.features, row.task) == (features, tasks[task])
+        assert [row.validation, row.validation_sd, row.test, row.test_sd] == [float(each) for each in numbers]
+    for recall in VENEZUELA.values():
+        assert str(recall) in text
+    for country, clips in COUNTRIES.items():
+        assert (
+            f"{'USA' if country == 'United States' else country} ({clips:,}" in text or f"({clips:,}" in text
+        )
+
+
+@pytest.mark.parametrize(("name", "same"), [("HUME-VB", True), ("hume vb", True), ("HUME-VB-like", False)])
+def test_same_corpus_by_name(name, same):
+    assert is_same_corpus(name) is same
