@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.bags import assignment
 from stages.core.bags import codebook as codebooks
 from stages.core.bags import counting as bags
 from stages.core.config.load import load
 from stages.core.features import descriptors as frames
 from stages.core.figures import codebook as figures_words
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.device import accelerator
 from stages.core.runtime.files import write_json
 from stages.core.runtime.tables import read_table, write_features

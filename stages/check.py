@@ -13,10 +13,11 @@ from typing import Any
 
 import soundfile
 
+from stages.command import guarded
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json
 from stages.core.runtime.quarantine import Fault

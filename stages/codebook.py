@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.command import guarded
 from stages.core.bags import assignment
 from stages.core.bags import codebook as codebooks
 from stages.core.bags import counting as bags
@@ -17,7 +18,7 @@ from stages.core.bags import learning as words
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.load import load
 from stages.core.features import descriptors as frames
-from stages.core.runtime.console import guarded, say
+from stages.core.runtime.console import say
 from stages.core.runtime.files import write_json
 from stages.core.runtime.tables import read_table
 

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
 from stages.core.figures.confusion import Matrix, draw
 from stages.core.networks.model import Model
-from stages.core.runtime.console import guarded, say
+from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import read_json, write_json, write_text
 from stages.core.runtime.tables import read_features, read_table, write_table

@@ -21,12 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.command import guarded
 from stages.core.audio.shards import count, decode, origin_of_audio, read_shards
 from stages.core.config.load import load
 from stages.core.features import smile
 from stages.core.features.cache import Cache, key_of
 from stages.core.runtime.compute import ComputeOptions
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import whole
 from stages.core.runtime.parallel import Crash, each

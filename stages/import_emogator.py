@@ -13,7 +13,8 @@ import re
 import shutil
 from pathlib import Path
 
-from stages.core.runtime.console import guarded, progress, say
+from stages.command import guarded
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json, write_text
 

@@ -6,7 +6,7 @@ holds Vega itself; ``plots.html_template`` in DVC's configuration names it. ``ma
 
 from pathlib import Path
 
-from stages.core.runtime.console import guarded
+from stages.command import guarded
 from stages.core.runtime.files import write_text
 
 PAGE = Path(".dvc/plots/page.html")

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from stages.command import guarded
 from stages.core.networks.model import BLOCK, Model
-from stages.core.runtime.console import guarded, progress
-from stages.core.runtime.errors import UnusableClipError, UserError, nearest
+from stages.core.runtime.console import progress
+from stages.core.runtime.errors import UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_text
 
 SUFFIXES = set(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64".split())
@@ -94,7 +95,7 @@ def _folder_of(run: str) -> Path:
     folder = Path("data/models") / run
     trained = [path.parent.name for path in sorted(folder.parent.glob("*/model.json"))]
     if trained and run not in trained:
-        raise UserError(f"--run {run} is not trained in data/models{nearest(run, trained)}.")
+        raise UserError(f"--run {run} is not trained in data/models{did_you_mean(run, trained)}.")
     return folder
 
 

@@ -15,12 +15,13 @@ import joblib
 import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from stages.command import guarded
 from stages.core.audio.recording import SAMPLE_RATE, normalize, read_recording
 from stages.core.audio.shards import encode, write_shard
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UnusableClipError, UserError
 from stages.core.runtime.files import write_json
 from stages.core.runtime.quarantine import Fault, write_faults

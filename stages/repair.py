@@ -16,7 +16,8 @@ import voluptuous
 import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
-from stages.core.runtime.console import guarded, say
+from stages.command import guarded
+from stages.core.runtime.console import say
 
 PATIENCE = 1.0  # seconds in which a run that is still alive ends its writing
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.config.load import Parameters, load
 from stages.core.figures.charts import save_png, svg
 from stages.core.reporting import exhibits
@@ -32,7 +33,7 @@ from stages.core.reporting.sentences import (
     with_article,
 )
 from stages.core.reporting.tables import Table
-from stages.core.runtime.console import guarded, say
+from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_text
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper

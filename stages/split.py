@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.config.data import SplitOptions
 from stages.core.config.load import load
 from stages.core.dataset.labels import classes_of, targets_of
-from stages.core.runtime.console import guarded, say
+from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json
 from stages.core.runtime.tables import read_table, write_table

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.config.load import Parameters, load
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
-from stages.core.dataset.labels import classes_of, targets_of
-from stages.core.runtime.console import guarded, say
+from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
 from stages.core.scoring.comparison import differences
-from stages.core.scoring.run_scores import SPLITS, labelled, number, score_of
+from stages.core.scoring.run_scores import SPLITS, number, score_of
 
 METRICS = Path("metrics")
 Json = dict[str, Any]

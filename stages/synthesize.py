@@ -15,8 +15,9 @@ import joblib
 import numpy as np
 import soundfile
 
+from stages.command import guarded
 from stages.core.config.load import load
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.files import write_json, write_text
 from stages.core.synthetic.speakers import (
     EMOTIONS,

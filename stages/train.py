@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
@@ -33,7 +34,7 @@ from stages.core.networks.model import Model
 from stages.core.networks.scaling import Scaling, fit_scaling
 from stages.core.networks.selection import select
 from stages.core.networks.stopping import TrainingResult
-from stages.core.runtime.console import guarded, progress, say
+from stages.core.runtime.console import progress, say
 from stages.core.runtime.device import accelerator
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json, write_text

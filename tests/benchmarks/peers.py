@@ -27,15 +27,16 @@ from sklearn.linear_model import RidgeCV
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.utils.class_weight import compute_sample_weight
 
+from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
-from stages.core.dataset.labels import classes_of, targets_of
+from stages.core.dataset.labels import classes_of, labelled, targets_of
 from stages.core.networks.scaling import fit_scaling
 from stages.core.networks.selection import correlation
-from stages.core.runtime.console import guarded, say
+from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json
 from stages.core.runtime.tables import read_features
-from stages.core.scoring.run_scores import Sampling, labelled, score_of
+from stages.core.scoring.run_scores import Sampling, score_of
 from stages.evaluate import labels_of
 
 PENALTIES = np.logspace(1, 6, 11)

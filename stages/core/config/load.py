@@ -20,7 +20,7 @@ from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
 from stages.core.runtime.compute import ComputeOptions
-from stages.core.runtime.errors import UserError, nearest
+from stages.core.runtime.errors import UserError, did_you_mean
 
 FILE = Path("params.yaml")
 
@@ -62,7 +62,7 @@ class Parameters:
 
     def _model(self, run: str) -> ModelOptions:
         if run not in self.runs:
-            raise UserError(f"{FILE}: runs has no entry {run!r}{nearest(run, self.runs)}.")
+            raise UserError(f"{FILE}: runs has no entry {run!r}{did_you_mean(run, self.runs)}.")
         return self.models[self.runs[run].model]
 
 
@@ -186,7 +186,7 @@ def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
     for name, entry in content.items():
         path = f"{where}.{name}".removeprefix(".").replace(".architecture", "")
         if name not in known:
-            raise UserError(f"{FILE}: {path} is not a parameter{nearest(str(name), known)}.")
+            raise UserError(f"{FILE}: {path} is not a parameter{did_you_mean(str(name), known)}.")
         _refuse_unknown(hints[name], entry, path)
 
 
@@ -218,7 +218,7 @@ def _check_runs(parameters: Parameters) -> None:
         if run.model not in parameters.models:
             raise UserError(
                 f"{FILE}: runs.{name}.model is {run.model!r}, which models does not have"
-                f"{nearest(run.model, parameters.models)}."
+                f"{did_you_mean(run.model, parameters.models)}."
             )
         if run.features not in sets:
             raise UserError(
@@ -233,9 +233,8 @@ def _check_runs(parameters: Parameters) -> None:
         ):
             for task in named:
                 if task not in parameters.tasks:
-                    raise UserError(
-                        f"{FILE}: {where} names {task!r}, which is no task{nearest(task, parameters.tasks)}."
-                    )
+                    hint = did_you_mean(task, parameters.tasks)
+                    raise UserError(f"{FILE}: {where} names {task!r}, which is no task{hint}.")
 
 
 def _check_recipe(run: str, recipe: TrainingConfig, tasks: Mapping[str, Task]) -> None:

@@ -59,3 +59,15 @@ def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[st
             values, peak, out=np.where(np.isnan(peak), np.nan, np.zeros_like(values)), where=peak > 0
         )
     return values
+
+
+def labelled(targets: np.ndarray) -> np.ndarray:
+    """Which clips have a label: bool [n].
+
+    Args:
+        targets: of one task, as :func:`targets_of` gives them.
+
+    >>> labelled(np.array([0, -1, 2]))
+    array([ True, False,  True])
+    """
+    return targets >= 0 if targets.ndim == 1 else ~np.isnan(targets[:, 0])

@@ -1,37 +1,60 @@
-"""What a person reads while a stage runs: plain lines, progress bars, one-sentence errors."""
+"""The errors that a person reads: mistakes that the user can correct, and clips that cannot be used."""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
-    """A mistake that its user can mend; the message names file, field and remedy in one sentence.
+    """A mistake that the user can correct; the message names file, field and remedy in one sentence.
 
-    It stays on one line, and sends nothing to the terminal, whatever names of files or fields it repeats.
+    It stays on one line and sends nothing to the terminal, whatever names of files or fields it repeats.
 
-    >>> str(UserError("params.yaml: corpus.a\\nb is not a parameter."))
-    'params.yaml: corpus.a\\\\nb is not a parameter.'
+    >>> str(UserError("labels.csv: column a\\nb is not a number."))
+    'labels.csv: column a\\\\nb is not a number.'
     """
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The name that was meant, or all that there are, in brackets.
+class OptionError(UserError):
+    """An option whose value does not fit the data; the caller knows where the option is set.
 
-    >>> nearest("compare-mlt2", ["compare-stl", "compare-mtl2"])
-    ' (did you mean compare-mtl2?)'
+    >>> str(OptionError("size", "is 500, but there are only 20 frames; lower it"))
+    'size is 500, but there are only 20 frames; lower it.'
     """
-    known = list(known)
-    match = difflib.get_close_matches(str(name), known, n=1)
-    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option} {problem}.")
+
+
+class StageFileError(UserError):
+    """A file that an earlier stage makes is missing or damaged; the caller knows how it is made.
+
+    >>> str(StageFileError(Path("splits.parquet"), "does not exist"))
+    'splits.parquet does not exist'
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
 
 
 class UnusableClipError(Exception):
-    """A recording that cannot be used: ``reason`` is a short class of faults, ``detail`` the particulars."""
+    """A clip that cannot be used: ``reason`` is a short class of faults, ``detail`` the particulars."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The name that was meant, or all that there are, in brackets.
+
+    >>> did_you_mean("compare-mlt2", ["compare-stl", "compare-mtl2"])
+    ' (did you mean compare-mtl2?)'
+    """
+    known = list(known)
+    match = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"

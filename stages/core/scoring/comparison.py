@@ -8,9 +8,9 @@ import pandas as pd
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
-from stages.core.dataset.labels import targets_of
+from stages.core.dataset.labels import labelled, targets_of
 from stages.core.scoring import bootstrap
-from stages.core.scoring.run_scores import SPLITS, Sampling, labelled, number
+from stages.core.scoring.run_scores import SPLITS, Sampling, number
 
 
 def differences(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
-from stages.core.dataset.labels import targets_of
+from stages.core.dataset.labels import labelled, targets_of
 from stages.core.metrics import formulas as scores
 from stages.core.scoring import bootstrap
 
@@ -50,11 +50,6 @@ class Sampling:
     def estimate(self, task: Task, truth: np.ndarray, prediction: np.ndarray) -> bootstrap.Estimate:
         """The task's score of these clips with its interval."""
         return bootstrap.estimate(task.score, self.sums(task, truth, prediction), self.drawn, self.confidence)
-
-
-def labelled(truth: np.ndarray) -> np.ndarray:
-    """Which clips have a label: bool [n]; ``truth`` is that of ``targets_of``."""
-    return truth >= 0 if truth.ndim == 1 else ~np.isnan(truth[:, 0])
 
 
 def score_of(task: Task, truth: np.ndarray, prediction: np.ndarray) -> float:

@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+from stages import command
+from stages.command import guarded
 from stages.core.runtime import console as messages
-from stages.core.runtime.console import guarded, progress
+from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UserError
 from tests.conftest import ROOT
 
@@ -28,7 +30,7 @@ def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str])
         guarded(main)
     assert caught.value.code == 1
     assert capsys.readouterr().err == (
-        "error: data/splits.parquet: Permission denied; mend that and run the stage again.\n"
+        "error: data/splits.parquet: Permission denied; correct that and run the command again.\n"
     )
 
 
@@ -68,7 +70,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_a_reader_that_has_enough_is_no_fault(lines: int) -> None:
     code = f"""
 import time
-from stages.core.runtime.console import guarded
+from stages.command import guarded
 guarded(lambda: (print(0, flush=True), time.sleep(1), [print(n) for n in range({lines})]))
 """
     ended = subprocess.run(
@@ -85,6 +87,6 @@ def test_another_broken_pipe_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch)
     def main() -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr(messages, "_nobody_reads", lambda: False)
+    monkeypatch.setattr(command, "_reader_is_gone", lambda: False)
     with pytest.raises(BrokenPipeError):
         guarded(main)

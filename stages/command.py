@@ -1,0 +1,71 @@
+"""What every command runs under: errors become one sentence, with the remedy that the pipeline knows.
+
+:mod:`stages.core` knows neither DVC nor params.yaml, so that its errors name options and files alone.
+"""
+
+import errno
+import os
+import select
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from stages.core.runtime.errors import OptionError, StageFileError, UserError
+
+_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def section(name: str) -> Iterator[None]:
+    """Say in which section of params.yaml an option stands that does not fit.
+
+    >>> with section("codebook"):
+    ...     raise OptionError("size", "is 500, but there are 20 frames")
+    Traceback (most recent call last):
+    ...
+    stages.core.runtime.errors.UserError: params.yaml: codebook.size is 500, but there are 20 frames.
+    """
+    try:
+        yield
+    except OptionError as error:
+        raise UserError(f"params.yaml: {name}.{error}") from None
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Run a command's main function.
+
+    A :class:`UserError`, a full disk or a file that may not be read or written end it with one line and
+    exit status 1.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except StageFileError as error:
+        _end(f"{error}; `dvc repro` makes it again.")
+    except UserError as error:
+        _end(str(error))
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        _end(f"{error.filename or 'a file'}: {error.strerror}; correct that and run the command again.")
+    except KeyboardInterrupt:
+        print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
+        raise SystemExit(130) from None
+
+
+def _reader_is_gone() -> bool:
+    """Whether the program that reads what is printed, such as ``head``, has ended."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
+
+
+def _end(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(1) from None

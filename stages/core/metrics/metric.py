@@ -1,0 +1,69 @@
+"""What a score is called, which way is better, and how it is computed: one entry per metric.
+
+Everything that depends on a metric's direction or unit asks it here.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from stages.core.metrics.formulas import mae, mean_ccc, uar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by which tasks are scored.
+
+    Attributes:
+        name: how params.yaml and metrics/ call it.
+        label: how tables and axes call it.
+        kind: the kind of task that it scores.
+        higher_is_better: False for errors.
+        in_label_units: whether a value has the unit of the labels, as an error in years has.
+        compute: the score of truth and prediction. Regression: float [n, columns], NaN where unlabelled.
+            Classification: truth int [n], −1 where unlabelled; prediction probabilities [n, classes].
+    """
+
+    name: str
+    label: str
+    kind: Literal["regression", "classification"]
+    higher_is_better: bool
+    in_label_units: bool
+    compute: Callable[[np.ndarray, np.ndarray], float]
+
+    def gain(self, baseline: float, candidate: float) -> float:
+        """How much better the candidate is: positive means better, for errors too.
+
+        >>> METRICS["mae"].gain(5.0, 4.0), METRICS["uar"].gain(0.5, 0.25)
+        (1.0, -0.25)
+        """
+        return candidate - baseline if self.higher_is_better else baseline - candidate
+
+    def best(self, values: Mapping[Key, float | None]) -> Key | None:
+        """The key of the best value, the first of equals; values that are None or NaN do not count.
+
+        >>> METRICS["mae"].best({"a": 4.0, "b": 3.0, "c": None}), METRICS["mae"].best({})
+        ('b', None)
+        """
+        defined = {key: value for key, value in values.items() if value is not None and not math.isnan(value)}
+        chosen = max if self.higher_is_better else min
+        return chosen(defined, key=defined.__getitem__) if defined else None
+
+
+def _uar_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
+    return uar(truth, prediction.argmax(axis=1), prediction.shape[1])
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("ccc", "CCC", "regression", True, False, mean_ccc),
+        Metric("mae", "MAE", "regression", False, True, mae),
+        Metric("uar", "UAR", "classification", True, False, _uar_of_probabilities),
+    )
+}
