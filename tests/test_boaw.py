@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 from stages import boaw, codebook
-from stages.core.bags import codebook as codebooks
+from stages.core.bags.codebook import Codebook
+from stages.core.bags.codebook import read as read_codebook
+from stages.core.bags.codebook import write as write_codebook
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.tables import read_features
 from tests.helpers import openxbow
-from tests.helpers.openxbow import needs_openxbow, write_descriptors
+from tests.helpers.descriptors import write_clips
+from tests.helpers.openxbow import needs_openxbow
 
 BAGS = Path("data/features/boaw.parquet")
 
@@ -21,10 +24,8 @@ def clips(project: Path, set_parameters: Callable[..., None]) -> dict[str, np.nd
     """Twelve clips and a codebook of their frames."""
     rng = np.random.default_rng(0)
     clips = {f"{number:05d}": rng.standard_normal((rng.integers(5, 40), 4)) for number in range(12)}
-    write_descriptors(project / "data/lld/compare", clips)
+    write_clips(project / "data/lld/compare", clips)
     pd.DataFrame({"clip_id": list(clips), "split": ["train"] * 12}).to_parquet("data/splits.parquet")
-    labels = {"Amusement": [0.0] * 5 + [1.0] + [0.5] * 6, "Sadness": [np.nan] + [0.9] + [0.2] * 10}
-    pd.DataFrame({"clip_id": list(clips), **labels}).to_parquet("data/recordings.parquet")
     set_parameters(codebook={"size": 30}, boaw={"assignments": 3})
     codebook.main()
     return clips
@@ -33,33 +34,28 @@ def clips(project: Path, set_parameters: Callable[..., None]) -> dict[str, np.nd
 def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, np.ndarray]]:
     """What the stage hands to the picture, while it is drawn all the same."""
     seen: dict[str, dict[str, np.ndarray]] = {}
-    draw = boaw.figures_words.draw
+    draw = boaw.draw_codebook
     monkeypatch.setattr(
-        boaw.figures_words,
-        "draw",
+        boaw,
+        "draw_codebook",
         lambda path, usage, pair: (seen.update(pair=pair), draw(path, usage, pair)),
     )
     return seen
 
 
-def test_bags_figures_and_picture(
-    clips: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    seen = shown(monkeypatch)
+def test_bags_figures_and_picture(clips: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]) -> None:
     boaw.main()
     clip_ids, names, values = read_features(BAGS)
     assert clip_ids == list(clips)
     assert names == [f"boaw_{index:04d}" for index in range(30)]
     counts = np.rint(10 ** values.astype(float) - 1)
     assert counts.sum(axis=1).tolist() == [3 * len(frames) for frames in clips.values()]
-    assert np.array_equal(seen["pair"]["Amusement"], counts[5])
-    assert np.array_equal(seen["pair"]["Sadness"], counts[1])
     figures = json.loads(Path("metrics/boaw.json").read_text())
     total = sum(map(len, clips.values()))
     assert (figures["clips"], figures["frames"], figures["words"]) == (12, total, 30)
     assert figures["dead_words"] == (counts.sum(axis=0) == 0).sum()
     assert figures["dead_share"] == round(figures["dead_words"] / 30, 4)
-    learnt = codebooks.read(codebook.CODEBOOK)
+    learnt = read_codebook(codebook.CODEBOOK)
     frames = learnt.standardize(np.concatenate(list(clips.values())).astype(np.float32), np.arange(4))
     error = ((frames[:, None] - learnt.words[0]) ** 2).sum(axis=2).min(axis=1).mean() / 4
     assert figures["quantization_error"] == pytest.approx(error, abs=1e-4)
@@ -72,34 +68,22 @@ def test_bags_figures_and_picture(
 def test_dead_words_are_counted() -> None:
     words = np.full((30, 4), 1e3, np.float32)
     words[:5] = np.eye(5, 4)
-    codebooks.write(codebook.CODEBOOK, codebooks.Codebook((words,), 2))
+    write_codebook(codebook.CODEBOOK, Codebook((words,), 2))
     boaw.main()
     figures = json.loads(Path("metrics/boaw.json").read_text())
     assert figures["dead_words"] == 25
     assert figures["dead_share"] == 0.8333
 
 
-@pytest.mark.parametrize(
-    "labels", [{}, {"Amusement": [1.0] * 12}, {"Amusement": [1.0] * 12, "Sadness": [np.nan] * 12}]
-)
-def test_without_labels_the_two_most_different_bags_are_shown(
-    clips: dict[str, np.ndarray], labels: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch
+def test_the_two_most_different_bags_are_shown(
+    clips: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = shown(monkeypatch)
-    pd.DataFrame({"clip_id": list(clips), **labels}).to_parquet("data/recordings.parquet")
     boaw.main()
-    assert list(seen["pair"]) == ["one clip", "another clip"]
     counts = np.rint(10 ** read_features(BAGS)[2].astype(float) - 1)
     directions = counts / np.linalg.norm(counts, axis=1, keepdims=True)
-    one, other = (bag / np.linalg.norm(bag) for bag in seen["pair"].values())
-    assert one @ other == pytest.approx((directions @ directions.T).min())
-
-
-def test_awe_stands_in_for_sadness(clips: dict[str, np.ndarray]) -> None:
-    table = pd.DataFrame({"clip_id": list(clips), "Amusement": range(12), "Awe": range(12, 0, -1)}).astype(
-        {"Amusement": float, "Awe": float}
-    )
-    assert boaw.pair_by_label(table, tuple(clips)) == {"Amusement": 11, "Awe": 0}
+    pair = np.unravel_index((directions @ directions.T).argmin(), (len(clips), len(clips)))
+    assert np.array_equal(list(seen["pair"].values()), counts[list(pair)])
 
 
 @needs_openxbow
@@ -110,8 +94,7 @@ def test_bags_of_an_openxbow_codebook_are_openxbows(
     names, train = openxbow.descriptors("train")
     together = {**train, **openxbow.descriptors("test")[1]}
     together = dict(sorted(together.items()))
-    write_descriptors(project / "data/lld/compare", together, names, shards=3)
-    pd.DataFrame({"clip_id": list(together)}).to_parquet("data/recordings.parquet")
+    write_clips(project / "data/lld/compare", together, names, clips_per_shard=20)
     (project / "theirs.txt").write_text(openxbow.text(f"cb_{tag}.txt"))
     calls = [command for command in openxbow.commands() if command.tag == tag]
     set_parameters(
@@ -137,6 +120,6 @@ def test_bags_do_not_depend_on_threads(set_parameters: Callable[..., None]) -> N
 
 @pytest.mark.usefixtures("clips")
 def test_a_codebook_of_other_descriptors_is_refused() -> None:
-    codebooks.write(codebook.CODEBOOK, codebooks.Codebook((np.eye(5, dtype=np.float32),), 2))
+    write_codebook(codebook.CODEBOOK, Codebook((np.eye(5, dtype=np.float32),), 2))
     with pytest.raises(UserError, match=r"data/codebook\.txt covers groups of \[5\] columns.* give \[4\]"):
         boaw.main()

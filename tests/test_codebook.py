@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 
 from stages import codebook
-from stages.core.bags import codebook as codebooks
-from stages.core.features import descriptors as frames
+from stages.core.bags import fitting
+from stages.core.bags.codebook import Codebook, statistics
+from stages.core.bags.codebook import read as read_codebook
+from stages.core.bags.codebook import write as write_codebook
+from stages.core.features import descriptors as descriptors_module
 from stages.core.runtime.errors import UserError
 from tests.helpers import openxbow
-from tests.helpers.openxbow import needs_openxbow, write_descriptors
+from tests.helpers.descriptors import write_clips
+from tests.helpers.openxbow import needs_openxbow
 
 SPLITS = ["train", "validation", "test"]
 COLUMNS = ("F0_sma", "mfcc_sma[1]", "F0_sma_de", "mfcc_sma_de[1]")
@@ -22,7 +26,7 @@ def descriptors(project: Path) -> dict[str, np.ndarray]:
     """Thirty clips of four columns, a third in each split."""
     rng = np.random.default_rng(0)
     clips = {f"{number:05d}": rng.standard_normal((rng.integers(5, 40), 4)) for number in range(30)}
-    write_descriptors(project / "data/lld/compare", clips, COLUMNS, shards=2)
+    write_clips(project / "data/lld/compare", clips, COLUMNS, clips_per_shard=20)
     splits = pd.DataFrame({"clip_id": list(clips), "split": SPLITS * 10})
     splits.to_parquet(project / "data/splits.parquet")
     return clips
@@ -35,9 +39,9 @@ def test_words_are_training_frames_in_standard_units(
 ) -> None:
     set_parameters(codebook={"size": 20}, boaw={"assignments": 3})
     codebook.main()
-    learnt = codebooks.read(codebook.CODEBOOK)
+    learnt = read_codebook(codebook.CODEBOOK)
     training = np.concatenate(list(descriptors.values())[::3]).astype(np.float32)
-    mean, deviation = codebooks.statistics(training)
+    mean, deviation = statistics(training)
     assert np.array_equal(learnt.mean, mean)
     assert np.array_equal(learnt.deviation, deviation)
     known = {row.tobytes() for row in (training - mean) / deviation}
@@ -68,11 +72,11 @@ def test_no_frame_of_validation_or_test_reaches_the_codebook(
     for number, clip_id in enumerate(descriptors):
         if number % 3:
             descriptors[clip_id] = 100 * rng.standard_normal(descriptors[clip_id].shape)
-    write_descriptors(Path("data/lld/compare"), descriptors, COLUMNS, shards=2)
+    write_clips(Path("data/lld/compare"), descriptors, COLUMNS, clips_per_shard=20)
     codebook.main()
     assert codebook.CODEBOOK.read_bytes() == before
     descriptors["00003"] += 0.1
-    write_descriptors(Path("data/lld/compare"), descriptors, COLUMNS, shards=2)
+    write_clips(Path("data/lld/compare"), descriptors, COLUMNS, clips_per_shard=20)
     codebook.main()
     assert codebook.CODEBOOK.read_bytes() != before
 
@@ -82,7 +86,7 @@ def test_no_other_frame_is_handed_on(
 ) -> None:
     handed = []
     monkeypatch.setattr(
-        codebook.words, "learn", lambda sample, size, *_: handed.append(sample.copy()) or sample[:size]
+        fitting, "learn", lambda sample, size, *_: handed.append(sample.copy()) or sample[:size]
     )
     set_parameters(codebook={"size": 20, "standardize": False}, boaw={"assignments": 3})
     codebook.main()
@@ -97,7 +101,7 @@ def test_every_method_and_layout(set_parameters: Callable[..., None]) -> None:
                 codebook={"size": 7, "method": method, "layout": layout}, boaw={"assignments": 2, "idf": True}
             )
             codebook.main()
-            learnt = codebooks.read(codebook.CODEBOOK)
+            learnt = read_codebook(codebook.CODEBOOK)
             assert [words.shape for words in learnt.words] == [(7, width) for width in columns]
             assert learnt.idf is not None
             assert len(learnt.idf) == 14
@@ -126,7 +130,7 @@ def test_the_file_is_openxbows_to_the_byte(
 ) -> None:
     names, clips = openxbow.descriptors("train")
     others = openxbow.descriptors("test")[1]
-    write_descriptors(Path("data/lld/compare"), {**others, **clips}, names)
+    write_clips(Path("data/lld/compare"), {**others, **clips}, names)
     splits = ["test"] * len(others) + ["train"] * len(clips)
     pd.DataFrame({"clip_id": [*others, *clips], "split": splits}).to_parquet("data/splits.parquet")
     set_parameters(codebook=options, boaw=counting)
@@ -139,14 +143,14 @@ def test_a_codebook_of_openxbow_can_take_its_place(
     set_parameters: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    theirs = codebooks.Codebook(
+    theirs = Codebook(
         (np.eye(4, dtype=np.float32),),
         2,
         log=True,
         mean=np.zeros(4, np.float32),
         deviation=np.ones(4, np.float32),
     )
-    codebooks.write(Path("theirs.txt"), theirs)
+    write_codebook(Path("theirs.txt"), theirs)
     set_parameters(codebook={"file": "theirs.txt"})
     codebook.main()
     assert codebook.CODEBOOK.read_bytes() == Path("theirs.txt").read_bytes()
@@ -176,6 +180,6 @@ def test_frames_are_read_in_batches(
     set_parameters(codebook={"size": 20}, boaw={"assignments": 3})
     codebook.main()
     before = codebook.CODEBOOK.read_bytes()
-    monkeypatch.setattr(frames, "ROWS", 11)
+    monkeypatch.setattr(descriptors_module, "ROWS_PER_BATCH", 11)
     codebook.main()
     assert codebook.CODEBOOK.read_bytes() == before

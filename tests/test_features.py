@@ -9,11 +9,14 @@ import pytest
 
 from stages import features
 from stages.core.audio.shards import encode, write_shard
-from stages.core.features import smile
+from stages.core.features import extract as extract_module
+from stages.core.features import extractor as extractor_module
+from stages.core.features.extractor import extract_clip
+from stages.core.features.feature_sets import column_names
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.parallel import Crash
 from stages.core.runtime.tables import read_features
-from tests.core.features.test_smile import voice
+from tests.core.features.test_extractor import voice
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -61,7 +64,7 @@ def alone(monkeypatch):
             calls.append(key)
             yield key, function(argument)
 
-    monkeypatch.setattr(features, "each", each)
+    monkeypatch.setattr(extract_module, "each", each)
     return calls
 
 
@@ -71,14 +74,14 @@ def test_tables_hold_what_the_package_gives(set_parameters, monkeypatch, capsys)
     run(monkeypatch, "compare")
     clip_ids, names, values = read_features(Path("data/features/compare.parquet"))
     assert clip_ids == list(CLIPS)
-    assert tuple(names) == smile.names_of("ComParE_2016").functionals
+    assert tuple(names) == column_names("ComParE_2016").functionals
     frames = pd.read_parquet("data/lld/compare/0000.parquet")
-    assert tuple(frames.columns) == ("clip_id", *smile.names_of("ComParE_2016").descriptors)
+    assert tuple(frames.columns) == ("clip_id", *column_names("ComParE_2016").descriptors)
     assert (frames.dtypes[1:] == np.float32).all()
     assert list(frames["clip_id"].unique()) == list(CLIPS)
-    for place, (clip_id, samples) in enumerate(CLIPS.items()):
-        expected = smile.extract("ComParE_2016", samples)
-        np.testing.assert_array_equal(values[place], expected.functionals)
+    for index, (clip_id, samples) in enumerate(CLIPS.items()):
+        expected = extract_clip("ComParE_2016", samples)
+        np.testing.assert_array_equal(values[index], expected.functionals)
         ours = frames.loc[frames["clip_id"] == clip_id].drop(columns="clip_id")
         np.testing.assert_array_equal(ours.to_numpy(), expected.descriptors)
     assert (
@@ -110,7 +113,7 @@ def test_only_what_changed_is_computed(alone, monkeypatch):
     clip_ids, _, values = read_features(Path("data/features/egemaps.parquet"))
     assert clip_ids == sorted(clips)
     for clip_id, row in zip(clip_ids, values, strict=True):
-        np.testing.assert_array_equal(row, smile.extract("eGeMAPSv02", clips[clip_id]).functionals)
+        np.testing.assert_array_equal(row, extract_clip("eGeMAPSv02", clips[clip_id]).functionals)
 
 
 def test_renamed_and_doubled_clips_are_not_computed_again(alone, monkeypatch):
@@ -133,7 +136,7 @@ def test_whatever_decides_a_row_recomputes(alone, set_parameters, monkeypatch, w
     elif what == "version":
         monkeypatch.setattr("opensmile.__version__", "0")
     else:
-        monkeypatch.setattr(smile, "SAMPLE_RATE", 8000)
+        monkeypatch.setattr(extractor_module, "SAMPLE_RATE", 8000)
     run(monkeypatch)
     assert len(alone) == len(CLIPS)
 
@@ -165,7 +168,7 @@ def test_a_crash_is_quarantined_and_tried_again_in_the_next_run(monkeypatch):
             yield key, Crash("died") if number == 2 else function(argument)
 
     with monkeypatch.context() as patch:
-        patch.setattr(features, "each", each)
+        patch.setattr(extract_module, "each", each)
         run(patch)
     assert "002,features-egemaps,crash,died" in Path("data/quarantine/features-egemaps.csv").read_text()
     run(monkeypatch)
@@ -175,19 +178,14 @@ def test_a_crash_is_quarantined_and_tried_again_in_the_next_run(monkeypatch):
 @pytest.mark.usefixtures("alone")
 def test_shards_of_descriptors_leave_no_older_ones_behind(monkeypatch):
     write_audio(CLIPS)
-    monkeypatch.setattr(features, "CLIPS_A_SHARD", 3)
-    run(monkeypatch)
-    shards = sorted(Path("data/lld/egemaps").iterdir())
-    assert [path.name for path in shards] == ["0000.parquet", "0001.parquet", "0002.parquet"]
-    frames = pd.concat(map(pd.read_parquet, shards))
-    assert list(frames["clip_id"].unique()) == list(CLIPS)
-    monkeypatch.setattr(features, "CLIPS_A_SHARD", 500)
+    Path("data/lld/egemaps").mkdir(parents=True)
+    Path("data/lld/egemaps/0007.parquet").write_bytes(b"of an earlier run")
     run(monkeypatch)
     assert [path.name for path in Path("data/lld/egemaps").iterdir()] == ["0000.parquet"]
 
 
 def test_mistakes_of_the_user(monkeypatch):
-    with pytest.raises(UserError, match=r"one of features in params.yaml: egemaps, compare"):
+    with pytest.raises(UserError, match=r"features has no 'egemap' \(did you mean egemaps\?\)"):
         run(monkeypatch, "egemap")
     with pytest.raises(UserError, match="data/audio"):
         run(monkeypatch)
@@ -202,7 +200,7 @@ def test_a_corpus_of_unusable_clips_stops(monkeypatch):
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), full_database()])
 def test_full_disk_is_one_sentence(error):
-    with pytest.raises(UserError, match="the disk is full; make space"), features.disk_may_be_full():
+    with pytest.raises(UserError, match="the disk is full; free some space"), features.disk_may_be_full():
         raise error
 
 

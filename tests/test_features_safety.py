@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 
 from stages import features
+from stages.core.features import extract as extract_module
 from stages.core.runtime import parallel
 from tests.conftest import ROOT
-from tests.core.features.test_smile import voice
+from tests.core.features.test_extractor import voice
 from tests.test_features import run, write_audio, written
 
 KILLS = int(os.environ.get("KILLS", "2"))
+SEED = int(os.environ.get("SEED", "1"))  # of the moments at which runs are killed
 CLIPS = {f"{number:03d}": voice(0.3 + number % 20 / 50, 120.0 + number, seed=number) for number in range(240)}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COUNTED = "from tests.test_features_safety import run_counted; run_counted()"
@@ -39,7 +41,9 @@ def counted(function, argument):
 
 def run_counted() -> None:
     """The stage as a program, its calls counted."""
-    features.each = lambda function, items, compute: parallel.each(partial(counted, function), items, compute)
+    extract_module.each = lambda function, items, compute: parallel.each(
+        partial(counted, function), items, compute
+    )
     sys.argv = ["features", "egemaps"]
     features.guarded(features.main)
 
@@ -62,14 +66,14 @@ def test_killed_at_random_moments(set_parameters, monkeypatch):
     set_parameters(compute={"processes": 2})
     write_audio({**CLIPS, "short": voice()[:50]}, shard=100)
     expected = undisturbed(monkeypatch)
-    choose = np.random.default_rng()
+    moments = np.random.default_rng(SEED)
     orphans: list[int] = []
     killed = 0
     for _ in range(KILLS):
         process = subprocess.Popen(
             [sys.executable, "-c", COUNTED], env=ENVIRONMENT, stderr=subprocess.DEVNULL
         )
-        time.sleep(choose.uniform(0.5, 3.0))
+        time.sleep(moments.uniform(0.5, 3.0))
         orphans += children_of(process.pid) if process.poll() is None else []
         process.kill()
         killed += process.wait() == -signal.SIGKILL
@@ -113,7 +117,7 @@ def test_full_disk(set_parameters, monkeypatch, project, free):
         )
         full = subprocess.run(stage, check=False, **options)
         assert full.returncode == 1
-        assert full.stderr.splitlines()[-1].startswith("error: the disk is full; make space")
+        assert full.stderr.splitlines()[-1].startswith("error: the disk is full; free some space")
         assert "Traceback" not in full.stderr
         monkeypatch.chdir("disk")
         for path in (Path("data/features/egemaps.parquet"), Path("data/lld/egemaps")):
@@ -167,6 +171,6 @@ def test_dask_workers_one_of_them_killed(set_parameters, monkeypatch):
                     victim.kill()
                 yield outcome
 
-        monkeypatch.setattr(features, "each", each)
+        monkeypatch.setattr(extract_module, "each", each)
         run(monkeypatch)
     assert written() == expected

@@ -20,6 +20,7 @@ from stages import boaw, codebook, evaluate, features, predict, preprocess, spli
 from stages.core.config.training import Architecture
 from stages.core.networks.model import Model
 from stages.core.networks.network import Network, activated
+from stages.core.prediction.predicting import output_names, predict_recordings
 from stages.core.runtime.errors import UserError
 from tests.conftest import EMOTIONS, ROOT, info_row, tone, write_info
 from tests.helpers.tiny_project import run_stage
@@ -89,11 +90,11 @@ def test_the_predictions_are_those_of_evaluate_bit_for_bit(run: str, trained: Pa
     expected = pd.read_parquet(trained / f"data/predictions/{run}.parquet")
     for seed in model.seeds:
         rows = expected[expected["seed"] == seed].set_index("clip_id")
-        for path, outcome in predict.predict(model, clips, [seed]):
+        for path, outcome in predict_recordings(model, clips, [seed]):
             found = {
                 f"{task}.{name}": value
                 for task, values in outcome.items()
-                for name, value in zip(predict.names(model, task), values, strict=True)
+                for name, value in zip(output_names(model, task), values, strict=True)
             }
             row = rows.loc[path.stem, list(found)]
             np.testing.assert_array_equal(np.array(list(found.values())), row.to_numpy(np.float32))
@@ -197,7 +198,7 @@ def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> No
     networks = [entry for entry in description["networks"] if entry["tasks"] != ["age"]]
     path.write_text(json.dumps({**description, "tasks": tasks, "networks": networks}))
     with pytest.raises(
-        UserError, match="needs a model of emotions, Country and Age; this one has emotion, country"
+        UserError, match="needs a model of emotions, Country and Age; this one predicts emotion, country"
     ):
         command("clips", "--run", "egemaps-stl", "--submission", "team")
 

@@ -13,14 +13,8 @@ from stages import synthesize
 from stages.core.config.data import SynthesisOptions
 from stages.core.config.load import load
 from stages.core.corpus.reading import read_corpus
-from stages.core.synthetic.speakers import (
-    COUNTRIES,
-    EMOTIONS,
-    countries_of,
-    draw_emotions,
-    plan,
-    rate_emotions,
-)
+from stages.core.synthetic.corpus import plan
+from stages.core.synthetic.speakers import COUNTRIES, EMOTIONS, countries_of, draw_emotions, rate_emotions
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -18,16 +18,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from stages.core.bags import codebook as codebooks
-from stages.core.bags import learning as words
-from stages.core.bags.assignment import BLOCK, Assigner, nearest
+from stages.core.bags.assignment import BLOCK, Assigner
 from stages.core.bags.codebook import Codebook
-from stages.core.features.descriptors import ROWS
+from stages.core.bags.codebook import statistics as column_statistics
+from stages.core.bags.codebook import write as write_codebook
+from stages.core.bags.learning import learn
+from stages.core.features.descriptors import ROWS_PER_BATCH
 from tests.conftest import ROOT
 from tests.helpers import openxbow
+from tests.helpers.descriptors import write_clips
+from tests.helpers.nearest_words import nearest_words
 
 SIZE, COLUMNS, CLIP, ROUNDS = 2000, 130, 200, 5
 GROUP = [np.arange(COLUMNS)]
@@ -47,7 +49,7 @@ def mixtures(number: int, seed: int = 0) -> np.ndarray:
     source = rng.standard_normal((5000, COLUMNS), dtype=np.float32)
     if openxbow.FOLDER.exists():
         source = openxbow.frames("train")
-    mean, deviation = codebooks.statistics(source)
+    mean, deviation = column_statistics(source)
     source = (source - mean) / deviation
     mixed = np.empty((number, COLUMNS), np.float32)
     for start in range(0, number, 10_000):
@@ -57,8 +59,8 @@ def mixtures(number: int, seed: int = 0) -> np.ndarray:
 
 
 def seconds(work: Callable[[np.ndarray], object], frames: np.ndarray, threads: int) -> float:
-    """Time of ``work`` on all batches, one batch a thread."""
-    batches = [frames[start : start + ROWS] for start in range(0, len(frames), ROWS)]
+    """Time of ``work`` on all batches, one batch per thread."""
+    batches = [frames[start : start + ROWS_PER_BATCH] for start in range(0, len(frames), ROWS_PER_BATCH)]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         start = time.perf_counter()
         list(pool.map(work, batches))
@@ -67,7 +69,7 @@ def seconds(work: Callable[[np.ndarray], object], frames: np.ndarray, threads: i
 
 def assignment() -> None:
     frames = mixtures(200_000)
-    chosen = words.learn(frames[:20_000], SIZE, "random++", 10)
+    chosen = learn(frames[:20_000], SIZE, "random++", 10)
     transposed = chosen.T.copy()
 
     def product(batch: np.ndarray) -> None:
@@ -87,7 +89,7 @@ def assignment() -> None:
                 assigner.count(batch, lengths)
 
             for threads in (1, 2):
-                count(frames[:ROWS])
+                count(frames[:ROWS_PER_BATCH])
                 pairs = [
                     [seconds(work, frames[:number], threads) for work in (product, count)]
                     for _ in range(ROUNDS)
@@ -102,7 +104,7 @@ def assignment() -> None:
     for wanted in (10, 200):
         codebook = Codebook((chosen,), wanted)
         expected = np.zeros((len(some), SIZE), np.int32)
-        np.put_along_axis(expected, nearest(some, codebook, GROUP), 1, axis=1)
+        np.put_along_axis(expected, nearest_words(some, codebook, GROUP), 1, axis=1)
         counted = Assigner(codebook, GROUP).count(some, np.ones(len(some), int)).bags
         print(
             f"a = {wanted}: {(counted != expected).any(axis=1).sum()} of {len(some)} frames count other words"
@@ -123,27 +125,25 @@ def memory() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-        frames, clip_ids = mixtures(100_000), []
-        chosen = words.learn(frames[:20_000], SIZE, "random++", 10)
+        frames = mixtures(100_000)
+        chosen = learn(frames[:20_000], SIZE, "random++", 10)
         (folder / "data").mkdir()
-        codebooks.write(folder / "data/codebook.txt", Codebook((chosen,), 10, log=True))
+        write_codebook(folder / "data/codebook.txt", Codebook((chosen,), 10, log=True))
         for shard in range(20):
             clips = [f"{shard:02d}-{number:04d}" for number in range(len(frames) // CLIP)]
-            part = {clip: frames[CLIP * place : CLIP * (place + 1)] for place, clip in enumerate(clips)}
-            openxbow.write_descriptors(folder / "part", part)
+            part = {clip: frames[CLIP * index : CLIP * (index + 1)] for index, clip in enumerate(clips)}
+            write_clips(folder / "part", part)
             lld = folder / "data/lld/compare"
             lld.mkdir(parents=True, exist_ok=True)
             (folder / "part/0000.parquet").rename(lld / f"{shard:04d}.parquet")
-            clip_ids += clips
             if shard + 1 in (5, 10, 20):
-                pd.DataFrame({"clip_id": clip_ids}).to_parquet(folder / "data/recordings.parquet")
                 spent, peak = measured("stages.boaw", "main", name)
                 print(f"{(shard + 1) * len(frames):8} {spent:8.1f} {peak:17.0f}", flush=True)
 
 
 def learn_words(number: int = 1_000_000) -> None:
     """What the process of :func:`random_words` does."""
-    words.learn(mixtures(number), SIZE, "random++", 10)
+    learn(mixtures(number), SIZE, "random++", 10)
 
 
 def random_words() -> None:

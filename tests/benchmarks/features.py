@@ -23,12 +23,13 @@ import yaml
 from stages.core.audio.recording import SAMPLE_RATE, normalize
 from stages.core.audio.shards import encode, write_shard
 from stages.core.config.data import PreprocessOptions
-from stages.core.features import smile
+from stages.core.features.extractor import extract_clip
+from stages.core.features.feature_sets import column_names, package_extractors
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.parallel import allocator, each
 from stages.core.runtime.tables import read_features, write_features
 from tests.conftest import ROOT
-from tests.core.features.test_smile import RECORDINGS, voice
+from tests.core.features.test_extractor import RECORDINGS, voice
 
 HUME_VB_CLIPS, HUME_VB_SECONDS = 59_201, 2.23
 STAGE = """
@@ -51,12 +52,12 @@ def clips(number: int) -> list[np.ndarray]:
 
 def with_package(name: str, levels: slice, samples: np.ndarray) -> None:
     """The calls of opensmile-python."""
-    for level in smile.levels_of(name)[levels]:
+    for level in package_extractors(name)[levels]:
         level.process_signal(samples.astype(np.float32) / 32768, SAMPLE_RATE)
 
 
 def milliseconds(functions: list[Callable[[np.ndarray], object]], samples: list[np.ndarray]) -> list[float]:
-    """Processor time a clip, median over clips, of several ways taken in turn."""
+    """Processor time per clip, median over clips, of several ways taken in turn."""
     times: list[list[float]] = [[] for _ in functions]
     for clip in [samples[0], *samples]:
         for function, spent in zip(functions, times, strict=True):
@@ -70,7 +71,7 @@ def seconds_on(processes: int, name: str, samples: list[np.ndarray], warm: int =
     """Wall time of the bare loop, after ``warm`` clips."""
     items = enumerate([*samples[:warm], *samples])
     start = time.perf_counter()
-    for done, _ in enumerate(each(partial(smile.extract, name), items, ComputeOptions(processes)), 1):
+    for done, _ in enumerate(each(partial(extract_clip, name), items, ComputeOptions(processes)), 1):
         if done == warm:
             start = time.perf_counter()
     return time.perf_counter() - start
@@ -85,7 +86,7 @@ def stage(name: str, samples: list[np.ndarray], again: bool = False) -> tuple[fl
         (project / "params.yaml").write_text(yaml.safe_dump(parameters))
         for first in range(0, len(samples), 250):
             chosen = samples[first : first + 250]
-            ids = [f"{first + place:05d}" for place in range(len(chosen))]
+            ids = [f"{first + index:05d}" for index in range(len(chosen))]
             write_shard(
                 project / f"data/audio/{first:05d}.parquet",
                 ids,
@@ -120,7 +121,7 @@ def preloaded(samples_wanted: int) -> list[float]:
 def ours(samples: list[np.ndarray]) -> list[float]:
     """Milliseconds of our extraction, for ComParE and eGeMAPS."""
     return [
-        milliseconds([partial(smile.extract, name)], samples)[0] for name in ("ComParE_2016", "eGeMAPSv02")
+        milliseconds([partial(extract_clip, name)], samples)[0] for name in ("ComParE_2016", "eGeMAPSv02")
     ]
 
 
@@ -128,14 +129,14 @@ def main(number: int) -> None:
     """Print the table."""
     samples = clips(number)
     few = samples[:: max(1, number // 60)][:60]
-    print(f"{len(few)} clips of {seconds(few):.2f} s, processor time a clip (median), all levels of a set")
+    print(f"{len(few)} clips of {seconds(few):.2f} s, processor time per clip (median), all levels of a set")
     library = allocator()
     fast = preloaded(number) if library else [float("nan")] * 2
     for name, preload in zip(("ComParE_2016", "eGeMAPSv02"), fast, strict=True):
         ways = [
             partial(with_package, name, slice(None)),
             partial(with_package, name, slice(1)),
-            partial(smile.extract, name),
+            partial(extract_clip, name),
         ]
         package, functionals, here = milliseconds(ways, few)
         print(f"  {name}: opensmile-python {package:.1f} ms (functionals alone {functionals:.1f} ms)")
@@ -174,7 +175,7 @@ def scaling(samples: list[np.ndarray]) -> None:
 
 def reading() -> None:
     """Time to read a table of ComParE's size."""
-    names = smile.names_of("ComParE_2016").functionals
+    names = column_names("ComParE_2016").functionals
     row = np.random.default_rng(1).normal(size=len(names)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.parquet"

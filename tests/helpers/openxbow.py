@@ -1,19 +1,14 @@
-"""What openXBOW 1.3.1 printed, where it lies beside the project, and tables of descriptors for tests."""
+"""What openXBOW 1.3.1 printed, where it lies beside the project."""
 
 import gzip
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from stages.core.bags import codebook as codebooks
-from stages.core.bags.codebook import Codebook
+from stages.core.bags.codebook import Codebook, Layout, from_text
 from tests.conftest import SHARED
 
 FOLDER = SHARED / "openxbow"
@@ -29,7 +24,7 @@ class Command:
     options: str
 
     @property
-    def layout(self) -> codebooks.Layout:
+    def layout(self) -> Layout:
         return "split" if "nt1[65]2[65]" in self.options else "joint"
 
     @property
@@ -68,24 +63,9 @@ def frames(part: str) -> np.ndarray:
 
 
 def codebook(tag: str) -> Codebook:
-    return codebooks.from_text(text(f"cb_{tag}.txt"))
+    return from_text(text(f"cb_{tag}.txt"))
 
 
 def bags(command: Command) -> tuple[list[str], np.ndarray]:
     rows = [line.split(";") for line in text(f"bow_{command.part}_{command.tag}.csv").splitlines()]
     return [row[0].strip("'") for row in rows], np.array([row[1:] for row in rows], np.float32)
-
-
-def write_descriptors(
-    folder: Path, clips: Mapping[str, np.ndarray], columns: tuple[str, ...] | None = None, shards: int = 1
-) -> None:
-    """Shards as the features stage writes them; a clip may go on in the next one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = np.repeat(list(clips), [len(values) for values in clips.values()])
-    values = np.concatenate(list(clips.values())).astype(np.float32)
-    names = columns or tuple(f"d{column}_sma" for column in range(values.shape[1]))
-    for number, rows in enumerate(np.array_split(np.arange(len(ids)), shards)):
-        arrays = [pa.array(ids[rows], pa.string()), *(pa.array(column) for column in values[rows].T)]
-        pq.write_table(
-            pa.Table.from_arrays(arrays, names=["clip_id", *names]), folder / f"{number:04d}.parquet"
-        )

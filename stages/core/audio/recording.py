@@ -72,7 +72,7 @@ def normalize(samples: np.ndarray, rate: int, options: PreprocessOptions) -> np.
         UnusableClipError: if samples are not finite, silent, constant, or the clip is too short.
 
     >>> tone = np.sin(np.arange(48_000) * 0.1)[:, None] * 0.2
-    >>> clip = normalize(tone, 48_000, Preprocess())
+    >>> clip = normalize(tone, 48_000, PreprocessOptions())
     >>> clip.dtype, len(clip), int(np.abs(clip).max())
     (dtype('int16'), 16000, 23198)
     """

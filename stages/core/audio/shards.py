@@ -1,9 +1,4 @@
-"""From any recording to 16 kHz, 16 bit, mono with its peak at −3 dBFS, and shards of such clips.
-
-The paper (section 2) says "normalized to −3 decibels, and converted to 16 kHz, 16 bit, mono". The
-order matters: resampling moves peaks, so the peak is scaled last and the *result* peaks at −3 dBFS.
-Full scale is 32,768, as in sox.
-"""
+"""Shards of clips: Parquet files of lossless FLAC, written and read in clip_id order."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +11,7 @@ import pyarrow.parquet as pq
 import soundfile
 
 from stages.core.audio.recording import SAMPLE_RATE
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.tables import metadata_of, origin_of, write_table
 
 
@@ -41,7 +36,7 @@ def write_shard(
         path: the Parquet file.
         clip_ids: n clip ids.
         flacs: n clips as :func:`encode` gives them.
-        origin: how they were made (see :mod:`stages.core.prediction.extraction`).
+        origin: how they were made, as JSON can hold it.
     """
     audio = pa.StructArray.from_arrays(
         [pa.array(flacs, pa.binary()), pa.array([f"{clip_id}.flac" for clip_id in clip_ids])],
@@ -54,7 +49,7 @@ def write_shard(
 def _shards(folder: Path) -> list[Path]:
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
-        raise UserError(f"{folder} holds no audio shards; `dvc repro preprocess` makes them.")
+        raise StageFileError(folder, "holds no audio shards")
     return paths
 
 
@@ -72,7 +67,7 @@ def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield ``(clip_id, flac)`` in clip_id order, holding few clips in memory; see :func:`decode`.
 
     Raises:
-        UserError: if the folder holds no shards.
+        StageFileError: if the folder holds no shards.
     """
     for path in _shards(folder):
         for batch in pq.ParquetFile(path).iter_batches(batch_size=64):

@@ -11,7 +11,7 @@ lie closer together than the rounding errors of both ways; only then, and for th
 exact sums computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,10 @@ from numba import njit
 
 from stages.core.bags.codebook import Codebook
 
-# Frames a matrix product takes: their scores should stay in the processor's cache.
+# Frames per matrix product: their closeness to all words should stay in the processor's cache.
 BLOCK = 256
 Number = Any
+FirstCounter = Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], tuple[float, np.ndarray]]
 UNIT = 2.0**-24
 TINY = 2.0**-120
 
@@ -48,13 +49,16 @@ class Assigner:
     Args:
         codebook: the words, how many a frame counts, the statistics that standardize frames.
         groups: the columns of each group of words.
-        device: a device of torch, for example ``cuda``; None: the processor, by NumPy. The counts are equal.
+        gpu: counts the frames that are beyond doubt and returns their error and which frames are left (see
+            :class:`stages.core.bags.gpu.GpuCounter`); None: the processor counts all. The counts are equal.
     """
 
-    def __init__(self, codebook: Codebook, groups: Sequence[np.ndarray], device: str | None = None) -> None:
+    def __init__(
+        self, codebook: Codebook, groups: Sequence[np.ndarray], gpu: FirstCounter | None = None
+    ) -> None:
         self.codebook = codebook
         self.groups = groups
-        self.device = device
+        self._gpu = gpu
         # One more column, against a column of ones in the frames, makes the product the closeness.
         halves = [-(words.astype(np.float64) ** 2).sum(axis=1) / 2 for words in codebook.words]
         self._columns = [
@@ -72,17 +76,20 @@ class Assigner:
         bags = np.zeros((len(lengths), self.codebook.bins), np.int32)
         owner = np.repeat(np.arange(len(lengths)), lengths)
         error, first = 0.0, 0
-        for place, group in enumerate(self.groups):
+        for index, group in enumerate(self.groups):
             part = np.ones((len(frames), len(group) + 1), np.float32)
             part[:, :-1] = self.codebook.standardize(frames, group)
-            own = bags[:, first : first + len(self.codebook.words[place])]
-            count = self._on_processor if self.device is None else self._on_device
-            error += count(place, part, owner, own)
+            own = bags[:, first : first + len(self.codebook.words[index])]
+            if self._gpu is None:
+                error += self._count_exactly(index, part, owner, own)
+            else:
+                settled, left = self._gpu(part, self._columns[index], owner, self.codebook.assignments, own)
+                error += settled + self._count_exactly(index, part[left], owner[left], own)
             first += own.shape[1]
         return Counts(bags, np.asarray(lengths, np.int64), error)
 
-    def _on_processor(self, place: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
-        words, columns = self.codebook.words[place], self._columns[place]
+    def _count_exactly(self, index: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
+        words, columns = self.codebook.words[index], self._columns[index]
         products = np.empty((BLOCK, len(words)), np.float32)
         error = 0.0
         for start in range(0, len(frames), BLOCK):
@@ -91,52 +98,6 @@ class Assigner:
             highest = closeness.max(axis=1)
             error += _count(block, words, closeness, highest, owner[start:], self.codebook.assignments, bags)
         return error
-
-    def _on_device(self, place: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
-        """The frames that the matrix product settles are counted on the device, the others here."""
-        import torch
-
-        wanted, width = self.codebook.assignments, frames.shape[1] - 1
-        here = torch.from_numpy(frames).to(self.device)
-        closeness = here @ torch.from_numpy(self._columns[place]).to(self.device)
-        top, index = closeness.topk(min(wanted + 1, closeness.shape[1]))
-        square = (here[:, :-1].double() ** 2).sum(1)
-        clear = torch.ones_like(square, dtype=torch.bool)
-        if wanted < closeness.shape[1]:
-            gap = top[:, wanted - 1].double() - top[:, wanted].double()
-            clear = gap > margin_of(square, top[:, wanted].double(), width)
-        cells = torch.from_numpy(owner).to(self.device)[clear, None] * bags.shape[1] + index[clear, :wanted]
-        bags += (
-            torch.bincount(cells.ravel(), minlength=bags.size)
-            .reshape(bags.shape)
-            .cpu()
-            .numpy()
-            .astype(np.int32)
-        )
-        error = float((square - 2 * top[:, 0]).clamp(min=0)[clear].sum())
-        rest = ~clear.cpu().numpy()
-        return error + self._on_processor(place, frames[rest], owner[rest], bags)
-
-
-def nearest(frames: np.ndarray, codebook: Codebook, groups: Sequence[np.ndarray]) -> np.ndarray:
-    """The words that each frame counts, nearest first, as openXBOW's ``-oi`` lists them.
-
-    All distances are summed in column order, without the matrix product: exact, and slow.
-
-    Returns:
-        int64 [n, groups × assignments], indices within each group.
-    """
-    found = []
-    for group, words in zip(groups, codebook.words, strict=True):
-        part = codebook.standardize(frames, group)
-        order = np.empty((len(part), codebook.assignments), np.int64)
-        for start in range(0, len(part), BLOCK):
-            distances = np.zeros((len(part[start : start + BLOCK]), len(words)), np.float32)
-            for frame, word in zip(part[start : start + BLOCK].T, words.T, strict=True):
-                distances += (frame[:, None] - word) ** 2
-            order[start : start + BLOCK] = distances.argsort(axis=1, kind="stable")[:, : codebook.assignments]
-        found.append(order)
-    return np.concatenate(found, axis=1)
 
 
 @njit(cache=True, nogil=True)
@@ -264,5 +225,5 @@ def _settle(
             open_words[found], distances[found] = word, total
             found += 1
     # A stable sort leaves ties to the lower index.
-    for place in np.argsort(distances[:found], kind="mergesort")[:wanted]:
-        bag[open_words[place]] += 1
+    for rank in np.argsort(distances[:found], kind="mergesort")[:wanted]:
+        bag[open_words[rank]] += 1

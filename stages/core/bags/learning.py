@@ -18,7 +18,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange, set_num_threads
 
 from stages.core.runtime.console import progress
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import OptionError
 
 Method = Literal["random++", "random", "kmeans", "kmeans++"]
 
@@ -27,7 +27,7 @@ ITERATIONS = 500
 BLOCK = 1024
 MARGIN = 1 + 1e-4
 # Threads meet after each word; with fewer frames each, they would wait more than work.
-FRAMES_A_THREAD = 100_000
+FRAMES_PER_THREAD = 100_000
 
 
 class JavaRandom:
@@ -73,12 +73,10 @@ def learn(frames: np.ndarray, size: int, method: Method, seed: int) -> np.ndarra
         float32 [size, d].
 
     Raises:
-        UserError: if there are not enough different frames.
+        OptionError: if there are not enough different frames.
     """
     if size > len(frames):
-        raise UserError(
-            f"codebook.size is {size}, but there are only {len(frames)} training frames; lower codebook.size."
-        )
+        raise OptionError("size", f"is {size}, but there are only {len(frames)} training frames; lower it")
     plus = method.endswith("++")
     words = frames[(plus_plus_seeding if plus else random_frames)(frames, size, seed)]
     return lloyd(frames, words) if method.startswith("kmeans") else words
@@ -88,21 +86,21 @@ def random_frames(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Indices of frames drawn at random, none within ``NEAR`` of an earlier one in all columns.
 
     openXBOW keeps the frames in a list, draws among the first of them and swaps the drawn one towards
-    the end; how far to the end depends on the words found, not on the draws, and that is kept here. So it
-    gives up early where many frames are alike, as silence is.
+    the end. How far towards the end depends on the number of words found, not on the number of draws; this is
+    reproduced here. It therefore gives up early where many frames are alike, as in silence.
 
     Returns:
         int64 [size].
 
     Raises:
-        UserError: if the draws end before there are enough words.
+        OptionError: if the draws end before there are enough words.
     """
     generator, order, count = JavaRandom(seed), np.arange(len(frames)), len(frames)
     words = np.empty((size, frames.shape[1]))
     chosen: list[int] = []
     for draw in range(count):
-        place = generator.integer(count - draw)
-        frame = order[place]
+        index = generator.integer(count - draw)
+        frame = order[index]
         candidate = frames[frame].astype(np.float64)
         near = np.abs(words[: len(chosen)] - candidate) < NEAR
         if not near.all(axis=1).any():
@@ -111,10 +109,11 @@ def random_frames(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
             if len(chosen) == size:
                 return np.array(chosen)
         back = count - len(chosen) - 1
-        order[place], order[back] = order[back], order[place]
-    raise UserError(
-        f"codebook.method random drew only {len(chosen)} different frames for codebook.size {size}; "
-        "lower the size or take random++."
+        order[index], order[back] = order[back], order[index]
+    raise OptionError(
+        "method",
+        f"random drew only {len(chosen)} different frames where {size} words are wanted; "
+        "lower size or set method to random++",
     )
 
 
@@ -125,14 +124,14 @@ def plus_plus_seeding(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
         int64 [size].
 
     Raises:
-        UserError: if every frame is a word before there are enough.
+        OptionError: if every frame is a word before there are enough.
     """
     generator = JavaRandom(seed)
     chosen = np.empty(size, np.int64)
     chosen[0] = generator.integer(len(frames))
     distances = np.full(len(frames), np.inf)
     nearest = np.zeros(len(frames), np.int32)
-    threads = min(get_num_threads(), 1 + len(frames) // FRAMES_A_THREAD)
+    threads = min(get_num_threads(), 1 + len(frames) // FRAMES_PER_THREAD)
     for word in progress(range(1, size), size - 1, "word"):
         latest = frames[chosen[word - 1]]
         between = _between(frames, chosen[: word - 1], latest)
@@ -140,9 +139,9 @@ def plus_plus_seeding(frames: np.ndarray, size: int, seed: int) -> np.ndarray:
             _update(frames, latest, between, distances, nearest)
         chosen[word] = _draw(distances, generator.double())
         if distances[chosen[word]] == 0 and not distances.any():
-            raise UserError(
-                f"codebook.size is {size}, but the training frames hold only {word} different ones; "
-                "lower codebook.size or add training clips."
+            raise OptionError(
+                "size",
+                f"is {size}, but only {word} of the training frames differ; lower it or add training clips",
             )
     return chosen
 

@@ -1,11 +1,14 @@
-"""Low-level descriptors, frame by frame, from the shards of data/lld/SET, in little memory.
+"""Low-level descriptors, frame by frame: the shards of a feature set, written and read in little memory.
 
-A shard holds a column ``clip_id`` and one float32 column for each descriptor; the frames of a clip stand
-together, in time order, and may go on in the next shard.
+A shard holds a column ``clip_id`` and one float32 column per descriptor; the frames of a clip stand
+together, in time order.
 """
 
-from collections.abc import Collection, Iterator
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,72 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core.runtime.errors import UserError
-from stages.core.runtime.tables import origin_of
+from stages.core.runtime.errors import StageFileError
+from stages.core.runtime.files import whole
+from stages.core.runtime.tables import metadata_of, origin_of
 
-ROWS = 8192
+CLIPS_PER_SHARD = 250
+ROWS_PER_BATCH = 8192
+
+
+def write_descriptors(
+    folder: Path,
+    clip_ids: Sequence[str],
+    frames: Iterable[np.ndarray],
+    columns: Sequence[str],
+    origin: Mapping[str, Any] | None = None,
+    clips_per_shard: int = CLIPS_PER_SHARD,
+) -> None:
+    """Write the frames of clips as shards; the folder appears whole or not at all.
+
+    Args:
+        folder: where the shards go; older ones are replaced.
+        clip_ids: n clip ids.
+        frames: n arrays float32 [frames, columns]; from a generator, they take no more memory than a shard.
+        columns: names of the descriptors.
+        origin: how they were made.
+        clips_per_shard: how many clips a shard holds.
+    """
+    partial_folder = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    rest = iter(frames)
+    written: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer:  # one shard is compressed while the next is read
+        for number, first in enumerate(range(0, len(clip_ids), clips_per_shard)):
+            ids = clip_ids[first : first + clips_per_shard]
+            clips = list(islice(rest, len(ids)))
+            if written:
+                written.result()
+            path = partial_folder / f"{number:04d}.parquet"
+            written = writer.submit(_write_shard, path, ids, clips, columns, origin or {})
+        if written:
+            written.result()
+    shutil.rmtree(folder, ignore_errors=True)
+    partial_folder.replace(folder)
+
+
+def _write_shard(
+    path: Path,
+    clip_ids: Sequence[str],
+    clips: Sequence[np.ndarray],
+    columns: Sequence[str],
+    origin: Mapping[str, Any],
+) -> None:
+    lengths = [len(clip) for clip in clips]
+    values = np.empty((len(columns), sum(lengths)), np.float32)
+    np.concatenate([clip.T for clip in clips], axis=1, out=values)
+    clip_column = pa.array(np.repeat(np.array(clip_ids, object), lengths), pa.string())
+    arrays = [clip_column, *(pa.array(column) for column in values)]
+    table = pa.Table.from_arrays(arrays, names=["clip_id", *columns], metadata=metadata_of(origin))
+    with whole(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=max(1, len(table)),
+            compression="zstd",
+            use_dictionary=["clip_id"],
+            use_byte_stream_split=list(columns),
+        )
 
 
 @dataclass(frozen=True)
@@ -24,13 +89,13 @@ class Descriptors:
     """A folder of shards, opened.
 
     Attributes:
-        folder: where the shards lie.
+        shards: the files.
         columns: names of the descriptors.
         clip_ids: the clips, in the order of their frames.
-        lengths: int64 [clips], the frames of each.
+        lengths: int64 [clips], frames per clip.
     """
 
-    folder: Path
+    shards: tuple[Path, ...]
     columns: tuple[str, ...]
     clip_ids: tuple[str, ...]
     lengths: np.ndarray
@@ -38,25 +103,24 @@ class Descriptors:
     @property
     def origin(self) -> dict[str, Any]:
         """How they were made, as their first shard says."""
-        return origin_of(next(iter(_shards(self.folder))))
+        return origin_of(self.shards[0])
 
     def batches(self) -> Iterator[np.ndarray]:
-        """All frames in order, at most ``ROWS`` at a time: float32 [n, columns]."""
-        names = list(self.columns)
-        for path in _shards(self.folder):
-            for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=names):
+        """All frames in order, at most ``ROWS_PER_BATCH`` at a time: float32 [n, columns]."""
+        for path in self.shards:
+            for batch in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=list(self.columns)):
                 yield _matrix(batch)
 
-    def training(self, clip_ids: Collection[str]) -> np.ndarray:
-        """Whether each clip is one of ``clip_ids``: bool [clips].
+    def mask(self, clip_ids: Collection[str]) -> np.ndarray:
+        """Which clips are among ``clip_ids``: bool [clips].
 
         Raises:
-            UserError: if none is.
+            StageFileError: if none is.
         """
         wanted = set(clip_ids)
         found = np.array([clip_id in wanted for clip_id in self.clip_ids], dtype=bool)
         if not found.any():
-            raise UserError(f"{self.folder} holds none of the {len(wanted)} training clips; run `dvc repro`.")
+            raise StageFileError(self.shards[0].parent, f"holds none of the {len(wanted)} training clips")
         return found
 
 
@@ -64,24 +128,22 @@ def open_descriptors(folder: Path) -> Descriptors:
     """Open the shards of a folder; only the column ``clip_id`` is read.
 
     Raises:
-        UserError: if there are no shards, their columns differ, or the frames of a clip stand apart.
+        StageFileError: if there are no shards, their columns differ, or the frames of a clip stand apart.
     """
-    shards = list(_shards(folder))
+    shards = sorted(folder.glob("*.parquet"))
     if not shards:
-        raise UserError(f"{folder} holds no low-level descriptors; `dvc repro` makes them.")
+        raise StageFileError(folder, "holds no low-level descriptors")
     columns: list[str] = []
     clip_ids: list[str] = []
     lengths: list[int] = []
     for path in shards:
-        parquet = _parquet(path)
+        parquet = _open_shard(path)
         names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
         if len(names) == len(parquet.schema_arrow.names):
-            raise UserError(f"{path} has no column clip_id; delete {folder} and run `dvc repro`.")
+            raise StageFileError(path, "has no column clip_id")
         columns = columns or names
         if names != columns:
-            raise UserError(
-                f"{path} has other columns than {shards[0]}; delete {folder} and run `dvc repro`."
-            )
+            raise StageFileError(path, f"has other columns than {shards[0]}")
         for batch in parquet.iter_batches(columns=["clip_id"]):
             for clip_id, length in _runs(batch):
                 if clip_ids and clip_ids[-1] == clip_id:
@@ -90,23 +152,19 @@ def open_descriptors(folder: Path) -> Descriptors:
                     clip_ids.append(clip_id)
                     lengths.append(length)
     if len(set(clip_ids)) < len(clip_ids):
-        raise UserError(f"{folder}: the frames of a clip stand apart; delete the folder and run `dvc repro`.")
-    return Descriptors(folder, tuple(columns), tuple(clip_ids), np.array(lengths, np.int64))
+        raise StageFileError(folder, "holds a clip whose frames do not stand together")
+    return Descriptors(tuple(shards), tuple(columns), tuple(clip_ids), np.array(lengths, np.int64))
 
 
-def _shards(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.glob("*.parquet"))
-
-
-def _parquet(path: Path) -> pq.ParquetFile:
+def _open_shard(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except pa.ArrowInvalid:
-        raise UserError(f"{path} is not a Parquet file; delete it and run `dvc repro`.") from None
+        raise StageFileError(path, "is not a Parquet file") from None
 
 
 def _runs(batch: pa.RecordBatch) -> Iterator[tuple[str, int]]:
-    """Clip ids that follow one another, and how often each."""
+    """Runs of equal clip ids and their lengths."""
     values = batch.column(0).to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
     yield from zip(values[starts], np.diff(np.r_[starts, len(values)]).tolist(), strict=True)
@@ -120,33 +178,3 @@ def _matrix(batch: pa.RecordBatch) -> np.ndarray:
         block = [column.to_numpy(zero_copy_only=False) for column in batch.columns[first : first + 64]]
         matrix[:, first : first + 64] = np.stack(block, axis=1)
     return matrix
-
-
-def sample(
-    descriptors: Descriptors, clips: np.ndarray, limit: int | None, seed: int
-) -> tuple[np.ndarray, int]:
-    """A uniform sample of the frames of some clips, in their order.
-
-    Args:
-        descriptors: the frames.
-        clips: bool [clips], whose frames to draw from; no other frame is looked at.
-        limit: how many frames; None, or more than there are: all of them.
-        seed: of the drawing.
-
-    Returns:
-        The finite frames among those drawn, float32 [n, columns], and how many were not finite.
-    """
-    allowed = np.flatnonzero(np.repeat(clips, descriptors.lengths))
-    if limit is not None and limit < len(allowed):
-        generator = np.random.default_rng(seed)
-        allowed = allowed[np.sort(generator.choice(len(allowed), limit, replace=False, shuffle=False))]
-    frames = np.empty((len(allowed), len(descriptors.columns)), np.float32)
-    row = taken = 0
-    for batch in descriptors.batches():
-        first, last = np.searchsorted(allowed, [row, row + len(batch)])
-        chosen = batch[allowed[first:last] - row]
-        chosen = chosen[np.isfinite(chosen).all(axis=1)]
-        frames[taken : taken + len(chosen)] = chosen
-        taken += len(chosen)
-        row += len(batch)
-    return frames[:taken], len(allowed) - taken

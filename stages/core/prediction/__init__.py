@@ -1,4 +1,4 @@
-"""From a new recording to the features that a model reads, by the steps that its training clips went through.
+"""New recordings → what a model predicts for them, and the forms in which that is written.
 
-It may import bags, features, audio and what they may import; never torch.
+It may import networks (what does without torch), bags, features, audio and what they may import; never torch.
 """

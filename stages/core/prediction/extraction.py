@@ -1,6 +1,6 @@
 """From one recording to the row that a model reads: what preprocess, features and boaw do, for one clip.
 
-Audio shards, feature tables and models say how they were made: their *origin*, a dictionary with
+Audio shards, feature tables and models say how they were made. Their *origin* is a dictionary with
 ``preprocess`` (``peak_db``, ``trim_silence``), ``synthetic`` (whether the corpus is), ``feature_set``
 (openSMILE's name) and, for bags of audio words, ``bags`` (``layout``, ``normalize`` and the text of the
 ``codebook``).
@@ -15,11 +15,12 @@ import numpy as np
 
 from stages.core.audio.recording import normalize, read_recording
 from stages.core.config.data import PreprocessOptions
-from stages.core.features import smile
+from stages.core.features.extractor import extract_clip
+from stages.core.features.feature_sets import column_names
 from stages.core.runtime.errors import UnusableClipError
 
 
-class Extraction:
+class RowExtractor:
     """Makes rows of features from recordings.
 
     Args:
@@ -30,40 +31,40 @@ class Extraction:
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
-        # openSMILE itself says what is too short; nothing is too long to be heard once.
+        # openSMILE itself says what is too short; a recording of any length is read once.
         self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=math.inf)
         self._feature_set: str = origin["feature_set"]
-        self._bags = _Bags(origin["bags"], self._feature_set) if "bags" in origin else None
+        self._bags = _BagMaker(origin["bags"], self._feature_set) if "bags" in origin else None
 
     def row(self, path: Path) -> np.ndarray:
-        """The features of a recording: float32 [d], the bits that the pipeline would give.
+        """The features of a recording: float32 [d], with the bits that the pipeline would give.
 
         Raises:
             UnusableClipError: if the recording cannot be used.
         """
         clip = normalize(*read_recording(path, self._options.max_seconds), self._options)
-        features = smile.extract(self._feature_set, clip)
-        if isinstance(features, tuple):
-            raise UnusableClipError(*features)
+        features = extract_clip(self._feature_set, clip)
+        if isinstance(features, UnusableClipError):
+            raise features
         return self._bags.bag(features.descriptors) if self._bags else features.functionals
 
 
-class _Bags:
+class _BagMaker:
     """Makes a bag of audio words from the descriptors of a clip."""
 
     def __init__(self, origin: Mapping[str, Any], feature_set: str) -> None:
-        from stages.core.bags import assignment
-        from stages.core.bags import codebook as codebooks
+        from stages.core.bags.assignment import Assigner
+        from stages.core.bags.codebook import from_text, groups
 
-        columns = smile.names_of(feature_set).descriptors
-        codebook = codebooks.from_text(origin["codebook"])
-        self._assigner = assignment.Assigner(codebook, codebooks.groups(columns, origin["layout"]))
+        columns = column_names(feature_set).descriptors
+        codebook = from_text(origin["codebook"])
+        self._assigner = Assigner(codebook, groups(columns, origin["layout"]))
         self._normalize = origin["normalize"]
 
     def bag(self, descriptors: np.ndarray) -> np.ndarray:
         """float32 [frames, columns] → float32 [bins]."""
-        from stages.core.bags import counting as bags
+        from stages.core.bags.counting import finish
 
         finite = descriptors[np.isfinite(descriptors).all(axis=1)]
         counts = self._assigner.count(finite, np.array([len(finite)]))
-        return bags.finish(counts, self._assigner.codebook, self._normalize)[0]
+        return finish(counts, self._assigner.codebook, self._normalize)[0]

@@ -41,12 +41,21 @@ class StageFileError(UserError):
 
 
 class UnusableClipError(Exception):
-    """A clip that cannot be used: ``reason`` is a short class of faults, ``detail`` the particulars."""
+    """A clip that cannot be used: ``reason`` is a short class of faults, ``detail`` the particulars.
+
+    Processes return it as a value: it can be pickled.
+
+    >>> str(UnusableClipError("too short", "0.01 s, at least 0.1 s"))
+    'too short: 0.01 s, at least 0.1 s'
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,15 +1,14 @@
-"""Who speaks in the synthetic corpus, what is felt, and how both shape the sound.
+"""Who speaks in the synthetic corpus, what they feel, and how both shape the sound.
 
-Emotion, age, sex and country move the same acoustic quantities that the literature reports (pitch,
-tempo, bursts, breath, roughness, formants: Scherer, 2003; Cowen et al., 2019; Linville, 2001), partly,
-with overlap, with each speaker's habits and with chance, so that no score comes near perfect.
+Emotion, age, sex and country change the acoustic quantities that the literature reports (pitch, tempo,
+bursts, breath, roughness, formants: Scherer, 2003; Cowen et al., 2019; Linville, 2001). The effects overlap,
+and each speaker's habits and chance come on top, so that no score comes near perfect.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from stages.core.config.data import SynthesisOptions
 from stages.core.synthetic.voice import Channel, Sound
 
 # Clips of each country in HUME-VB (paper, section 2).
@@ -29,7 +28,7 @@ QUANTITIES = (
     "fronting",
 )
 
-# How an emotion is told from a neutral voice, in standard units of each quantity.
+# How an emotion differs from a neutral voice, in standard units of each quantity.
 _PROTOTYPES = np.array([
     # pitch slope bend bursts length attack tension breath jitter opening fronting
     [-0.3, -0.5,  1.2, -0.8,  1.6,  1.3, -0.8,  0.8, -0.6, -0.2, -1.4],  # Awe: "ooh", long, soft
@@ -45,7 +44,7 @@ _PROTOTYPES = np.array([
 ])  # fmt: skip
 _HABIT = 0.35
 _CHANCE = 0.35
-# How a country's speakers differ on average; invented, like the rest of the corpus.
+# How the speakers of a country differ from the average; invented, like the rest of the corpus.
 _ACCENTS = {
     "China": {"fronting": 1.07, "slope": 0.66, "bend": -0.66, "opening": -0.49},
     "South Africa": {"fronting": -0.9, "opening": 0.9, "length": 0.49, "bursts": -0.25},
@@ -87,10 +86,10 @@ def countries_of(speakers: int) -> list[str]:
     """
     names = sorted(COUNTRIES)
     share = np.array([COUNTRIES[name] for name in names]) * (speakers - len(names)) / sum(COUNTRIES.values())
-    numbers = np.floor(share).astype(int)
-    for place in np.argsort(numbers - share, kind="stable")[: speakers - len(names) - numbers.sum()]:
-        numbers[place] += 1
-    return [name for name, number in zip(names, numbers + 1, strict=True) for _ in range(number)]
+    counts = np.floor(share).astype(int)
+    for country in np.argsort(counts - share, kind="stable")[: speakers - len(names) - counts.sum()]:
+        counts[country] += 1
+    return [name for name, count in zip(names, counts + 1, strict=True) for _ in range(count)]
 
 
 def make_speaker(country: str, rng: np.random.Generator) -> Speaker:
@@ -124,7 +123,7 @@ def _make_channel(country: str, rng: np.random.Generator) -> Channel:
 
 
 def draw_emotions(rng: np.random.Generator) -> np.ndarray:
-    """What is felt: a mixture of one to three emotions, the nearer ones together more often; maximum 1."""
+    """What is felt: a mixture of one to three emotions, often similar ones; float64 [10], maximum 1."""
     weights = np.zeros(len(EMOTIONS))
     first = rng.integers(len(EMOTIONS))
     weights[first] = 1.0
@@ -137,7 +136,7 @@ def draw_emotions(rng: np.random.Generator) -> np.ndarray:
 
 
 def rate_emotions(felt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The ratings of a clip, normalized as HUME-VB's: noisy, many of them 0, maximum 1."""
+    """The ratings of a clip, normalized like HUME-VB's: noisy, many of them 0, maximum 1; float64 [10]."""
     ratings = np.clip(felt + 0.12 * rng.normal(size=len(felt)) - 0.05, 0, None)
     return np.round(ratings / ratings.max(), 4)
 
@@ -165,28 +164,3 @@ def express(speaker: Speaker, felt: np.ndarray, rng: np.random.Generator) -> Sou
         fronting=float(np.clip(1.12 ** unit["fronting"], 0.65, 1.5)),
         tract=speaker.tract,
     )
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One clip to be made: its file id, its speaker's number and its own number with that speaker."""
-
-    file_id: str
-    speaker: int
-    number: int
-
-
-def plan(options: SynthesisOptions) -> tuple[list[Speaker], list[Clip]]:
-    """All speakers, and all clips in the order of their ids, which tell nothing about the speaker."""
-    countries = countries_of(options.speakers)
-    speakers = [
-        make_speaker(country, np.random.default_rng([options.seed, number]))
-        for number, country in enumerate(countries)
-    ]
-    total = options.speakers * options.clips_per_speaker
-    ids = np.random.default_rng(options.seed).permutation(total)
-    clips = [
-        Clip(f"{file_id:05d}", *divmod(place, options.clips_per_speaker))
-        for place, file_id in enumerate(ids.tolist())
-    ]
-    return speakers, sorted(clips, key=lambda clip: clip.file_id)

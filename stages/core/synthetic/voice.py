@@ -1,4 +1,4 @@
-"""Synthetic nonverbal vocalizations: a source-filter voice (Fant, 1960) with a microphone before it.
+"""Synthetic nonverbal vocalizations: a source-filter voice (Fant, 1960) in front of a microphone.
 
 Glottal pulses (Rosenberg, 1971) with jitter and shimmer and breath noise, through formants whose
 frequencies follow the length of the vocal tract, in one or several bursts (laughter, sobs), in a room,

@@ -7,15 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.bags import assignment
-from stages.core.bags import codebook as codebooks
-from stages.core.bags import counting as bags
-from stages.core.bags.assignment import Assigner, nearest
-from stages.core.bags.codebook import Codebook
+from stages.core.bags.assignment import Assigner
+from stages.core.bags.codebook import Codebook, statistics
+from stages.core.bags.codebook import groups as column_groups
+from stages.core.bags.counting import finish
+from stages.core.bags.gpu import GpuCounter
 from tests.helpers import openxbow
+from tests.helpers.nearest_words import nearest_words
 from tests.helpers.openxbow import Command, needs_openxbow
 
-# NumPy, and the way of a GPU, here on the processor.
-DEVICES = [None, "cpu"]
+# NumPy alone, and with what a GPU does, here on the processor.
+GPUS = [None, GpuCounter("cpu")]
 
 
 def brute(frames: np.ndarray, words: np.ndarray, wanted: int) -> np.ndarray:
@@ -44,17 +46,17 @@ def counted(found: np.ndarray, lengths: Sequence[int], size: int) -> np.ndarray:
 
 
 @needs_openxbow
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("gpu", GPUS)
 @pytest.mark.parametrize("command", openxbow.commands(), ids=lambda command: f"{command.part}-{command.tag}")
-def test_bags_are_openxbows_in_every_bin(command: Command, device: str | None) -> None:
+def test_bags_are_openxbows_in_every_bin(command: Command, gpu: GpuCounter | None) -> None:
     names, clips = openxbow.descriptors(command.part)
     codebook = openxbow.codebook(command.tag)
-    assigner = Assigner(codebook, codebooks.groups(names, command.layout), device)
+    assigner = Assigner(codebook, column_groups(names, command.layout), gpu)
     lengths = np.array([len(values) for values in clips.values()])
     counts = assigner.count(openxbow.frames(command.part), lengths)
     clip_ids, expected = openxbow.bags(command)
     assert clip_ids == list(clips)
-    finished = bags.finish(counts, codebook, command.norm)
+    finished = finish(counts, codebook, command.norm)
     assert finished.dtype == np.float32
     assert np.array_equal(finished, expected)
 
@@ -69,8 +71,8 @@ def test_words_of_each_frame_are_openxbows(command: Command) -> None:
     names, _ = openxbow.descriptors("test")
     lines = openxbow.text(f"idx_test_{command.tag}.csv").split()
     expected = np.array([line.split(";") for line in lines], int)
-    groups = codebooks.groups(names, command.layout)
-    found = nearest(openxbow.frames("test"), openxbow.codebook(command.tag), groups)
+    groups = column_groups(names, command.layout)
+    found = nearest_words(openxbow.frames("test"), openxbow.codebook(command.tag), groups)
     assert np.array_equal(found, expected)
 
 
@@ -83,10 +85,17 @@ def test_words_of_each_frame_are_openxbows(command: Command) -> None:
     scale=st.sampled_from([1e-10, 1e-3, 1.0, 1e6]),
     grid=st.sampled_from([0, 1, 4]),
     offset=st.sampled_from([0, 1, 1000]),
-    device=st.sampled_from(DEVICES),
+    gpu=st.sampled_from(GPUS),
 )
 def test_every_frame_counts_its_nearest_words(
-    seed: int, size: int, wanted: int, columns: int, scale: float, grid: int, offset: int, device: str | None
+    seed: int,
+    size: int,
+    wanted: int,
+    columns: int,
+    scale: float,
+    grid: int,
+    offset: int,
+    gpu: GpuCounter | None,
 ) -> None:
     """Also with ties (values on a grid), frames that are words, and near-ties (far from the origin)."""
     rng = np.random.default_rng(seed)
@@ -99,24 +108,24 @@ def test_every_frame_counts_its_nearest_words(
     group = [np.arange(columns)]
     expected = brute(frames, words, wanted)
     codebook = Codebook((words,), wanted)
-    assert np.array_equal(nearest(frames, codebook, group), expected)
+    assert np.array_equal(nearest_words(frames, codebook, group), expected)
     lengths = [0, 13, 0, 1, 16, 0]
-    counts = Assigner(codebook, group, device).count(frames, np.array(lengths))
+    counts = Assigner(codebook, group, gpu).count(frames, np.array(lengths))
     assert np.array_equal(counts.bags, counted(expected, lengths, size))
     assert counts.bags.sum(axis=1).tolist() == [wanted * length for length in lengths]
     error = ((frames[:, None].astype(float) - words) ** 2).sum(axis=2).min(axis=1).sum()
     assert counts.error == pytest.approx(error, rel=1e-3, abs=1e-5 * (frames.astype(float) ** 2).sum())
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_near_ties_are_settled_by_exact_sums(device: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("gpu", GPUS)
+def test_near_ties_are_settled_by_exact_sums(gpu: GpuCounter | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words on a sphere around the frames: all distances agree to some six digits."""
     rng = np.random.default_rng(3)
     directions = rng.standard_normal((200, 20))
     words = (5 + directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
     frames = (5 + 1e-6 * rng.standard_normal((64, 20))).astype(np.float32)
     expected = counted(brute(frames, words, 10), [64], 200)
-    assigner = Assigner(Codebook((words,), 10), [np.arange(20)], device)
+    assigner = Assigner(Codebook((words,), 10), [np.arange(20)], gpu)
     assert np.array_equal(assigner.count(frames, np.array([64])).bags, expected)
     product = frames @ words.T - (words**2).sum(axis=1) / 2
     plain = counted(np.argsort(-product, axis=1, kind="stable")[:, :10], [64], 200)
@@ -128,7 +137,7 @@ def test_near_ties_are_settled_by_exact_sums(device: str | None, monkeypatch: py
 def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((50, 5)).astype(np.float32)
-    mean, deviation = codebooks.statistics(frames)
+    mean, deviation = statistics(frames)
     one, two = rng.standard_normal((7, 2)).astype(np.float32), rng.standard_normal((9, 3)).astype(np.float32)
     columns = [np.array([1, 3]), np.array([0, 2, 4])]
     codebook = Codebook((one, two), 3, mean=mean, deviation=deviation)
@@ -148,5 +157,7 @@ def test_a_gpu_counts_the_same() -> None:
     frames = rng.standard_normal((5000, 130)).astype(np.float32)
     codebook, group = Codebook((frames[:2000],), 10), [np.arange(130)]
     lengths = np.full(50, 100)
-    here, there = (Assigner(codebook, group, device).count(frames, lengths) for device in (None, "cuda"))
+    here, there = (
+        Assigner(codebook, group, gpu).count(frames, lengths) for gpu in (None, GpuCounter("cuda"))
+    )
     assert np.array_equal(here.bags, there.bags)

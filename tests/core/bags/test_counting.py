@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.bags import counting as bags
 from stages.core.bags.assignment import Assigner, Counts
 from stages.core.bags.codebook import Codebook
-from stages.core.features import descriptors as frames
-from tests.helpers.openxbow import write_descriptors
+from stages.core.bags.counting import Normalization, count_clips, finish, idf
+from stages.core.features import descriptors as descriptors_module
+from stages.core.features.descriptors import open_descriptors
+from tests.helpers.descriptors import write_clips
 
 
 def clips_of(seed: int, number: int = 9) -> dict[str, np.ndarray]:
@@ -21,8 +22,8 @@ def clips_of(seed: int, number: int = 9) -> dict[str, np.ndarray]:
 
 
 def all_bags(folder: Path, codebook: Codebook, threads: int) -> tuple[np.ndarray, np.ndarray, float]:
-    descriptors = frames.open_descriptors(folder)
-    parts = list(bags.count_clips(descriptors, Assigner(codebook, [np.arange(3)]), threads))
+    descriptors = open_descriptors(folder)
+    parts = list(count_clips(descriptors, Assigner(codebook, [np.arange(3)]), threads))
     return (
         np.concatenate([part.bags for part in parts]),
         np.concatenate([part.frames for part in parts]),
@@ -32,17 +33,20 @@ def all_bags(folder: Path, codebook: Codebook, threads: int) -> tuple[np.ndarray
 
 @settings(max_examples=20, deadline=None)
 @given(
-    seed=st.integers(0, 1000), rows=st.integers(1, 300), shards=st.integers(1, 6), threads=st.integers(1, 3)
+    seed=st.integers(0, 1000),
+    rows=st.integers(1, 300),
+    per_shard=st.integers(1, 9),
+    threads=st.integers(1, 3),
 )
 def test_batches_shards_and_threads_do_not_matter(
-    seed: int, rows: int, shards: int, threads: int, tmp_path_factory: pytest.TempPathFactory
+    seed: int, rows: int, per_shard: int, threads: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     clips, folder = clips_of(seed), tmp_path_factory.mktemp("lld")
-    write_descriptors(folder, clips, shards=shards)
+    write_clips(folder, clips, clips_per_shard=per_shard)
     words = np.random.default_rng(seed).standard_normal((6, 3)).astype(np.float32)
     codebook = Codebook((words,), 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "ROWS", rows)
+        patch.setattr(descriptors_module, "ROWS_PER_BATCH", rows)
         counts, lengths, error = all_bags(folder, codebook, threads)
     assert lengths.tolist() == [len(values) for values in clips.values()]
     singly = [
@@ -57,8 +61,8 @@ def test_batches_shards_and_threads_do_not_matter(
 def test_the_order_of_clips_does_not_matter(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     clips, folder = clips_of(seed), tmp_path_factory.mktemp("lld")
     order = np.random.default_rng(seed).permutation(list(clips)).tolist()
-    write_descriptors(folder / "one", clips)
-    write_descriptors(folder / "two", {clip_id: clips[clip_id] for clip_id in order})
+    write_clips(folder / "one", clips)
+    write_clips(folder / "two", {clip_id: clips[clip_id] for clip_id in order})
     codebook = Codebook((clips["00000"][:1].repeat(4, 0) + np.arange(4, dtype=np.float32)[:, None],), 2)
     one, two = (all_bags(folder / name, codebook, 2)[0] for name in ("one", "two"))
     assert np.array_equal(one[[int(clip_id) for clip_id in order]], two)
@@ -66,10 +70,10 @@ def test_the_order_of_clips_does_not_matter(seed: int, tmp_path_factory: pytest.
 
 def test_frames_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     clips = clips_of(1, 4)
-    write_descriptors(tmp_path / "clean", clips)
+    write_clips(tmp_path / "clean", clips)
     dirty = {key: np.insert(values, [0, len(values)], np.nan, axis=0) for key, values in clips.items()}
     dirty["00004"] = np.full((3, 3), np.inf, np.float32)
-    write_descriptors(tmp_path / "dirty", dirty)
+    write_clips(tmp_path / "dirty", dirty)
     codebook = Codebook((np.eye(3, dtype=np.float32),), 1)
     clean, dirty_bags = (all_bags(tmp_path / name, codebook, 1) for name in ("clean", "dirty"))
     assert np.array_equal(clean[0], dirty_bags[0][:4])
@@ -83,13 +87,13 @@ WORDS = (np.zeros((3, 2), np.float32),)
 
 def test_logarithm_and_idf() -> None:
     counts = COUNTS.bags
-    assert bags.finish(COUNTS, Codebook(WORDS, 1), "none").tolist() == counts.tolist()
-    logarithm = bags.finish(COUNTS, Codebook(WORDS, 1, log=True), "none")
+    assert finish(COUNTS, Codebook(WORDS, 1), "none").tolist() == counts.tolist()
+    logarithm = finish(COUNTS, Codebook(WORDS, 1, log=True), "none")
     assert logarithm.dtype == np.float32
     assert np.array_equal(logarithm, np.log10(counts + 1.0).astype(np.float32))
-    factors = bags.idf(np.array([2, 1, 0]), 3)
+    factors = idf(np.array([2, 1, 0]), 3)
     assert np.allclose(factors, [np.log10(1.5), np.log10(3), 1])
-    weighted = bags.finish(COUNTS, Codebook(WORDS, 1, idf=factors), "none")
+    weighted = finish(COUNTS, Codebook(WORDS, 1, idf=factors), "none")
     assert np.array_equal(weighted, counts.astype(np.float32) * factors)
 
 
@@ -97,9 +101,9 @@ def test_logarithm_and_idf() -> None:
     ("normalization", "lengths"), [("frames", [4, 15]), ("sum", [4, 15]), ("norm", [10**0.5, 101**0.5])]
 )
 def test_normalization_scales_to_the_number_of_bins(
-    normalization: bags.Normalization, lengths: list[float]
+    normalization: Normalization, lengths: list[float]
 ) -> None:
-    finished = bags.finish(COUNTS, Codebook(WORDS, 1), normalization)
+    finished = finish(COUNTS, Codebook(WORDS, 1), normalization)
     assert finished.dtype == np.float32
     assert not finished[1].any()
     assert np.allclose(finished[[0, 2]], COUNTS.bags[[0, 2]] * 3 / np.array(lengths)[:, None], rtol=1e-6)

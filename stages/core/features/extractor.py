@@ -1,14 +1,12 @@
-"""openSMILE's feature sets: bit-identical to the ``opensmile`` package, several times faster.
+"""openSMILE's features of a clip: bit-identical to the ``opensmile`` package, several times faster.
 
-The package builds a new extractor for each clip and each level. Here one extractor computes all
-levels of a set in one pass and is reset between clips. What a clip costs beside the computing itself
-is then mostly openSMILE's external sink, which at each reset looks up the name of each element, and
-each look-up is linear in their number. The data dump sink asks for no names: its raw float32 rows are
-written to a buffer in memory and read from there, with no call into Python a frame.
+The package builds a new extractor per clip and level. Here one extractor computes all levels of a set in
+one pass and is reset between clips. Apart from the computation itself, most of the time per clip would then
+go to openSMILE's external sink: at each reset it looks up the name of each element, and each look-up is
+linear in their number. The data dump sink needs no names: it writes raw float32 rows to a buffer in memory,
+which is read without a call into Python per frame.
 
-Feature sets: Schuller et al., "The INTERSPEECH 2016 Computational Paralinguistics Challenge"
-(ComParE_2016); Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set", IEEE Transactions on
-Affective Computing 7(2), 2016 (eGeMAPS). openSMILE: Eyben, Wöllmer, Schuller, ACM Multimedia 2010.
+openSMILE: Eyben, Wöllmer, Schuller, ACM Multimedia 2010.
 """
 
 import ctypes
@@ -17,7 +15,6 @@ import os
 import sys
 import tempfile
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,7 +25,8 @@ from opensmile.core.config import config as package
 from opensmile.core.lib import OpenSMILE, OpenSmileException
 
 from stages.core.audio.recording import SAMPLE_RATE
-from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.features.feature_sets import feature_set_of, package_extractors
+from stages.core.runtime.errors import UnusableClipError
 
 _SINK = """[componentInstances:cComponentManager]
 instance[dump_{level}].type = cDatadumpSink
@@ -37,7 +35,7 @@ reader.dmLevel = {level}
 filename = {path}
 append = 0
 """
-_HEADER = 2  # A data dump opens with two float32: the elements of a row, and a place for the number of rows.
+_HEADER = 2  # A data dump opens with two float32: the elements per row, and room for the number of rows.
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,9 @@ class Features:
     """What openSMILE computes of one clip.
 
     Attributes:
-        functionals: float32 [d], one value a feature.
+        functionals: float32 [d], one value per feature.
         descriptors: float32 [frames, k]: low-level descriptors, then their deltas where the set has
-            them. openSMILE gives a few frames more of the one than of the other; the leading frames
+            them. openSMILE gives a few more frames of the one than of the other; the leading frames
             that both have are kept.
     """
 
@@ -55,63 +53,15 @@ class Features:
     descriptors: np.ndarray
 
 
-@dataclass(frozen=True)
-class Names:
-    """openSMILE's own names of a set's functionals and of its descriptors (deltas behind)."""
-
-    functionals: tuple[str, ...]
-    descriptors: tuple[str, ...]
-
-
-def feature_set(name: str) -> opensmile.FeatureSet:
-    """The package's feature set of that name.
-
-    Raises:
-        UserError: if the package has none.
-
-    >>> feature_set("eGeMAPSv02").value
-    'egemaps/v02/eGeMAPSv02'
-    """
-    if name not in opensmile.FeatureSet.__members__:
-        known = ", ".join(opensmile.FeatureSet.__members__)
-        raise UserError(f"params.yaml: features: openSMILE has no set {name!r}; it has {known}.")
-    return opensmile.FeatureSet[name]
-
-
-@cache
-def levels_of(name: str) -> tuple[opensmile.Smile, ...]:
-    """The package's extractors of a set: functionals, descriptors and, where the set has them, deltas."""
-    chosen = feature_set(name)
-    level = opensmile.FeatureLevel
-    extractors = [
-        opensmile.Smile(chosen, level.Functionals),
-        opensmile.Smile(chosen, level.LowLevelDescriptors),
-    ]
-    with suppress(ValueError):  # The GeMAPS family has no deltas.
-        extractors.append(opensmile.Smile(chosen, level.LowLevelDescriptors_Deltas))
-    return tuple(extractors)
-
-
-def names_of(name: str) -> Names:
-    """Names of a set's columns.
-
-    >>> names = names_of("eGeMAPSv02")
-    >>> len(names.functionals), len(names.descriptors)
-    (88, 25)
-    """
-    functionals, *descriptors = (tuple(extractor.feature_names) for extractor in levels_of(name))
-    return Names(functionals, sum(descriptors, ()))
-
-
 def fingerprint(name: str) -> str:
-    """Hex digest of what decides a row beside the samples: set, levels, rate, openSMILE, configuration."""
-    levels = [extractor.feature_level.value for extractor in levels_of(name)]
-    text = repr((feature_set(name).value, levels, SAMPLE_RATE, opensmile.__version__, _SINK))
+    """Hex digest of everything but the samples that decides a row: set, levels, rate, openSMILE, sinks."""
+    levels = [extractor.feature_level.value for extractor in package_extractors(name)]
+    text = repr((feature_set_of(name).value, levels, SAMPLE_RATE, opensmile.__version__, _SINK))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 class Extractor:
-    """One openSMILE instance of a feature set, for one process; not for several threads.
+    """One openSMILE instance of a feature set, for use in one process by one thread at a time.
 
     >>> noise = np.random.default_rng(1).integers(-9000, 9000, 8000).astype(np.int16)
     >>> Extractor("eGeMAPSv02").extract(noise).functionals.shape
@@ -120,9 +70,9 @@ class Extractor:
 
     def __init__(self, name: str) -> None:
         keep_memory()
-        self._levels = [extractor.feature_level.value for extractor in levels_of(name)]
-        self._config = levels_of(name)[0].config_path
-        self._root = Path(levels_of(name)[0].default_config_root)
+        self._levels = [extractor.feature_level.value for extractor in package_extractors(name)]
+        self._config = package_extractors(name)[0].config_path
+        self._root = Path(package_extractors(name)[0].default_config_root)
         self._buffers = [_buffer() for _ in self._levels]
         self._smile = self._start()
 
@@ -179,9 +129,9 @@ class Extractor:
 
 
 def keep_memory() -> None:
-    """Tell glibc to keep the memory that openSMILE frees and asks for again at each clip.
+    """Tell glibc to keep the memory that openSMILE frees and requests again with each clip.
 
-    The thresholds lie above all that a clip needs. Other C libraries and allocators are left alone.
+    The thresholds lie above what any clip needs. Other C libraries and allocators are left alone.
     """
     if sys.platform == "linux" and hasattr(_libc(), "mallopt"):
         trim_threshold, top_pad, mmap_threshold = -1, -2, -3
@@ -195,7 +145,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _buffer() -> tuple[int, str]:
-    """A file in memory where the system has such a thing: its descriptor, and a path that opens it again."""
+    """A file, in memory where the system supports it: its descriptor, and a path that opens it again."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("features")
         return descriptor, f"/proc/self/fd/{descriptor}"
@@ -203,7 +153,7 @@ def _buffer() -> tuple[int, str]:
 
 
 def _rows(descriptor: int) -> np.ndarray:
-    """float32 [rows, elements] of a data dump, its rows in the order of time."""
+    """float32 [rows, elements] of a data dump, its rows in time order."""
     size = os.fstat(descriptor).st_size
     values = np.frombuffer(os.pread(descriptor, size, 0), np.float32)
     return (
@@ -214,16 +164,20 @@ def _rows(descriptor: int) -> np.ndarray:
 
 
 _LOCK = threading.Lock()
-_extractor = cache(Extractor)
+_extractor_of = cache(Extractor)
 
 
-def extract(name: str, samples: np.ndarray) -> Features | tuple[str, str]:
-    """Work of one clip as a process does it: the features, or the reason and the detail of a fault.
+def extract_clip(name: str, samples: np.ndarray) -> Features | UnusableClipError:
+    """The features of one clip, or why it cannot be used; works in any process and thread.
 
-    Each process keeps one extractor a set. openSMILE knows no threads, so threads wait for each other.
+    Each process keeps one extractor per feature set. openSMILE is not thread-safe, so threads take turns.
+
+    Args:
+        name: the feature set.
+        samples: int16 [samples] at 16 kHz.
     """
     try:
         with _LOCK:
-            return _extractor(name).extract(samples)
-    except UnusableClipError as fault:
-        return fault.reason, fault.detail
+            return _extractor_of(name).extract(samples)
+    except UnusableClipError as error:
+        return error

@@ -1,0 +1,119 @@
+"""A codebook learnt from the descriptors of the training clips."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stages.core.bags.assignment import Assigner
+from stages.core.bags.codebook import Codebook, statistics
+from stages.core.bags.counting import count_clips, idf
+from stages.core.bags.learning import learn
+from stages.core.config.features import BagOptions, CodebookOptions
+from stages.core.features.descriptors import Descriptors
+
+
+@dataclass(frozen=True)
+class FittedCodebook:
+    """A codebook and the frames that it was learnt from.
+
+    Attributes:
+        codebook: the audio words.
+        clips: training clips.
+        frames: their frames.
+        sampled: how many of the frames the words were chosen from.
+        not_finite: how many drawn frames were left out because a value is NaN or infinite.
+    """
+
+    codebook: Codebook
+    clips: int
+    frames: int
+    sampled: int
+    not_finite: int
+
+
+def fit_codebook(
+    descriptors: Descriptors,
+    clips: np.ndarray,
+    groups: list[np.ndarray],
+    options: CodebookOptions,
+    counting: BagOptions,
+    threads: int,
+) -> FittedCodebook:
+    """Learn a codebook from the frames of some clips; no other clip has any influence.
+
+    Args:
+        descriptors: the frames of all clips.
+        clips: bool [clips], the clips of the training split.
+        groups: the columns of each group of words.
+        options: size, method, sample, standardization, seed.
+        counting: what the codebook file says about assignments, log and idf.
+        threads: how many threads count words for the idf.
+
+    Raises:
+        OptionError: if the frames do not suffice for ``size`` words.
+    """
+    sampled, not_finite = sample_frames(descriptors, clips, options.frames, options.seed)
+    mean = deviation = None
+    if options.standardize:
+        mean, deviation = statistics(sampled)
+        sampled -= mean
+        sampled /= deviation
+    words = []
+    for columns in groups:
+        part = sampled if len(columns) == sampled.shape[1] else np.ascontiguousarray(sampled[:, columns])
+        words.append(learn(part, options.size, options.method, options.seed))
+    codebook = Codebook(tuple(words), counting.assignments, counting.log, mean, deviation)
+    if counting.idf:
+        documents = count_documents(descriptors, clips, Assigner(codebook, groups), threads)
+        codebook = replace(codebook, idf=idf(documents, int(clips.sum())))
+    frames = int(descriptors.lengths[clips].sum())
+    return FittedCodebook(codebook, int(clips.sum()), frames, len(sampled), not_finite)
+
+
+def sample_frames(
+    descriptors: Descriptors, clips: np.ndarray, limit: int | None, seed: int
+) -> tuple[np.ndarray, int]:
+    """A uniform sample of the frames of some clips, in their order.
+
+    Args:
+        descriptors: the frames.
+        clips: bool [clips], whose frames to draw from; no other frame is looked at.
+        limit: how many frames; None, or more than there are: all of them.
+        seed: of the drawing.
+
+    Returns:
+        The finite frames among those drawn, float32 [n, columns], and how many were not finite.
+    """
+    allowed = np.flatnonzero(np.repeat(clips, descriptors.lengths))
+    if limit is not None and limit < len(allowed):
+        generator = np.random.default_rng(seed)
+        allowed = allowed[np.sort(generator.choice(len(allowed), limit, replace=False, shuffle=False))]
+    frames = np.empty((len(allowed), len(descriptors.columns)), np.float32)
+    row = taken = 0
+    for batch in descriptors.batches():
+        first, last = np.searchsorted(allowed, [row, row + len(batch)])
+        drawn = batch[allowed[first:last] - row]
+        drawn = drawn[np.isfinite(drawn).all(axis=1)]
+        frames[taken : taken + len(drawn)] = drawn
+        taken += len(drawn)
+        row += len(batch)
+    return frames[:taken], len(allowed) - taken
+
+
+def count_documents(
+    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, threads: int
+) -> np.ndarray:
+    """In how many of some clips each word occurs: int64 [bins].
+
+    Args:
+        descriptors: the frames of all clips.
+        clips: bool [clips], the clips to count.
+        assigner: counts the words of a clip.
+        threads: how many batches are counted at once.
+    """
+    documents, first = np.zeros(assigner.codebook.bins, np.int64), 0
+    for counts in count_clips(descriptors, assigner, threads):
+        wanted = clips[first : first + len(counts.frames)]
+        documents += (counts.bags[wanted] > 0).sum(axis=0)
+        first += len(counts.frames)
+    return documents

@@ -1,0 +1,86 @@
+"""The clips of the synthetic corpus: which there are, their recordings, and the table of their labels."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stages.core.config.data import SynthesisOptions
+from stages.core.synthetic.speakers import (
+    EMOTIONS,
+    Speaker,
+    countries_of,
+    draw_emotions,
+    express,
+    make_speaker,
+    rate_emotions,
+)
+from stages.core.synthetic.voice import record, vocalize
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip to be made.
+
+    Attributes:
+        file_id: its File_ID, without brackets.
+        speaker: index of its speaker.
+        number: its number among the clips of that speaker.
+    """
+
+    file_id: str
+    speaker: int
+    number: int
+
+
+def plan(options: SynthesisOptions) -> tuple[list[Speaker], list[Clip]]:
+    """All speakers, and all clips sorted by id. The ids are shuffled: they say nothing about the speaker."""
+    countries = countries_of(options.speakers)
+    speakers = [
+        make_speaker(country, np.random.default_rng([options.seed, index]))
+        for index, country in enumerate(countries)
+    ]
+    total = options.speakers * options.clips_per_speaker
+    ids = np.random.default_rng(options.seed).permutation(total)
+    clips = [
+        Clip(f"{file_id:05d}", *divmod(index, options.clips_per_speaker))
+        for index, file_id in enumerate(ids.tolist())
+    ]
+    return speakers, sorted(clips, key=lambda clip: clip.file_id)
+
+
+def make_clip(folder: Path, clip: Clip, speaker: Speaker, seed: int) -> np.ndarray:
+    """Write one recording and return its ratings, float64 [10]."""
+    rng = np.random.default_rng([seed, clip.speaker, clip.number, 1])
+    felt = draw_emotions(rng)
+    voice = vocalize(express(speaker, felt, rng), speaker.channel.rate, rng)
+    samples = record(voice, speaker.channel, rng)
+    soundfile.write(folder / f"{clip.file_id}.wav", samples, speaker.channel.rate, subtype="PCM_16")
+    return rate_emotions(felt, rng)
+
+
+def label_table(speakers: Sequence[Speaker], clips: Sequence[Clip], ratings: Sequence[np.ndarray]) -> str:
+    """The text of data_info.csv; the speakers of each country take turns in the splits.
+
+    Args:
+        speakers: all speakers.
+        clips: n clips.
+        ratings: n times float64 [10].
+    """
+    splits: list[str] = []
+    turns: dict[str, int] = {}
+    for speaker in speakers:
+        turn = turns[speaker.country] = turns.get(speaker.country, -1) + 1
+        splits.append(("Train", "Val", "Test")[turn % 3])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["File_ID", "Split", "Subject_ID", "Country", "Age", *EMOTIONS])
+    for clip, rating in zip(clips, ratings, strict=True):
+        speaker = speakers[clip.speaker]
+        facts = [splits[clip.speaker], f"Speaker_{clip.speaker:04d}", speaker.country, f"{speaker.age:.1f}"]
+        writer.writerow([f"[{clip.file_id}]", *facts, *(f"{value:g}" for value in rating)])
+    return text.getvalue()

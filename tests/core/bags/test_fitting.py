@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.bags.fitting import sample_frames
+from stages.core.features.descriptors import open_descriptors
+from tests.core.features.test_descriptors import CLIPS
+from tests.helpers.descriptors import write_clips
+
+
+def test_only_training_frames_are_sampled(tmp_path: Path) -> None:
+    write_clips(tmp_path, CLIPS, clips_per_shard=2)
+    descriptors = open_descriptors(tmp_path)
+    training = np.array([False, True, False, True])
+    everything, not_finite = sample_frames(descriptors, training, None, 1)
+    assert not_finite == 0
+    assert np.array_equal(everything, np.concatenate([CLIPS["00001"], CLIPS["00003"]]))
+    assert np.array_equal(sample_frames(descriptors, training, 500, 1)[0], everything)
+    some, _ = sample_frames(descriptors, training, 100, 1)
+    assert len(some) == 100
+    known = {tuple(row): index for index, row in enumerate(everything.tolist())}
+    indices = [known[tuple(row)] for row in some.tolist()]
+    assert indices == sorted(indices)
+    assert np.array_equal(some, sample_frames(descriptors, training, 100, 1)[0])
+    assert not np.array_equal(some, sample_frames(descriptors, training, 100, 2)[0])
+
+
+def test_the_sample_is_uniform(tmp_path: Path) -> None:
+    write_clips(tmp_path, CLIPS)
+    descriptors = open_descriptors(tmp_path)
+    everyone = np.ones(4, bool)
+    ones = [(sample_frames(descriptors, everyone, 64, seed)[0] == 1).all(axis=1).sum() for seed in range(200)]
+    assert abs(np.mean(ones) / 64 - 300 / 512) < 0.02
+
+
+def test_frames_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
+    values = np.array([[0, 1], [np.nan, 1], [2, 3], [4, np.inf]])
+    write_clips(tmp_path, {"a": values})
+    found, not_finite = sample_frames(open_descriptors(tmp_path), np.array([True]), None, 1)
+    assert found.tolist() == [[0, 1], [2, 3]]
+    assert not_finite == 2
