@@ -121,7 +121,7 @@ def cost(model: Model) -> dict[str, int]:
         "parameters": model.parameters,
         "multiply_adds": model.multiply_adds,
         "networks": len(model.networks),
-        "epochs": sum(network["epochs"] for network in model.networks),
+        "epochs": sum(network.epochs for network in model.networks),
     }
 
 

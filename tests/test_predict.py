@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ import soundfile
 import torch
 
 from stages import boaw, codebook, evaluate, features, predict, preprocess, split, train
-from stages.core.config.training import Architecture
 from stages.core.networks.model import Model
 from stages.core.networks.network import Network, activated
 from stages.core.prediction.predicting import output_names, predict_recordings
@@ -177,7 +176,7 @@ def test_the_submission(command: Callable[..., str]) -> None:
             r"is not trained in data/models \(did you mean egemaps-stl\?\)",
         ),
         (["clips", "--run", "nothing"], "there are boaw-mtl2, egemaps-stl"),
-        (["clips", "--model", "nothing"], "does not exist; `dvc repro` trains the model"),
+        (["clips", "--model", "nothing"], "nothing/model.json does not exist"),
         (["clips", "--run", "egemaps-stl", "--seed", "9"], "trained with the seeds 1, 2, not with --seed 9"),
         (["empty", "--run", "egemaps-stl"], "empty holds no audio file"),
     ],
@@ -189,14 +188,14 @@ def test_mistakes_get_one_sentence(arguments: list[str], sentence: str, command:
 
 
 def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> None:
-    path = Path("data/models/egemaps-stl/model.json")
-    description: dict[str, Any] = json.loads(path.read_text())
-    path.write_text(json.dumps({**description, "origin": {}}))
+    folder = Path("data/models/egemaps-stl")
+    model = Model.load(folder)
+    replace(model, description=replace(model.description, origin={})).save(folder)
     with pytest.raises(UserError, match="does not say how its features were made"):
         command("clips", "--run", "egemaps-stl")
-    tasks = {name: task for name, task in description["tasks"].items() if name != "age"}
-    networks = [entry for entry in description["networks"] if entry["tasks"] != ["age"]]
-    path.write_text(json.dumps({**description, "tasks": tasks, "networks": networks}))
+    networks = [network for network in model.networks if network.tasks != ["age"]]
+    weights = {name: values for name, values in model.weights.items() if "-age/" not in name}
+    replace(model, description=replace(model.description, networks=networks), weights=weights).save(folder)
     with pytest.raises(
         UserError, match="needs a model of emotions, Country and Age; this one predicts emotion, country"
     ):
@@ -214,20 +213,18 @@ def test_without_torch_the_network_is_the_same(trained: Path) -> None:
         model = Model.load(trained / "data/models" / run)
         inputs = np.random.default_rng(0).normal(size=(70, len(model.feature_names))).astype(np.float32)
         found = model.predict(inputs)
-        architecture = model.description["architecture"]
-        widths = {key: tuple(architecture[key]) for key in ("trunk", "head")}
         for entry in model.networks:
-            outputs = {task: model.description["outputs"][task] for task in entry["tasks"]}
-            network = Network(inputs.shape[1], outputs, Architecture(**{**architecture, **widths}))
-            prefix = f"{entry['name']}/"
-            network.load_state_dict(
+            outputs = {task: model.description.outputs[task] for task in entry.tasks}
+            network = Network(inputs.shape[1], outputs, model.description.architecture)
+            prefix = f"{entry.name}/"
+            network.load_arrays(
                 {
-                    name.removeprefix(prefix): torch.from_numpy(values)
+                    name.removeprefix(prefix): values
                     for name, values in model.weights.items()
                     if name.startswith(prefix)
                 }
             )
             scaled = network(torch.from_numpy(model.scaling(inputs)))
-            for task in entry["tasks"]:
+            for task in entry.tasks:
                 values = activated(model.tasks[task], scaled[task]).detach().numpy()
-                np.testing.assert_allclose(found[entry["seed"]][task], values, rtol=1e-4, atol=1e-5)
+                np.testing.assert_allclose(found[entry.seed][task], values, rtol=1e-4, atol=1e-5)

@@ -20,9 +20,7 @@ import torch
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.networks import compiled as fast
-from stages.core.networks import training
-from stages.core.networks import vmapped as stacked
+from stages.core.networks import compiled, training, vmapped
 from stages.core.networks.data import MultiTaskData, SplitData
 from stages.core.runtime.console import say
 
@@ -69,29 +67,30 @@ def plain(problems: list[MultiTaskData], architecture: Architecture, threads: in
     torch.set_num_threads = lambda _: None  # the loop itself asks for one
     try:
         return milliseconds(
-            lambda: [training.fit(problem, architecture, RECIPE, 1) for problem in problems], problems
+            lambda: [training.train_network(problem, architecture, RECIPE, 1) for problem in problems],
+            problems,
         )
     finally:
         torch.set_num_threads = set_threads
 
 
-def compiled(problems: list[MultiTaskData], architecture: Architecture, threads: int) -> float:
+def compiled_steps(problems: list[MultiTaskData], architecture: Architecture, threads: int) -> float:
     """Milliseconds a step of the compiled loop, networks on threads."""
 
     def train() -> None:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda problem: fast.fit(problem, architecture, RECIPE, 1), problems))
+            list(pool.map(lambda problem: compiled.train_network(problem, architecture, RECIPE, 1), problems))
 
     return milliseconds(train, problems)
 
 
 def graph(problems: list[MultiTaskData], architecture: Architecture) -> float:
     """Milliseconds a step and network on a GPU, all seeds at once."""
-    recipe = replace(RECIPE, seeds=tuple(range(SEEDS)))
+    config = replace(RECIPE, seeds=tuple(range(SEEDS)))
 
     def train() -> None:
         for problem in problems[::SEEDS]:
-            stacked.fit(problem, architecture, recipe, "cuda")
+            vmapped.train_networks(problem, architecture, config, "cuda")
 
     return milliseconds(train, problems)
 
@@ -107,7 +106,7 @@ def main() -> None:
     """Measure and print."""
     threads = len(os.sched_getaffinity(0))
     hours = {"plain": 0.0, "compiled": 0.0, "GPU": 0.0}
-    fast.fit(_warm_up(), MODELS["mtl1"], RECIPE, 1)
+    compiled.train_network(_warm_up(), MODELS["mtl1"], RECIPE, 1)
     say(f"ms a step, batch 8, {threads} threads; single: one thread each; joint: the best of each")
     say("columns model  plain 1T  plain all  ours 1T  ours all   single   joint")
     for columns in [int(word) for word in sys.argv[1:]] or list(RUNS):
@@ -120,7 +119,7 @@ def main() -> None:
             whole = jobs_of(MultiTaskData(TASKS, outputs, clips, validation, scales), architecture)
             part = jobs_of(MultiTaskData(TASKS, outputs, sample, validation, scales), architecture)[::SEEDS]
             one, every = (plain(part, architecture, number) for number in (1, threads))
-            ours, ours_every = (compiled(whole, architecture, number) for number in (1, threads))
+            ours, ours_every = (compiled_steps(whole, architecture, number) for number in (1, threads))
             ratios = f"{one / ours:6.1f} ×  {min(one, every) / ours_every:6.1f} ×"
             say(f"{columns:7} {name}  {one:8.3f}  {every:9.3f}  {ours:7.3f}  {ours_every:8.3f}  {ratios}")
             on_gpu = graph(whole, architecture) if torch.cuda.is_available() else None

@@ -19,19 +19,46 @@ Weight = Annotated[float, Ge(0), Lt(math.inf)]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: shared trunk, then one head a task; ``joint`` false means one network a task."""
+    """A network: a trunk that all its tasks share, then one head per task.
+
+    Attributes:
+        joint: True: one network for all tasks; False: one network per task.
+        trunk: widths of the shared layers (linear, layer normalization, Leaky ReLU).
+        head: widths of the hidden layers of each head (linear, Leaky ReLU).
+        dropout: share of each trunk layer's units that a training step leaves out.
+        input_dropout: share of the features that a training step leaves out.
+    """
 
     joint: bool
     trunk: Annotated[Widths, MinLen(1)]
     head: Widths = ()
-    activation: Literal["leaky-relu", "relu", "silu"] = "leaky-relu"
     dropout: Share = 0.0
     input_dropout: Share = 0.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained."""
+    """How a network is trained.
+
+    Attributes:
+        optimizer: Adam, where weight decay is part of the gradient, or AdamW, where it shrinks the weights.
+        learning_rate: of the optimizer.
+        weight_decay: of the optimizer.
+        batch_size: clips per step.
+        epochs: at most so many.
+        patience: epochs to wait for an improvement on validation.
+        seeds: one network, or one per task, for each.
+        monitor: what must improve on validation: the total loss, or the mean score of the tasks.
+        loss_weighting: ``equal``, ``relative`` to the naive predictor's loss, learnt by ``uncertainty``, or
+            task → weight (1 for the others).
+        regression_loss: squared error, or the score: 1 − CCC of a batch, or the absolute error.
+        class_weights: ``balanced`` gives each class the same weight in the loss.
+        label_smoothing: share of a class label that goes to all classes alike.
+        scaling: of the features: standard units, or normal quantiles.
+        columns: how many features a network reads, those that correlate most with its labels; None: all.
+        target_scale: ``standard``: linear targets in standard units inside the loss.
+        device: where networks train; ``auto`` takes a GPU if there is one.
+    """
 
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Gt(0), Le(1)] = 0.001
@@ -41,11 +68,10 @@ class TrainingConfig:
     patience: Positive = 5
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1, 2, 3)
     monitor: Literal["loss", "score"] = "loss"
-    loss_weighting: Literal["equal", "relative", "uncertainty", "dynamic"] | dict[str, Weight] = "equal"
+    loss_weighting: Literal["equal", "relative", "uncertainty"] | dict[str, Weight] = "equal"
     regression_loss: Literal["squared", "score"] = "squared"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Share = 0.0
-    output_bias: Literal["zero", "mean"] = "mean"
     scaling: Literal["standard", "quantile"] = "standard"
     columns: Positive | None = None
     target_scale: Literal["none", "standard"] = "none"

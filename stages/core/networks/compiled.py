@@ -14,58 +14,58 @@ from torch import Tensor, nn
 
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks import kernels
-from stages.core.networks.data import MultiTaskData, batch_of, on_device
+from stages.core.networks.data import MultiTaskData, batch_size_of
 from stages.core.networks.losses import Weighting, class_weights_of, losses_of, naive_losses
 from stages.core.networks.network import Network
 from stages.core.networks.stopping import EarlyStopping, TrainingResult
-from stages.core.networks.training import order_of_clips, start
+from stages.core.networks.training import end_epoch, on_device, order_of_clips, start
 
 
-def covers(architecture: Architecture, recipe: TrainingConfig) -> bool:
+def covers(architecture: Architecture, config: TrainingConfig) -> bool:
     """Whether it knows all that these ask for: the paper's layers and losses, without learnt weights."""
     dropout = architecture.dropout or architecture.input_dropout
-    plain = architecture.activation == "leaky-relu" and not dropout
-    return plain and recipe.loss_weighting != "uncertainty" and recipe.regression_loss == "squared"
+    return not dropout and config.loss_weighting != "uncertainty" and config.regression_loss == "squared"
 
 
-def fit(
-    problem: MultiTaskData,
+def train_network(
+    data: MultiTaskData,
     architecture: Architecture,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     seed: int,
     dtype: torch.dtype = torch.float32,
 ) -> TrainingResult:
     """Train one network; several calls may run on threads.
 
     Args:
-        problem: tasks and clips.
+        data: tasks and clips.
         architecture: the network.
-        recipe: how to train; :func:`covers` must be true.
+        config: how to train; :func:`covers` must be true.
         seed: decides the first weights and the order of clips.
         dtype: of weights and inputs.
     """
     torch.set_num_threads(1)
-    network = start(problem, architecture, recipe, seed).to(dtype)
+    network = start(data, architecture, seed).to(dtype)
     layers = layers_of(network)
-    layer_table, task_table = _tables(problem, layers)
+    layer_table, task_table = _tables(data, layers)
     weights = _flatten(layers)
     moments = np.zeros((2, len(weights)), weights.dtype)
-    targets, known = _targets(problem)
-    class_weights = np.concatenate(list(class_weights_of(problem, recipe).values()))
-    decoupled = recipe.optimizer == "adamw"
-    numbers = kernels.constants(
+    targets, known = _targets(data)
+    class_weights = np.concatenate(list(class_weights_of(data, config).values()))
+    decoupled = config.optimizer == "adamw"
+    constants = kernels.adam_constants(
         weights.dtype,
-        recipe.learning_rate,
-        penalty=0.0 if decoupled else recipe.weight_decay,
-        decay=recipe.weight_decay if decoupled else 0.0,
+        config.learning_rate,
+        penalty=0.0 if decoupled else config.weight_decay,
+        decay=config.weight_decay if decoupled else 0.0,
     )
-    weighting = Weighting(problem.tasks, recipe, naive_losses(problem, recipe))
-    losses_by_task = losses_of(problem, recipe, "cpu", dtype)
-    stopping = EarlyStopping(problem, recipe, on_device(problem.validation, "cpu", dtype))
-    inputs = problem.train.inputs.astype(weights.dtype, copy=False)
-    size = batch_of(problem, recipe)
-    steps, batches = 0, -(-len(problem.train) // size)
-    orders = order_of_clips(len(problem.train), seed)
+    weighting = Weighting(data.tasks, config, naive_losses(data, config))
+    losses_by_task = losses_of(data, config, "cpu", dtype)
+    validation = on_device(data.validation, "cpu", dtype)
+    stopping = EarlyStopping(data, config)
+    inputs = data.train.inputs.astype(weights.dtype, copy=False)
+    size = batch_size_of(data, config)
+    steps, batches = 0, -(-len(data.train) // size)
+    orders = order_of_clips(len(data.train), seed)
     while stopping.goes_on:
         losses = kernels.epoch(
             inputs,
@@ -77,19 +77,18 @@ def fit(
             task_table,
             weighting.weights.numpy(),
             class_weights,
-            recipe.label_smoothing,
+            config.label_smoothing,
             weights,
             moments,
-            numbers,
-            recipe.learning_rate,
+            constants,
+            config.learning_rate,
             steps,
         )
         steps += batches
         _restore(layers, weights)
-        means = dict(zip(problem.tasks, losses.tolist(), strict=True))
-        weighting.end_epoch(means)
-        stopping.end_epoch(means, network, weighting, losses_by_task)
-    return stopping.fitted()
+        means = dict(zip(data.tasks, losses.tolist(), strict=True))
+        end_epoch(stopping, means, network, weighting, losses_by_task, validation)
+    return stopping.result()
 
 
 @dataclass(frozen=True)
@@ -124,23 +123,23 @@ def layers_of(network: Network) -> list[Layer]:
     return layers
 
 
-def _tables(problem: MultiTaskData, layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:
+def _tables(data: MultiTaskData, layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:
     """Layers int64 [layers, 8] and tasks int64 [tasks, 4], as the kernels read them."""
-    rows, weight, place = [], 0, 0
+    rows, weight, index = [], 0, 0
     for layer in layers:
         inputs, outputs = layer.linear.in_features, layer.linear.out_features
         bias = weight + inputs * outputs
         norm = bias + outputs if layer.norm else -1
-        rows.append([layer.source, inputs, outputs, weight, bias, norm, layer.active, place])
+        rows.append([layer.source, inputs, outputs, weight, bias, norm, layer.active, index])
         weight += sum(values.numel() for values in layer.parameters)
-        place += outputs
+        index += outputs
     tasks, column, classes = [], 0, 0
     ends = [index for index, layer in enumerate(layers) if not layer.active]
-    for end, (name, task) in zip(ends, problem.tasks.items(), strict=True):
+    for end, (name, task) in zip(ends, data.tasks.items(), strict=True):
         kind = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
         tasks.append([end, kernels.CLASSES if task.kind == "classification" else kind, column, classes])
         column += len(task.columns)
-        classes += problem.outputs[name]
+        classes += data.outputs[name]
     return np.array(rows, np.int64), np.array(tasks, np.int64)
 
 
@@ -159,11 +158,11 @@ def _restore(layers: Sequence[Layer], weights: np.ndarray) -> None:
                 rest = rest[values.numel() :]
 
 
-def _targets(problem: MultiTaskData) -> tuple[np.ndarray, np.ndarray]:
+def _targets(data: MultiTaskData) -> tuple[np.ndarray, np.ndarray]:
     """Targets float64 [n, columns] side by side, and bool [n, tasks]: which clips are labelled."""
-    columns = [problem.train.targets[name].reshape(len(problem.train), -1) for name in problem.tasks]
+    columns = [data.train.targets[name].reshape(len(data.train), -1) for name in data.tasks]
     known = [
         values[:, 0] >= 0 if task.kind == "classification" else ~np.isnan(values[:, 0])
-        for values, task in zip(columns, problem.tasks.values(), strict=True)
+        for values, task in zip(columns, data.tasks.values(), strict=True)
     ]
     return np.concatenate(columns, axis=1).astype(np.float64), np.column_stack(known)

@@ -1,22 +1,27 @@
 """What the networks of a run learn from: scaled inputs and targets of the training and validation splits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+import pandas as pd
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
-
-Batch = tuple[Tensor, dict[str, Tensor]]
-"""Inputs [n, d], and task → targets, of some clips."""
+from stages.core.dataset.join import join_clips
+from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.networks.scaling import Scaling, fit_scaling
+from stages.core.runtime.errors import UserError
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """Scaled inputs of n clips and the targets of each task (see ``targets_of``)."""
+    """The clips of one split.
+
+    Attributes:
+        inputs: float32 [n, d], scaled.
+        targets: task → what :func:`stages.core.dataset.labels.targets_of` gives for the n clips.
+    """
 
     inputs: np.ndarray
     targets: Mapping[str, np.ndarray]
@@ -32,8 +37,8 @@ class MultiTaskData:
     Attributes:
         tasks: the tasks, in order.
         outputs: task → number of outputs.
-        train: what is learnt from; regression targets on the scale of the loss.
-        validation: what early stopping watches; the same scale.
+        train: the clips to learn from; regression targets on the scale of the loss.
+        validation: the clips that early stopping watches; the same scale.
         scales: task → (mean, sd) of its linear targets: label = mean + sd × target.
     """
 
@@ -43,11 +48,10 @@ class MultiTaskData:
     validation: SplitData
     scales: Mapping[str, tuple[float, float]]
 
-    def only(self, names: list[str]) -> "MultiTaskData":
+    def only(self, names: Sequence[str]) -> "MultiTaskData":
         """The same clips with some of the tasks."""
-        pick = {name: self.tasks[name] for name in names}
         return MultiTaskData(
-            pick,
+            {name: self.tasks[name] for name in names},
             {name: self.outputs[name] for name in names},
             SplitData(self.train.inputs, {name: self.train.targets[name] for name in names}),
             SplitData(self.validation.inputs, {name: self.validation.targets[name] for name in names}),
@@ -55,15 +59,101 @@ class MultiTaskData:
         )
 
 
-def batch_of(problem: MultiTaskData, recipe: TrainingConfig) -> int:
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`prepare` makes of a corpus.
+
+    Attributes:
+        data: inputs and targets of the tasks that can be learnt.
+        scaling: how features became inputs.
+        classes: classification task → its classes, in the order of the outputs.
+        left_out: task that cannot be learnt → why.
+    """
+
+    data: MultiTaskData
+    scaling: Scaling
+    classes: Mapping[str, list[str]]
+    left_out: Mapping[str, str]
+
+
+def prepare(
+    recordings: pd.DataFrame,
+    splits: pd.DataFrame,
+    clip_ids: Sequence[str],
+    features: np.ndarray,
+    tasks: Mapping[str, Task],
+    config: TrainingConfig,
+) -> Prepared:
+    """Join labels, splits and features by clip; scale and choose classes by the training split alone.
+
+    Args:
+        recordings: one row per usable clip: clip_id and the label columns.
+        splits: clip_id and split.
+        clip_ids: the n clips that have features.
+        features: float32 [n, d], in the order of ``clip_ids``.
+        tasks: the tasks to learn.
+        config: names the scalings.
+
+    Raises:
+        UserError: if the tables are of different corpora, a class does not occur in training, or no task
+            can be learnt.
+    """
+    clips = join_clips(recordings, splits, clip_ids)
+    rows = {split: np.flatnonzero(clips["split"] == split) for split in ("train", "validation")}
+    kept, classes, targets, left_out = _targets(tasks, clips, rows["train"])
+    if not kept:
+        raise UserError(
+            "no task has labels (of two classes) in the training split; see the label columns of the corpus."
+        )
+    scaling = fit_scaling(config.scaling, features[rows["train"]])
+    scales = {name: _scale(task, targets[name][rows["train"]], config) for name, task in kept.items()}
+    train, validation = (
+        _split_data(rows[split], scaling(features[rows[split]]), targets, scales)
+        for split in ("train", "validation")
+    )
+    outputs = {name: len(classes.get(name, task.columns)) for name, task in kept.items()}
+    return Prepared(MultiTaskData(kept, outputs, train, validation, scales), scaling, classes, left_out)
+
+
+def _targets(
+    tasks: Mapping[str, Task], clips: pd.DataFrame, train: np.ndarray
+) -> tuple[dict[str, Task], dict[str, list[str]], dict[str, np.ndarray], dict[str, str]]:
+    """Tasks that can be learnt, their classes, targets of all clips, and why others cannot be learnt."""
+    kept, classes, targets, left_out = {}, {}, {}, {}
+    for name, task in tasks.items():
+        found = list(classes_of(task, clips.iloc[train])) if task.kind == "classification" else []
+        values = targets_of(name, task, clips, found)
+        if len(found) == 1:
+            left_out[name] = f"only one class, {found[0]},"
+        elif not labelled(values[train]).any():
+            left_out[name] = "no labels"
+        else:
+            kept[name], targets[name] = task, values
+            if found:
+                classes[name] = found
+    return kept, classes, targets, left_out
+
+
+def _scale(task: Task, targets: np.ndarray, config: TrainingConfig) -> tuple[float, float]:
+    """Mean and standard deviation that bring linear targets to standard units, or (0, 1)."""
+    if config.target_scale == "none" or task.kind == "classification" or task.output != "linear":
+        return 0.0, 1.0
+    return float(np.nanmean(targets)), float(np.nanstd(targets)) or 1.0
+
+
+def _split_data(
+    rows: np.ndarray,
+    inputs: np.ndarray,
+    targets: Mapping[str, np.ndarray],
+    scales: Mapping[str, tuple[float, float]],
+) -> SplitData:
+    scaled = {}
+    for name, values in targets.items():
+        mean, deviation = scales[name]
+        scaled[name] = values[rows] if values.ndim == 1 else (values[rows] - mean) / deviation
+    return SplitData(inputs, scaled)
+
+
+def batch_size_of(data: MultiTaskData, config: TrainingConfig) -> int:
     """Clips of a full batch: never more than there are, since loops make room for them."""
-    return min(recipe.batch_size, len(problem.train))
-
-
-def on_device(examples: SplitData, device: str, dtype: torch.dtype) -> Batch:
-    """Inputs and targets of all clips as tensors; targets of a classification are int64."""
-    targets = {
-        name: torch.from_numpy(values).to(device, torch.int64 if values.ndim == 1 else dtype)
-        for name, values in examples.targets.items()
-    }
-    return torch.from_numpy(examples.inputs).to(device, dtype), targets
+    return min(config.batch_size, len(data.train))

@@ -1,20 +1,21 @@
 """The paper's network: hard parameter sharing (Caruana, 1997; paper, section 3.2 and figure 2).
 
-A trunk that all tasks share, of fully connected layers with layer normalization and Leaky ReLU (or another
-activation), and for each task a head of its own. A single-task network is the same with one task and a
+A trunk that all tasks share, of fully connected layers with layer normalization and Leaky ReLU, and
+for each task a head of its own. A single-task network is the same with one task and a
 head without hidden layers.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"leaky-relu": nn.LeakyReLU, "relu": nn.ReLU, "silu": nn.SiLU}
+_HEAD = "head "  # goes before a task's name, which may be that of a method of torch.nn.ModuleDict
 
 
 class Network(nn.Module):
@@ -23,7 +24,7 @@ class Network(nn.Module):
     Args:
         inputs: number of features, d.
         outputs: task → number of outputs (label columns of a regression, classes of a classification).
-        architecture: widths and activation.
+        architecture: widths of the layers.
 
     >>> architecture = Architecture(joint=True, trunk=(128, 64), head=(32,))
     >>> network = Network(88, {"emotion": 10, "age": 1}, architecture)
@@ -33,35 +34,49 @@ class Network(nn.Module):
 
     def __init__(self, inputs: int, outputs: Mapping[str, int], architecture: Architecture) -> None:
         super().__init__()
-        activation = ACTIVATIONS[architecture.activation]
         self.trunk = nn.ModuleList(
-            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), activation())
+            nn.Sequential(nn.Linear(before, width), nn.LayerNorm(width), nn.LeakyReLU())
             for before, width in pairwise([inputs, *architecture.trunk])
         )
         widths = [architecture.trunk[-1], *architecture.head]
-        self.heads = nn.ModuleDict({task: _head(widths, size, activation) for task, size in outputs.items()})
+        self.heads = nn.ModuleDict({_HEAD + task: _head(widths, size) for task, size in outputs.items()})
 
     def forward(self, features: Tensor, masks: Sequence[Tensor] = ()) -> dict[str, Tensor]:
         """float [n, d] → task → float [n, outputs]; ``masks`` of :func:`dropout_masks` when it trains."""
         hidden = features * masks[0] if masks else features
-        for place, layer in enumerate(self.trunk, 1):
+        for index, layer in enumerate(self.trunk, 1):
             hidden = layer(hidden)
             if masks:
-                hidden = hidden * masks[place]
-        return {task: head(hidden) for task, head in self.heads.items()}
+                hidden = hidden * masks[index]
+        return {name.removeprefix(_HEAD): head(hidden) for name, head in self.heads.items()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Copies of the weights, named as :func:`stages.core.networks.description.parameter_shapes` does."""
+        return {
+            name.replace(f"heads.{_HEAD}", "heads."): values.detach().cpu().numpy().copy()
+            for name, values in self.state_dict().items()
+        }
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over weights that :meth:`arrays` gave."""
+        prefixed = {
+            f"heads.{_HEAD}{name.removeprefix('heads.')}" if name.startswith("heads.") else name: values
+            for name, values in arrays.items()
+        }
+        self.load_state_dict({name: torch.from_numpy(values) for name, values in prefixed.items()})
 
 
-def _head(widths: Sequence[int], outputs: int, activation: type[nn.Module]) -> nn.Sequential:
+def _head(widths: Sequence[int], outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, width in pairwise(widths):
-        layers += [nn.Linear(before, width), activation()]
+        layers += [nn.Linear(before, width), nn.LeakyReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
 def dropout_masks(
     inputs: int, architecture: Architecture, clips: int, generator: torch.Generator, dtype: torch.dtype
 ) -> list[Tensor]:
-    """What dropout (Srivastava et al., 2014) multiplies: the inputs, then each layer of the trunk, with.
+    """The factors of dropout (Srivastava et al., 2014) for the inputs and for each layer of the trunk.
 
     Drawn by hand, so that a network gets the same ones whatever trains beside it.
 

@@ -10,40 +10,40 @@ from stages.core.networks.data import MultiTaskData
 _BLOCK = 256
 
 
-def select(problem: MultiTaskData, number: int | None) -> tuple[MultiTaskData, np.ndarray | None]:
+def select(data: MultiTaskData, number: int | None) -> tuple[MultiTaskData, np.ndarray | None]:
     """Keep the features that correlate most with the labels of the training split.
 
     A task weighs as the square root of its number of labelled clips: so much higher do its correlations stand
     above those of noise.
 
     Args:
-        problem: tasks and clips with d features.
+        data: tasks and clips with d features.
         number: how many to keep; None for all.
 
     Returns:
-        The problem with these features alone, and int64 [number] which they are, in order; the problem as it
+        The data with these features alone, and int64 [number] which they are, in order; the data as it
         is and None, if all are kept.
     """
-    if number is None or number >= problem.train.inputs.shape[1]:
-        return problem, None
+    if number is None or number >= data.train.inputs.shape[1]:
+        return data, None
     strength = sum(
-        correlation(problem.train.inputs, target) * np.sqrt((~np.isnan(target[:, 0])).sum())
-        for target in _columns(problem)
+        correlation(data.train.inputs, target) * np.sqrt((~np.isnan(target[:, 0])).sum())
+        for target in _columns(data)
     )
     kept = np.sort(np.argsort(-strength, kind="stable")[:number])
     train, validation = (
         replace(examples, inputs=np.ascontiguousarray(examples.inputs[:, kept]))
-        for examples in (problem.train, problem.validation)
+        for examples in (data.train, data.validation)
     )
-    return replace(problem, train=train, validation=validation), kept
+    return replace(data, train=train, validation=validation), kept
 
 
-def _columns(problem: MultiTaskData) -> list[np.ndarray]:
+def _columns(data: MultiTaskData) -> list[np.ndarray]:
     """Training targets of each task as [n, columns], classes as columns of 0 and 1, NaN unlabelled."""
     columns = []
-    for name, values in problem.train.targets.items():
+    for name, values in data.train.targets.items():
         if values.ndim == 1:
-            classes = np.eye(problem.outputs[name])[np.maximum(values, 0)]
+            classes = np.eye(data.outputs[name])[np.maximum(values, 0)]
             columns.append(np.where(values[:, None] >= 0, classes, np.nan))
         else:
             columns.append(values)

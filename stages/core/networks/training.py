@@ -7,40 +7,43 @@ are tested against it.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.networks.data import MultiTaskData, batch_of, on_device
-from stages.core.networks.losses import Weighting, losses_of, naive_losses, total_of
-from stages.core.networks.network import Network, dropout_masks
-from stages.core.networks.stopping import EarlyStopping, TrainingResult
+from stages.core.metrics.naive import naive_prediction
+from stages.core.networks.data import MultiTaskData, SplitData, batch_size_of
+from stages.core.networks.losses import Losses, Weighting, losses_of, naive_losses, total_of
+from stages.core.networks.network import Network, activated, dropout_masks
+from stages.core.networks.stopping import EarlyStopping, EpochLosses, TrainingResult
+
+Batch = tuple[Tensor, dict[str, Tensor]]
+"""Inputs [n, d], and task → targets, of some clips."""
 
 _DRAWING = threading.Lock()  # torch's layers draw their first weights from the one generator of the process
 
 
-def start(problem: MultiTaskData, architecture: Architecture, recipe: TrainingConfig, seed: int) -> Network:
-    """A network with its first weights, drawn from the seed alone; linear outputs may start at a mean."""
+def start(data: MultiTaskData, architecture: Architecture, seed: int) -> Network:
+    """A network with its first weights, which the seed decides; linear outputs start at the training mean."""
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(problem.train.inputs.shape[1], problem.outputs, architecture)
-    for name, task in problem.tasks.items():
-        if recipe.output_bias == "mean" and task.kind == "regression" and task.output == "linear":
-            mean = np.nan_to_num(np.nanmean(problem.train.targets[name], axis=0))
-            with torch.no_grad():
-                network.get_parameter(f"heads.{name}.{2 * len(architecture.head)}.bias").copy_(
-                    torch.from_numpy(mean)
-                )
+        network = Network(data.train.inputs.shape[1], data.outputs, architecture)
+    weights = network.arrays()
+    for name, task in data.tasks.items():
+        if task.kind == "regression" and task.output == "linear":
+            weights[f"heads.{name}.{2 * len(architecture.head)}.bias"][:] = naive_prediction(
+                data.train.targets[name], data.outputs[name]
+            )
+    network.load_arrays(weights)
     return network
 
 
-def fit(
-    problem: MultiTaskData,
+def train_network(
+    data: MultiTaskData,
     architecture: Architecture,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     seed: int,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -48,24 +51,25 @@ def fit(
     """Train one network.
 
     Args:
-        problem: tasks and clips.
+        data: tasks and clips.
         architecture: the network.
-        recipe: how to train.
+        config: how to train.
         seed: decides the first weights, the order of clips and the dropout.
         device: ``cpu`` or ``cuda``.
         dtype: of weights and inputs.
     """
     torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
-    network = start(problem, architecture, recipe, seed).to(device, dtype)
-    weighting = Weighting(problem.tasks, recipe, naive_losses(problem, recipe)).to(device, dtype)
-    optimizer = optimizer_of([*network.parameters(), *weighting.parameters()], recipe, device)
-    inputs, targets = on_device(problem.train, device, dtype)
-    losses_by_task = losses_of(problem, recipe, device, dtype)
-    stopping = EarlyStopping(problem, recipe, on_device(problem.validation, device, dtype))
+    network = start(data, architecture, seed).to(device, dtype)
+    weighting = Weighting(data.tasks, config, naive_losses(data, config)).to(device, dtype)
+    optimizer = optimizer_of([*network.parameters(), *weighting.parameters()], config, device)
+    inputs, targets = on_device(data.train, device, dtype)
+    losses_by_task = losses_of(data, config, device, dtype)
+    validation = on_device(data.validation, device, dtype)
+    stopping = EarlyStopping(data, config)
     orders, chance = order_of_clips(len(inputs), seed), torch.Generator(device).manual_seed(seed)
-    size = batch_of(problem, recipe)
+    size = batch_size_of(data, config)
     while stopping.goes_on:
-        sums = dict.fromkeys(problem.tasks, 0.0)
+        sums = dict.fromkeys(data.tasks, 0.0)
         for batch in next(orders).split(size):
             rows = batch.to(device)
             masks = dropout_masks(inputs.shape[1], architecture, size, chance, dtype)
@@ -77,25 +81,63 @@ def fit(
             for name, loss in losses.items():
                 sums[name] += float(loss.detach()) * len(rows)
         means = {name: value / len(inputs) for name, value in sums.items()}
-        weighting.end_epoch(means)
-        stopping.end_epoch(means, network, weighting, losses_by_task)
-    return stopping.fitted()
+        end_epoch(stopping, means, network, weighting, losses_by_task, validation)
+    return stopping.result()
 
 
-def order_of_clips(number: int, seed: int) -> Iterator[Tensor]:
+def on_device(clips: SplitData, device: str, dtype: torch.dtype) -> Batch:
+    """Inputs and targets of all clips as tensors; targets of a classification are int64."""
+    targets = {
+        name: torch.from_numpy(values).to(device, torch.int64 if values.ndim == 1 else dtype)
+        for name, values in clips.targets.items()
+    }
+    return torch.from_numpy(clips.inputs).to(device, dtype), targets
+
+
+def end_epoch(
+    stopping: EarlyStopping,
+    train_losses: Mapping[str, float],
+    network: Network,
+    weighting: Weighting,
+    losses_by_task: Losses,
+    validation: Batch,
+) -> None:
+    """Pass the validation clips through the network and tell ``stopping`` the results."""
+    inputs, targets = validation
+    with torch.no_grad():
+        outputs = network(inputs)
+        losses = losses_by_task(outputs, targets)
+        shares = weighting(losses)
+        train_shares = weighting({name: inputs.new_tensor(value) for name, value in train_losses.items()})
+    predictions = {
+        name: activated(task, outputs[name]).cpu().numpy() for name, task in stopping.tasks.items()
+    }
+    stopping.end_epoch(
+        EpochLosses(train_losses, _floats(train_shares)),
+        EpochLosses(_floats(losses), _floats(shares)),
+        predictions,
+        network.arrays,
+    )
+
+
+def _floats(values: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def order_of_clips(clips: int, seed: int) -> Iterator[Tensor]:
     """A new order of the training clips for each epoch, from the seed alone."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        yield torch.randperm(number, generator=generator)
+        yield torch.randperm(clips, generator=generator)
 
 
-def optimizer_of(parameters: list[Tensor], recipe: TrainingConfig, device: str) -> torch.optim.Optimizer:
+def optimizer_of(parameters: list[Tensor], config: TrainingConfig, device: str) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019), as few kernels."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     return kind(
         parameters,
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
         fused=device in {"cpu", "cuda"},
         capturable=device == "cuda",
     )

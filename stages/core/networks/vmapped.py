@@ -13,45 +13,45 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.networks.data import MultiTaskData, batch_of, on_device
+from stages.core.networks.data import MultiTaskData, batch_size_of
 from stages.core.networks.losses import Weighting, losses_of, naive_losses, total_of
 from stages.core.networks.network import Network, dropout_masks
 from stages.core.networks.stopping import EarlyStopping, TrainingResult
-from stages.core.networks.training import optimizer_of, order_of_clips, start
+from stages.core.networks.training import end_epoch, on_device, optimizer_of, order_of_clips, start
 
 _WARM_UP = 3  # steps before a graph is recorded, in which libraries choose and load their kernels
 
 
-def fit(
-    problem: MultiTaskData,
+def train_networks(
+    data: MultiTaskData,
     architecture: Architecture,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> list[TrainingResult]:
-    """Train one network a seed.
+    """Train one network per seed.
 
     Args:
-        problem: tasks and clips.
+        data: tasks and clips.
         architecture: the networks.
-        recipe: how to train; its seeds decide first weights, orders of clips and dropout.
+        config: how to train; its seeds decide first weights, orders of clips and dropout.
         device: ``cpu`` or ``cuda``.
         dtype: of weights and inputs.
 
     Returns:
-        What :func:`stages.core.networks.training.fit` gives for each seed.
+        What :func:`stages.core.networks.training.train_network` gives for each seed.
     """
     torch.set_num_threads(1)
-    networks = [start(problem, architecture, recipe, seed).to(device, dtype) for seed in recipe.seeds]
-    naive = naive_losses(problem, recipe)
-    weightings = [Weighting(problem.tasks, recipe, naive).to(device, dtype) for _ in networks]
-    stack = Stack(problem, architecture, recipe, networks, weightings, device, dtype)
+    networks = [start(data, architecture, seed).to(device, dtype) for seed in config.seeds]
+    naive = naive_losses(data, config)
+    weightings = [Weighting(data.tasks, config, naive).to(device, dtype) for _ in networks]
+    stack = Stack(data, architecture, config, networks, weightings, device, dtype)
     step = recorded(stack) if device == "cuda" else stack.step
-    validation = on_device(problem.validation, device, dtype)
-    losses_by_task = losses_of(problem, recipe, device, dtype)
-    stoppings = [EarlyStopping(problem, recipe, validation) for _ in networks]
-    orders = [order_of_clips(len(problem.train), seed) for seed in recipe.seeds]
-    chances = [torch.Generator(device).manual_seed(seed) for seed in recipe.seeds]
+    validation = on_device(data.validation, device, dtype)
+    losses_by_task = losses_of(data, config, device, dtype)
+    stoppings = [EarlyStopping(data, config) for _ in networks]
+    orders = [order_of_clips(len(data.train), seed) for seed in config.seeds]
+    chances = [torch.Generator(device).manual_seed(seed) for seed in config.seeds]
     while any(stopping.goes_on for stopping in stoppings):
         for rows in stack.batches([next(order) for order in orders]):
             stack.rows.copy_(rows)
@@ -59,29 +59,27 @@ def fit(
                 dropout_masks(stack.inputs.shape[1], architecture, stack.rows.shape[1], chance, dtype)
                 for chance in chances
             ]
-            for place, mask in enumerate(stack.masks):
-                torch.stack([drawn[place] for drawn in masks], out=mask)
+            for index, mask in enumerate(stack.masks):
+                torch.stack([drawn[index] for drawn in masks], out=mask)
             step()
         stack.unstack(networks, weightings)
         for means, network, weighting, stopping in zip(
             stack.end_epoch(), networks, weightings, stoppings, strict=True
         ):
-            weighting.end_epoch(means)
             if stopping.goes_on:
-                stopping.end_epoch(means, network, weighting, losses_by_task)
-        stack.weigh(weightings)
-    return [stopping.fitted() for stopping in stoppings]
+                end_epoch(stopping, means, network, weighting, losses_by_task, validation)
+    return [stopping.result() for stopping in stoppings]
 
 
 class Stack:
-    """Networks on a leading axis, and all that a step reads and writes, at places that stay.
+    """Networks on a leading axis, and all that a step reads and writes, at fixed addresses.
 
     Args:
-        problem: tasks and clips.
+        data: tasks and clips.
         architecture: the networks.
-        recipe: how to train.
-        networks: one a seed, with their first weights.
-        weightings: one a network.
+        config: how to train.
+        networks: one per seed, with their first weights.
+        weightings: one per network.
         device: where they are.
         dtype: of weights and inputs.
 
@@ -93,17 +91,17 @@ class Stack:
 
     def __init__(
         self,
-        problem: MultiTaskData,
+        data: MultiTaskData,
         architecture: Architecture,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         networks: Sequence[Network],
         weightings: Sequence[Weighting],
         device: str,
         dtype: torch.dtype,
     ) -> None:
-        self.inputs, targets = on_device(problem.train, device, dtype)
+        self.inputs, targets = on_device(data.train, device, dtype)
         self._targets = {name: _with_unlabelled_row(values) for name, values in targets.items()}
-        size = batch_of(problem, recipe)
+        size = batch_size_of(data, config)
         self.rows = torch.zeros(len(networks), size, dtype=torch.int64, device=device)
         chance = torch.Generator().manual_seed(0)
         self.masks = [
@@ -115,8 +113,8 @@ class Stack:
         }
         self._weights, _ = stack_module_state(list(networks))
         self._variances, self._multipliers = stack_module_state(list(weightings))
-        self._optimizer = optimizer_of([*self._weights.values(), *self._variances.values()], recipe, device)
-        losses_by_task = losses_of(problem, recipe, device, dtype)
+        self._optimizer = optimizer_of([*self._weights.values(), *self._variances.values()], config, device)
+        losses_by_task = losses_of(data, config, device, dtype)
 
         def total(
             weights: dict[str, Tensor],
@@ -153,24 +151,20 @@ class Stack:
         yield from rows.split(size, dim=1)
 
     def end_epoch(self) -> Iterator[dict[str, float]]:
-        """Mean losses of the epoch, task by task, of each network; they begin anew."""
+        """Task → mean loss of the epoch, for each network; the sums start again at 0."""
         sums = {name: values.tolist() for name, values in self._sums.items()}
         for values in self._sums.values():
             values.zero_()
-        for place in range(len(self.rows)):
-            yield {name: values[place] / len(self.inputs) for name, values in sums.items()}
+        for index in range(len(self.rows)):
+            yield {name: values[index] / len(self.inputs) for name, values in sums.items()}
 
     def unstack(self, networks: Iterable[nn.Module], weightings: Iterable[nn.Module]) -> None:
         """Give each network its weights, and each weighting what it learnt."""
         for stacked, modules in ((self._weights, networks), (self._variances, weightings)):
-            for place, module in enumerate(modules):
+            for index, module in enumerate(modules):
                 module.load_state_dict(
-                    {name: values[place] for name, values in stacked.items()}, strict=False
+                    {name: values[index] for name, values in stacked.items()}, strict=False
                 )
-
-    def weigh(self, weightings: Sequence[Weighting]) -> None:
-        """Take over the weights of the losses."""
-        torch.stack([weighting.weights for weighting in weightings], out=self._multipliers["weights"])
 
     def changed(self) -> list[Tensor]:
         """All that a step writes: weights, sums and, once a step was taken, the optimizer's moments."""
@@ -185,7 +179,7 @@ def _with_unlabelled_row(targets: Tensor) -> Tensor:
 
 
 def recorded(stack: Stack) -> Callable[[], None]:
-    """The stack's step as a CUDA graph, to be called instead: one launch in place of one for each kernel."""
+    """The stack's step as a CUDA graph, to be called instead: one launch in index of one for each kernel."""
     before = [values.detach().clone() for values in stack.changed()]
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())

@@ -14,9 +14,9 @@ RNG = np.random.default_rng(3)
 TRUTH, OUTPUT = RNG.uniform(size=(40, 2)), RNG.normal(size=(40, 2))
 
 
-def loss_of(task: str, output: np.ndarray, truth: np.ndarray, recipe: TrainingConfig = SCORE) -> float:
+def loss_of(task: str, output: np.ndarray, truth: np.ndarray, config: TrainingConfig = SCORE) -> float:
     weights = torch.ones(output.shape[1], dtype=torch.float64)
-    return float(task_loss(TASKS[task], torch.from_numpy(output), torch.from_numpy(truth), weights, recipe))
+    return float(task_loss(TASKS[task], torch.from_numpy(output), torch.from_numpy(truth), weights, config))
 
 
 @pytest.mark.parametrize("column", ["varied", "constant", "partly labelled"])
@@ -42,15 +42,15 @@ def test_concordance_knows_no_unit(unit: float) -> None:
 
 
 @pytest.mark.parametrize("clips", [0, 1])
-@pytest.mark.parametrize("recipe", [TrainingConfig(), SCORE], ids=["squared", "score"])
-def test_without_a_label_to_learn_from_the_loss_is_nothing(recipe: TrainingConfig, clips: int) -> None:
+@pytest.mark.parametrize("config", [TrainingConfig(), SCORE], ids=["squared", "score"])
+def test_without_a_label_to_learn_from_the_loss_is_nothing(config: TrainingConfig, clips: int) -> None:
     truth = torch.full((4, 2), torch.nan)
     truth[:clips] = 0.5
     output = torch.randn(4, 2, requires_grad=True)
-    task_loss(TASKS["emotion"], output, truth, torch.ones(2), recipe).backward()
+    task_loss(TASKS["emotion"], output, truth, torch.ones(2), config).backward()
     assert output.grad is not None
     assert output.grad.isfinite().all()
-    assert bool(output.grad.any()) == (clips == 1 and recipe.regression_loss == "squared")
+    assert bool(output.grad.any()) == (clips == 1 and config.regression_loss == "squared")
 
 
 def test_relative_losses_of_the_naive_predictor_are_one() -> None:
@@ -64,15 +64,6 @@ def test_relative_losses_of_the_naive_predictor_are_one() -> None:
         "age": ((ages - ages.mean()) ** 2).mean(),
     }
     assert [float(share) for share in weighting(losses).values()] == pytest.approx([1, 1, 1])
-
-
-def test_dynamic_weights_favour_the_task_that_improves_less() -> None:
-    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="dynamic"), {})
-    weighting.end_epoch({"emotion": 1.0, "country": 1.0, "age": 1.0})
-    weighting.end_epoch({"emotion": 0.5, "country": 1.0, "age": 1.0})
-    shares = weighting({name: torch.tensor(1.0) for name in TASKS})
-    assert float(shares["emotion"]) < float(shares["age"])
-    assert sum(map(float, shares.values())) == pytest.approx(3)
 
 
 def test_a_task_alone_needs_no_weight() -> None:

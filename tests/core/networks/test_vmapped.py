@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.networks import vmapped as stacked
+from stages.core.networks import vmapped
 from stages.core.networks.data import MultiTaskData
 from stages.core.networks.losses import Weighting, naive_losses
-from stages.core.networks.training import fit, start
+from stages.core.networks.training import start, train_network
 from tests.core.networks.test_compiled import ARCHITECTURES, STEPS_200, furthest, partly_labelled, same_course
 from tests.core.networks.test_training import JOINT, PROBLEM
 
@@ -19,12 +19,12 @@ SEEDS = (3, 1)
 DROPPED = replace(JOINT, dropout=0.5, input_dropout=0.2)
 
 
-def follows(problem: MultiTaskData, architecture: Architecture, recipe: TrainingConfig) -> None:
+def follows(problem: MultiTaskData, architecture: Architecture, config: TrainingConfig) -> None:
     """Every seed ends at the plain loop's weights and scores, in float64."""
-    recipe = replace(recipe, seeds=SEEDS)
-    together = stacked.fit(problem, architecture, recipe, dtype=torch.float64)
+    config = replace(config, seeds=SEEDS)
+    together = vmapped.train_networks(problem, architecture, config, dtype=torch.float64)
     for seed, found in zip(SEEDS, together, strict=True):
-        plain = fit(problem, architecture, recipe, seed, dtype=torch.float64)
+        plain = train_network(problem, architecture, config, seed, dtype=torch.float64)
         same_course(plain, found, weights=1e-10, losses=1e-10, scores=1e-6)
 
 
@@ -40,7 +40,6 @@ def test_the_same_weights_after_200_steps(name: str) -> None:
     [
         {"optimizer": "adamw", "weight_decay": 0.1},
         {"loss_weighting": "uncertainty"},
-        {"loss_weighting": "dynamic"},
         {"loss_weighting": "relative", "regression_loss": "score"},
         {"class_weights": "balanced", "label_smoothing": 0.1},
         {"monitor": "score"},
@@ -54,8 +53,8 @@ def test_every_option_is_the_plain_loops(changes: dict[str, Any], architecture: 
 
 @pytest.mark.parametrize("kind", ["squared", "score"])
 def test_unlabelled_clips_and_batches_without_a_label(kind: Any) -> None:
-    recipe = TrainingConfig(epochs=3, batch_size=4, regression_loss=kind, class_weights="balanced")
-    follows(partly_labelled(), JOINT, recipe)
+    config = TrainingConfig(epochs=3, batch_size=4, regression_loss=kind, class_weights="balanced")
+    follows(partly_labelled(), JOINT, config)
 
 
 def test_each_network_stops_by_itself() -> None:
@@ -64,17 +63,17 @@ def test_each_network_stops_by_itself() -> None:
         targets={**PROBLEM.train.targets, "age": np.random.default_rng(0).normal(30, 5, (300, 1))},
     )
     problem = replace(PROBLEM, train=noise).only(["age"])
-    recipe = TrainingConfig(epochs=20, patience=2, learning_rate=0.02, seeds=tuple(range(5)))
-    epochs = [fitted.epochs for fitted in stacked.fit(problem, JOINT, recipe)]
+    config = TrainingConfig(epochs=20, patience=2, learning_rate=0.02, seeds=tuple(range(5)))
+    epochs = [fitted.epochs for fitted in vmapped.train_networks(problem, JOINT, config)]
     assert len(set(epochs)) > 1
-    assert epochs == [fit(problem, JOINT, recipe, seed).epochs for seed in recipe.seeds]
+    assert epochs == [train_network(problem, JOINT, config, seed).epochs for seed in config.seeds]
 
 
-def stack_of(recipe: TrainingConfig, device: str) -> stacked.Stack:
-    networks = [start(PROBLEM, DROPPED, recipe, seed).to(device) for seed in recipe.seeds]
-    naive = naive_losses(PROBLEM, recipe)
-    weightings = [Weighting(PROBLEM.tasks, recipe, naive).to(device, torch.float32) for _ in networks]
-    return stacked.Stack(PROBLEM, DROPPED, recipe, networks, weightings, device, torch.float32)
+def stack_of(config: TrainingConfig, device: str) -> vmapped.Stack:
+    networks = [start(PROBLEM, DROPPED, seed).to(device) for seed in config.seeds]
+    naive = naive_losses(PROBLEM, config)
+    weightings = [Weighting(PROBLEM.tasks, config, naive).to(device, torch.float32) for _ in networks]
+    return vmapped.Stack(PROBLEM, DROPPED, config, networks, weightings, device, torch.float32)
 
 
 @pytest.mark.parametrize("weighting", ["equal", "uncertainty"])
@@ -109,7 +108,7 @@ def test_recording_a_graph_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(torch.cuda, name, Recorder)
     stack = stack_of(TrainingConfig(loss_weighting="uncertainty", seeds=SEEDS), "cpu")
     before = [values.detach().clone() for values in stack.changed()]
-    assert stacked.recorded(stack)() == "replayed"
+    assert vmapped.recorded(stack)() == "replayed"
     weights, moments = stack.changed()[: len(before)], stack.changed()[len(before) :]
     assert all(torch.equal(values, first) for values, first in zip(weights, before, strict=True))
     assert moments
@@ -119,7 +118,9 @@ def test_recording_a_graph_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("architecture", [JOINT, DROPPED], ids=["plain", "dropout"])
 def test_on_a_gpu_the_graph_follows_the_plain_loop(architecture: Architecture) -> None:
-    recipe = TrainingConfig(epochs=2, seeds=SEEDS)
-    together = stacked.fit(PROBLEM, architecture, recipe, "cuda", torch.float64)
+    config = TrainingConfig(epochs=2, seeds=SEEDS)
+    together = vmapped.train_networks(PROBLEM, architecture, config, "cuda", torch.float64)
     for seed, found in zip(SEEDS, together, strict=True):
-        assert furthest(fit(PROBLEM, architecture, recipe, seed, "cuda", torch.float64), found) < 1e-8
+        assert (
+            furthest(train_network(PROBLEM, architecture, config, seed, "cuda", torch.float64), found) < 1e-8
+        )
