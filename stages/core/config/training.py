@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""How networks are built and trained: sections ``train``, ``recipes``, ``models`` and ``runs``."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,7 +15,16 @@ Weight = Annotated[float, Ge(0), Lt(math.inf)]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: shared trunk, then one head a task; ``joint`` false means one network a task."""
+    """A network: a trunk that all its tasks share, then one head per task.
+
+    Attributes:
+        joint: one network for all tasks (multi-task); false: one network per task (single-task).
+        trunk: widths of the shared layers, each a linear layer, layer normalization and the activation.
+        head: widths of the hidden layers of each head, each a linear layer and the activation.
+        activation: between layers; leaky-relu has a slope of 0.01 below 0.
+        dropout: share of a trunk layer's outputs that a training step sets to 0.
+        input_dropout: share of the inputs that a training step sets to 0.
+    """
 
     joint: bool
     trunk: Annotated[Widths, MinLen(1)]
@@ -31,7 +36,27 @@ class Architecture:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained."""
+    """How a network is trained.
+
+    Attributes:
+        optimizer: adamw applies the weight decay to the weights themselves (decoupled), adam to the gradient.
+        learning_rate: of the optimizer.
+        weight_decay: strength of the decay; 0: none.
+        batch_size: clips per step.
+        epochs: at most this many passes over the training clips.
+        patience: epochs without improvement on validation after which training stops.
+        seeds: one network (or one per task) is trained per seed.
+        monitor: what must improve on validation: the loss, or the score of the tasks.
+        loss_weighting: how the tasks' losses are weighed against each other in a joint network.
+        regression_loss: squared error, or the task's own score: 1 − CCC of the batch, or the absolute error.
+        class_weights: balanced weighs a clip inversely to the frequency of its class in training.
+        label_smoothing: share of the probability that is spread evenly over all classes.
+        output_bias: what a linear output starts at: the mean label of training, or zero.
+        scaling: of the features: zero mean and unit variance, or to the quantiles of a normal distribution.
+        columns: read only this many features, those most correlated with the labels in training; None: all.
+        target_scale: standard brings linear targets to zero mean and unit variance inside the loss.
+        device: where to train; auto takes a GPU if there is one.
+    """
 
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Gt(0), Le(1)] = 0.001
@@ -54,16 +79,29 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """An architecture by name, the tasks that it learns, and the training options that it overrides."""
+    """An architecture, the tasks that it learns, and how its training differs from section ``train``.
+
+    Attributes:
+        architecture: the network.
+        tasks: the tasks to learn; None: all.
+        recipe: name of a set of changes to section ``train`` that models share; None: none.
+        train: changes of this model alone; they win over the recipe.
+    """
 
     architecture: Architecture
     tasks: Annotated[tuple[str, ...], MinLen(1)] | None = None
+    recipe: str | None = None
     train: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """One cell of the paper's tables: a feature set and a model."""
+    """One cell of the paper's tables.
+
+    Attributes:
+        features: an openSMILE set of section ``features``, or boaw.
+        model: a model of section ``models``.
+    """
 
     features: str
     model: str

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from stages.core.config.tasks import Task
 from stages.core.networks.scaling import Scaling
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import whole, write_json, write_text
+from stages.core.runtime.files import whole_folder, write_json, write_text
 
 # A product of matrices may round differently for another number of rows, so that clips always
 # enter in blocks of this many: a clip's prediction never depends on its company.
@@ -155,14 +155,16 @@ class Model:
         return outputs
 
     def save(self, folder: Path) -> None:
-        """Write the folder; model.json last, so that a folder without it is no model."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the folder, whole or not at all."""
         tensors = {name: np.ascontiguousarray(values) for name, values in self.weights.items()}
-        with whole(folder / "weights.safetensors") as temporary:
-            save_file({**tensors, "scaling": np.ascontiguousarray(self.scaling.points)}, temporary)
-        if self.codebook is not None:
-            write_text(folder / "codebook.txt", self.codebook)
-        write_json(folder / "model.json", {**self.description, "scaling": self.scaling.kind})
+        with whole_folder(folder) as temporary:
+            save_file(
+                {**tensors, "scaling": np.ascontiguousarray(self.scaling.points)},
+                temporary / "weights.safetensors",
+            )
+            if self.codebook is not None:
+                write_text(temporary / "codebook.txt", self.codebook)
+            write_json(temporary / "model.json", {**self.description, "scaling": self.scaling.kind})
 
     @classmethod
     def load(cls, folder: Path) -> "Model":
