@@ -34,7 +34,7 @@ recipes: .venv/ready  ## run all recipes of the README, the slow ones too
 	@RECIPES=all python -m pytest tests/test_readme.py
 
 faults: .venv/ready  ## kill a run at twenty random moments; ten times as many fuzzed files
-	@FAULTS=20 python -m pytest tests/faults tests/core/test_*_fuzz.py
+	@FAULTS=20 python -m pytest tests/faults tests/core/*/test_*_fuzz.py
 
 check: .venv/ready  ## validate the corpus before hours are spent on it
 	@python -m stages.check --corpus

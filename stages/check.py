@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
 from stages.command import guarded
+from stages.core.audio.recording import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
+from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.console import progress, say
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import UnusableClipError, UserError
 from stages.core.runtime.files import write_json
 from stages.core.runtime.quarantine import Fault
 
@@ -58,7 +58,7 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
         "clips listed": corpus.listed,
         "clips that open": len(seconds),
         "clips to quarantine": len(faults),
-        "speakers": int(corpus.clips["speaker"].nunique()),
+        "speakers": int(speakers_of(corpus.clips).nunique()),
         "hours": round(sum(seconds) / 3600, 2),
         **{
             f"labelled for {name}": int(corpus.clips[list(task.columns)].notna().all(axis=1).sum())
@@ -77,25 +77,14 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
     say(f"verdict: {corpus.name} can be used" + (", without the clips named above" if faults else ""))
 
 
-def _measure(corpus: Corpus, limits: PreprocessOptions) -> tuple[list[float], list[Fault]]:
-    """Seconds of each clip whose header can be read, by the header alone, and the faults."""
+def _measure(corpus: Corpus, options: PreprocessOptions) -> tuple[list[float], list[Fault]]:
+    """Seconds of each clip whose header says that it can be used, and the faults of the others."""
     seconds, faults = [], []
     for clip_id, path in progress(sorted(corpus.paths.items()), len(corpus.paths), "clip"):
         try:
-            duration = soundfile.info(path).duration
-        except (soundfile.LibsndfileError, OSError) as error:
-            faults.append(Fault(clip_id, "check", "not readable", str(error).replace(str(path), path.name)))
-            continue
-        if duration > limits.max_seconds:
-            faults.append(
-                Fault(clip_id, "check", "too long", f"{duration:.1f} s, limit {limits.max_seconds:g} s")
-            )
-        elif duration < limits.min_seconds:
-            faults.append(
-                Fault(clip_id, "check", "too short", f"{duration:.3f} s, limit {limits.min_seconds:g} s")
-            )
-        else:
-            seconds.append(duration)
+            seconds.append(measure(path, options))
+        except UnusableClipError as error:
+            faults.append(Fault(clip_id, "check", error.reason, error.detail))
     return seconds, faults
 
 
@@ -104,9 +93,9 @@ def _print_findings(
 ) -> None:
     for name, value in found.items():
         say(f"{name:24} {value}")
-    for reason, number in reasons.items():
+    for reason, count in reasons.items():
         example = next(fault for fault in faults if fault.reason == reason)
-        say(f"  {reason:22} {number}, for example {example.clip_id}: {example.detail}")
+        say(f"  {reason:22} {count}, for example {example.clip_id}: {example.detail}")
     for warning in warnings:
         say(f"suspicious: {warning}")
 

@@ -7,8 +7,6 @@ no scores.
 """
 
 import argparse
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from stages.core.figures.confusion import Matrix, draw
 from stages.core.networks.model import Model
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import read_json, write_json, write_text
+from stages.core.runtime.files import read_json, write_csv, write_json
 from stages.core.runtime.tables import read_features, read_table, write_table
 from stages.core.scoring.run_scores import Predictions, run_details
 
@@ -36,8 +34,7 @@ def main() -> None:
     parser.add_argument("run", help="a run of params.yaml, for example compare-mtl2")
     run = parser.parse_args().run
     parameters = load()
-    parameters.architecture(run)
-    source = parameters.runs[run]
+    source = parameters.run(run)
     model = Model.load(Path("data/models") / run)
     clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
     if names != model.feature_names:
@@ -145,11 +142,7 @@ def write_confusion(run: str, splits: Mapping[str, Any], corpus: str) -> None:
             labels = [f"{name}: {label}" if len(found) > 1 else label for label in classes]
             for (actual, predicted), times in np.ndenumerate(counts):
                 pairs += [(labels[actual], labels[predicted])] * int(times)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["actual", "predicted"])
-    writer.writerows(sorted(pairs))
-    write_text(Path(f"plots/confusion/{run}.csv"), text.getvalue())
+    write_csv(Path(f"plots/confusion/{run}.csv"), ["actual", "predicted"], sorted(pairs))
     draw(Path(f"plots/confusion/{run}.png"), matrices, "no classification task with labels")
 
 

@@ -7,8 +7,6 @@ get that emotion as 1 and the others as 0; all clips get their ``Category``. The
 """
 
 import argparse
-import csv
-import io
 import re
 import shutil
 from pathlib import Path
@@ -16,14 +14,15 @@ from pathlib import Path
 from stages.command import guarded
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import write_json, write_text
+from stages.core.runtime.files import whole_folder, write_csv, write_json
+from stages.core.synthetic.speakers import EMOTIONS
 
 CATEGORIES = (
     "Adoration Amusement Anger Awe Confusion Contempt Contentment Desire Disappointment Disgust "
     "Distress Ecstasy Elation Embarrassment Fear Guilt Interest Neutral Pain Pride Realization Relief "
     "RomanticLove Sadness Serenity Shame SurpriseNegative SurprisePositive Sympathy Triumph"
 ).split()
-EMOTIONS = "Awe Excitement Amusement Awkwardness Fear Horror Distress Triumph Sadness Surprise".split()
+
 EMOTION_OF = {name: name for name in EMOTIONS if name in CATEGORIES} | {
     "SurpriseNegative": "Surprise",
     "SurprisePositive": "Surprise",
@@ -40,8 +39,8 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="EmoGator's top folder")
     parser.add_argument("destination", type=Path, help="a new folder for the corpus")
     arguments = parser.parse_args()
-    number = import_corpus(arguments.source, arguments.destination)
-    say(f"{number} clips; set corpus.path in params.yaml to {arguments.destination}")
+    clips = import_corpus(arguments.source, arguments.destination)
+    say(f"{clips} clips; set corpus.path in params.yaml to {arguments.destination}")
 
 
 def import_corpus(source: Path, destination: Path) -> int:
@@ -57,29 +56,25 @@ def import_corpus(source: Path, destination: Path) -> int:
         raise UserError(f"{source} holds no data/mp3/NNNNNN-EE-I.mp3; name EmoGator's top folder.")
     if destination.exists():
         raise UserError(f"{destination} exists; name a new folder.")
-    partial = destination.with_name(f".{destination.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "wav").mkdir(parents=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["File_ID", "Subject_ID", *EMOTIONS, "Category"])
-    for match in progress(matches, len(matches), "clip"):
-        name, speaker, category = match[0], match[1], _category(match)
-        shutil.copyfile(source / "data" / "mp3" / name, partial / "wav" / name)
-        emotion = EMOTION_OF.get(category)
-        ratings = [int(column == emotion) for column in EMOTIONS] if emotion else [""] * len(EMOTIONS)
-        writer.writerow([name.removesuffix(".mp3"), speaker, *ratings, category])
-    write_text(partial / "data_info.csv", text.getvalue())
-    write_json(partial / "corpus.json", {"name": "EmoGator", "synthetic": False})
-    partial.rename(destination)
+    rows = [_info_row(match) for match in matches]
+    with whole_folder(destination) as folder:
+        (folder / "wav").mkdir()
+        for match in progress(matches, len(matches), "clip"):
+            shutil.copyfile(source / "data" / "mp3" / match[0], folder / "wav" / match[0])
+        write_csv(folder / "data_info.csv", ["File_ID", "Subject_ID", *EMOTIONS, "Category"], rows)
+        write_json(folder / "corpus.json", {"name": "EmoGator", "synthetic": False})
     return len(matches)
 
 
-def _category(match: re.Match[str]) -> str:
-    number = int(match[2])
-    if not 1 <= number <= len(CATEGORIES):
+def _info_row(match: re.Match[str]) -> list[str | int]:
+    """A row of data_info.csv: the clip's id, its speaker, a rating per emotion (or none), the category."""
+    index = int(match[2])
+    if not 1 <= index <= len(CATEGORIES):
         raise UserError(f"{match[0]} names category {match[2]}; EmoGator's run from 01 to {len(CATEGORIES)}.")
-    return CATEGORIES[number - 1]
+    category = CATEGORIES[index - 1]
+    emotion = EMOTION_OF.get(category)
+    ratings = [int(column == emotion) if emotion else "" for column in EMOTIONS]
+    return [match[0].removesuffix(".mp3"), match[1], *ratings, category]
 
 
 if __name__ == "__main__":

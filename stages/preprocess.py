@@ -4,9 +4,8 @@ Reads the corpus at ``corpus.path``. Writes data/recordings.parquet, data/audio/
 data/quarantine/preprocess.csv and metrics/corpus.json.
 """
 
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,19 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.command import guarded
 from stages.core.audio.recording import SAMPLE_RATE, normalize, read_recording
-from stages.core.audio.shards import encode, write_shard
+from stages.core.audio.shards import encode, write_shards
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
+from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UnusableClipError, UserError
-from stages.core.runtime.files import write_json
+from stages.core.runtime.files import whole_folder, write_json
 from stages.core.runtime.quarantine import Fault, write_faults
 from stages.core.runtime.tables import write_table
 
 AUDIO = Path("data/audio")
-SHARD = 1000
+CLIPS_PER_SHARD = 1000
 
 
 def main() -> None:
@@ -41,7 +41,6 @@ def main() -> None:
     faults = sorted([*corpus.faults, *faults], key=lambda fault: fault.clip_id)
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
     recordings = corpus.clips.merge(facts, on="clip_id", validate="one_to_one")
-    recordings["speaker"] = recordings["speaker"].fillna("clip " + recordings["clip_id"])
     recordings["source_split"] = recordings.pop("source_split")
     write_table(Path("data/recordings.parquet"), recordings)
     write_faults(Path("data/quarantine/preprocess.csv"), faults)
@@ -57,36 +56,33 @@ def convert(
     """Write all clips as shards.
 
     Returns:
-        One row a clip that went through (clip_id, seconds, source_rate, source_channels), and the faults.
+        One row per usable clip (clip_id, seconds, source_rate, source_channels), and the other clips' faults.
 
     Raises:
         UserError: if a recording changes meanwhile, or the system kills a process.
     """
     stamps = _stamps(corpus)
-    shutil.rmtree(AUDIO, ignore_errors=True)
     shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
     origin = {"preprocess": shaped, "synthetic": corpus.synthetic}
     facts: list[dict[str, Any]] = []
     faults: list[Fault] = []
-    shard: list[tuple[str, bytes]] = []
-    shards = 0
-    for clip_id, outcome in _converted(corpus, options, processes, faults):
-        if isinstance(outcome, tuple):
-            faults.append(Fault(clip_id, "preprocess", *outcome))
-            continue
-        shard.append((clip_id, outcome.pop("flac")))
-        facts.append({"clip_id": clip_id, **outcome})
-        if len(shard) == SHARD:
-            _flush(shard, shards, origin)
-            shards += 1
-    if shard or not shards:
-        _flush(shard, shards, origin)
-    changed = sorted(stamps.items() ^ _stamps(corpus).items())
-    if changed:
-        raise UserError(
-            f"the recording of clip {changed[0][0]} changed while the corpus was read; "
-            f"run the stage again when nothing writes to the corpus."
-        )
+
+    def usable() -> Iterator[tuple[str, bytes]]:
+        for clip_id, outcome in _converted(corpus, options, processes, faults):
+            if isinstance(outcome, tuple):
+                faults.append(Fault(clip_id, "preprocess", *outcome))
+            else:
+                yield clip_id, outcome.pop("flac")
+                facts.append({"clip_id": clip_id, **outcome})
+
+    with whole_folder(AUDIO) as folder:
+        write_shards(folder, usable(), CLIPS_PER_SHARD, origin)
+        changed = sorted(stamps.items() ^ _stamps(corpus).items())
+        if changed:
+            raise UserError(
+                f"the recording of clip {changed[0][0]} changed while the corpus was read; "
+                f"run the stage again when nothing writes to the corpus."
+            )
     return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
 
 
@@ -133,30 +129,24 @@ def _convert_one(path: Path, options: PreprocessOptions) -> dict[str, Any] | tup
     }
 
 
-def _flush(shard: list[tuple[str, bytes]], number: int, origin: Mapping[str, Any]) -> None:
-    clip_ids, flacs = zip(*shard, strict=True) if shard else ((), ())
-    write_shard(AUDIO / f"{number:04d}.parquet", clip_ids, flacs, origin)
-    shard.clear()
-
-
 def summary(
     corpus: Corpus, recordings: pd.DataFrame, faults: Sequence[Fault], parameters: Parameters
 ) -> dict[str, Any]:
     """metrics/corpus.json: aggregate facts only, nothing about a person."""
     balance = parameters.split.balance
-    groups = recordings[balance].value_counts() if balance in recordings else {}
+    groups = recordings[balance].value_counts().to_dict() if balance in recordings else {}
     return {
         "name": corpus.name,
         "synthetic": corpus.synthetic,
         "clips": {"listed": corpus.listed, "used": len(recordings), "quarantined": len(faults)},
         "reasons": dict(sorted(Counter(fault.reason for fault in faults).items())),
-        "speakers": int(recordings["speaker"].nunique()),
+        "speakers": int(speakers_of(recordings).nunique()),
         "seconds": round(float(recordings["seconds"].sum()), 1),
         "labels": {
             name: int(recordings[list(task.columns)].notna().all(axis=1).sum())
             for name, task in parameters.tasks.items()
         },
-        "countries": {str(group): int(number) for group, number in sorted(dict(groups).items())},
+        "countries": {group: groups[group] for group in sorted(groups)},
         "warnings": list(corpus.warnings),
     }
 

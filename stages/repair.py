@@ -1,11 +1,11 @@
 """After a run that was killed: remove what it left half-written, so that the next one goes on.
 
-DVC writes dvc.lock in place, and a stage writes a file beside its final name; a kill may cut either off.
-``make repro`` calls this first. DVC takes stages that had ended from its run cache where it can.
+DVC writes dvc.lock in place, and a stage writes a file or folder beside its final name; a kill may cut
+either off. ``make repro`` calls this first. DVC takes stages that had ended from its run cache where it can.
 """
 
 import json
-import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,21 +18,26 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from stages.command import guarded
 from stages.core.runtime.console import say
+from stages.core.runtime.files import writer_of
 
 PATIENCE = 1.0  # seconds in which a run that is still alive ends its writing
 
 
 def main() -> None:
-    """Run the stage."""
-    for path, read in (("dvc.lock", _lock), (".dvc/tmp/rwlock", json.loads)):
-        if _stays_broken(Path(path), read):
-            Path(path).unlink()
-            say(f"{path} was cut off when a run was killed; removed, `dvc repro` makes it anew")
+    """Run the command."""
+    for name, read in (("dvc.lock", _lock), (".dvc/tmp/rwlock", json.loads)):
+        if _stays_broken(Path(name), read):
+            Path(name).unlink()
+            say(f"{name} was cut off when a run was killed; removed, `dvc repro` makes it anew")
     for folder in ("data", "metrics", "plots"):
-        for file in Path(folder).rglob(".*.partial"):
-            process = re.fullmatch(r"\..+\.(\d+)\.partial", file.name)
-            if process and not psutil.pid_exists(int(process[1])):
-                file.unlink()
+        for path in sorted(Path(folder).rglob(".*.partial")):
+            process = writer_of(path)
+            if process is None or psutil.pid_exists(process):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)  # it may have gone with its folder
 
 
 def _lock(text: str) -> None:

@@ -34,7 +34,7 @@ from stages.core.reporting.sentences import (
 )
 from stages.core.reporting.tables import Table
 from stages.core.runtime.console import say
-from stages.core.runtime.files import read_json, write_text
+from stages.core.runtime.files import read_json, write_csv, write_text
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
 
@@ -90,9 +90,7 @@ def gather_quarantine() -> list[tuple[str, str]]:
     for path in sorted(Path("data/quarantine").glob("*.csv")):
         header, *found = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
         rows += found
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *sorted(rows)])
-    write_text(Path("data/quarantine.csv"), text.getvalue())
+    write_csv(Path("data/quarantine.csv"), header, sorted(rows))
     return [(stage, reason) for _, stage, reason, _ in rows]
 
 

@@ -5,7 +5,6 @@ so that neither the order nor the number of processes matters. Labels and voices
 corpus show whether the pipeline works, and nothing about people.
 """
 
-import shutil
 from pathlib import Path
 
 import joblib
@@ -14,7 +13,7 @@ import soundfile
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.runtime.console import progress, say
-from stages.core.runtime.files import write_json, write_text
+from stages.core.runtime.files import whole_folder, write_json, write_text
 from stages.core.synthetic.corpus import label_table, make_clip, plan
 
 CORPUS = Path("data/synthetic")
@@ -27,19 +26,16 @@ def main() -> None:
     """Run the stage."""
     parameters = load()
     options = parameters.synthesize
-    partial = CORPUS.with_name(f".{CORPUS.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "wav").mkdir(parents=True)
     speakers, clips = plan(options)
-    folder = (partial / "wav").absolute()
     run = joblib.Parallel(n_jobs=parameters.compute.processes or -1, return_as="generator")
-    jobs = (joblib.delayed(make_clip)(folder, clip, speakers[clip.speaker], options.seed) for clip in clips)
-    ratings = list(progress(run(jobs), len(clips), "clip"))
-    write_text(partial / "data_info.csv", label_table(speakers, clips, ratings))
-    write_json(partial / "corpus.json", {"name": "synthetic corpus", "synthetic": True})
-    write_text(partial / "README", README)
-    shutil.rmtree(CORPUS, ignore_errors=True)
-    partial.rename(CORPUS)
+    with whole_folder(CORPUS) as folder:
+        wav = (folder / "wav").absolute()
+        wav.mkdir()
+        jobs = (joblib.delayed(make_clip)(wav, clip, speakers[clip.speaker], options.seed) for clip in clips)
+        ratings = list(progress(run(jobs), len(clips), "clip"))
+        write_text(folder / "data_info.csv", label_table(speakers, clips, ratings))
+        write_json(folder / "corpus.json", {"name": "synthetic corpus", "synthetic": True})
+        write_text(folder / "README", README)
     seconds = sum(soundfile.info(path).duration for path in (CORPUS / "wav").iterdir())
     say(f"synthetic corpus: {len(clips)} clips of {len(speakers)} speakers, {seconds / 60:.1f} minutes")
 

@@ -6,8 +6,6 @@ plots/curves/RUN.csv.
 """
 
 import argparse
-import csv
-import io
 import math
 import signal
 import time
@@ -31,7 +29,7 @@ from stages.core.networks.selection import select
 from stages.core.networks.stopping import TrainingResult
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.device import accelerator
-from stages.core.runtime.files import write_json, write_text
+from stages.core.runtime.files import write_csv, write_json
 from stages.core.runtime.tables import origin_of, read_features, read_table
 
 FIGURES = ("loss", "share", "score")
@@ -78,7 +76,7 @@ def main() -> None:
         for parameter, values in network.parameters.items()
     }
     Model(description, weights, prepared.scaling).save(Path("data/models") / run)
-    write_text(Path(f"plots/curves/{run}.csv"), curves(networks))
+    write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
     write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})
     epochs = np.mean([network.result.epochs for network in networks])
@@ -149,16 +147,13 @@ def _train_all(
         yield from pool.map(train_one, product(parts, config.seeds))
 
 
-def curves(networks: Sequence[Trained]) -> str:
-    """Learning curves as CSV in long form; the single-task networks of a seed follow each other."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CURVES, lineterminator="\n")
-    writer.writeheader()
+def curves(networks: Sequence[Trained]) -> Iterator[list[Any]]:
+    """Learning curves as rows of ``CURVES``; the single-task networks of a seed follow each other."""
     for network in networks:
         for row in network.result.curves:
             figures = {key: None if row[key] is None else f"{row[key]:.6g}" for key in FIGURES}
-            writer.writerow({"seed": network.seed, **row, **figures})
-    return text.getvalue()
+            cells = {"seed": network.seed, **row, **figures}
+            yield [cells[name] for name in CURVES]
 
 
 if __name__ == "__main__":

@@ -1,31 +1,16 @@
-"""A tiny project in a temporary folder, and corpora to feed it."""
+"""A tiny project in a temporary folder, and a corpus to feed it."""
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
 import yaml
 
-from tests.helpers.whole_project import ROOT, environment, finished, finished_copy  # noqa: F401 (fixtures)
-
-SHARED = ROOT.parent / "shared"
-EMOTIONS = [
-    "Awe",
-    "Excitement",
-    "Amusement",
-    "Awkwardness",
-    "Fear",
-    "Horror",
-    "Distress",
-    "Triumph",
-    "Sadness",
-    "Surprise",
-]
-COLUMNS = ["File_ID", "Split", "Subject_ID", "Country", "Age", *EMOTIONS]
+from tests.helpers import ROOT
+from tests.helpers.corpora import info_row, tone, write_info
+from tests.helpers.whole_project import environment, finished, finished_copy  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -47,35 +32,6 @@ def set_parameters(project: Path) -> Callable[..., None]:
         (project / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
     return change
-
-
-def info_row(number: int, speaker: int, **cells: Any) -> dict[str, Any]:
-    """A row of data_info.csv for clip ``number`` with labels that depend on its number."""
-    country = ["China", "South Africa", "United States", "Venezuela"][speaker % 4]
-    ratings = {emotion: (number * (place + 1)) % 100 for place, emotion in enumerate(EMOTIONS)}
-    split = ["Train", "Val", "Test"][speaker // 4 % 3]
-    row = {
-        "File_ID": f"[{number:05d}]",
-        "Split": split,
-        "Subject_ID": f"S{speaker}",
-        "Country": country,
-        "Age": 20 + speaker,
-    }
-    return {**row, **ratings, **cells}
-
-
-def write_info(folder: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "data_info.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def tone(seconds: float = 0.5, rate: int = 44_100, pitch: float = 220.0) -> np.ndarray:
-    """A decaying complex tone, float64 [frames]."""
-    time = np.arange(round(seconds * rate)) / rate
-    return 0.3 * np.exp(-3 * time) * sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6))
 
 
 @pytest.fixture

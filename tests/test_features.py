@@ -59,12 +59,12 @@ def alone(monkeypatch):
     """A project whose work is done in this process, where its calls can be counted."""
     calls = []
 
-    def each(function, items, _):
+    def one_by_one(function, items, _):
         for key, argument in items:
             calls.append(key)
             yield key, function(argument)
 
-    monkeypatch.setattr(extract_module, "each", each)
+    monkeypatch.setattr(extract_module, "parallel_map", one_by_one)
     return calls
 
 
@@ -163,12 +163,12 @@ def test_unusable_clips_are_quarantined_and_stop_nothing(alone, monkeypatch, cap
 def test_a_crash_is_quarantined_and_tried_again_in_the_next_run(monkeypatch):
     write_audio(CLIPS)
 
-    def each(function, items, _):
+    def one_by_one(function, items, _):
         for number, (key, argument) in enumerate(items):
             yield key, Crash("died") if number == 2 else function(argument)
 
     with monkeypatch.context() as patch:
-        patch.setattr(extract_module, "each", each)
+        patch.setattr(extract_module, "parallel_map", one_by_one)
         run(patch)
     assert "002,features-egemaps,crash,died" in Path("data/quarantine/features-egemaps.csv").read_text()
     run(monkeypatch)

@@ -18,8 +18,8 @@ import pytest
 from stages import features
 from stages.core.features import extract as extract_module
 from stages.core.runtime import parallel
-from tests.conftest import ROOT
 from tests.core.features.test_extractor import voice
+from tests.helpers import ROOT
 from tests.test_features import run, write_audio, written
 
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -41,7 +41,7 @@ def counted(function, argument):
 
 def run_counted() -> None:
     """The stage as a program, its calls counted."""
-    extract_module.each = lambda function, items, compute: parallel.each(
+    extract_module.parallel_map = lambda function, items, compute: parallel.parallel_map(
         partial(counted, function), items, compute
     )
     sys.argv = ["features", "egemaps"]
@@ -165,12 +165,12 @@ def test_dask_workers_one_of_them_killed(set_parameters, monkeypatch):
         with distributed.Client(address, timeout=30) as client:
             client.wait_for_workers(2, timeout=30)
 
-        def each(function, items, compute):
-            for done, outcome in enumerate(parallel.each(function, items, compute)):
+        def with_a_loss(function, items, compute):
+            for done, outcome in enumerate(parallel.parallel_map(function, items, compute)):
                 if done == 20:
                     victim.kill()
                 yield outcome
 
-        monkeypatch.setattr(extract_module, "each", each)
+        monkeypatch.setattr(extract_module, "parallel_map", with_a_loss)
         run(monkeypatch)
     assert written() == expected

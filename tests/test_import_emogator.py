@@ -7,8 +7,9 @@ from stages import import_emogator
 from stages.core.config.load import load
 from stages.core.corpus.reading import read_corpus
 from stages.core.runtime.errors import UserError
-from stages.import_emogator import CATEGORIES, EMOTION_OF, EMOTIONS, import_corpus
-from tests.conftest import ROOT, SHARED
+from stages.import_emogator import CATEGORIES, EMOTION_OF, import_corpus
+from tests.helpers import ROOT, SHARED
+from tests.helpers.corpora import EMOTIONS
 
 
 @pytest.fixture

@@ -1,15 +1,21 @@
 """dvc.yaml against the code: what a stage depends on is what it uses."""
 
 import ast
+import json
+import re
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from stages.core.config.load import Parameters
+from tests.helpers import ROOT
+from tests.helpers.whole_project import Project
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -26,6 +32,7 @@ SCHEMA = {
     "codebook": "config/features.py",
     "boaw": "config/features.py",
     "train": "config/training.py",
+    "recipes": "config/training.py",
     "models": "config/training.py",
     "runs": "config/training.py",
     "evaluate": "config/evaluation.py",
@@ -67,6 +74,72 @@ def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
     sections = {name.split(".")[0] for name in body(stage).get("params", [])} & set(SCHEMA)
     defaults = {f"stages/core/{SCHEMA[section]}" for section in sections}
     assert listed == {f"stages/{stage}.py", *used, *defaults}
+
+
+# What the methods of Parameters read.
+METHODS = {
+    "recipe": ["train", "recipes", "models", "runs"],
+    "architecture": ["models", "runs"],
+    "tasks_of": ["tasks", "models", "runs"],
+    "run": ["runs"],
+}
+# Sections of which the stage takes single keys, which dvc.yaml lists.
+BY_KEY = {"codebook": {"boaw"}, "features": {"features"}}
+DECIDES_NOTHING = {"compute", "boaw.device"}
+
+
+def read_by(path: Path) -> set[str]:
+    """Sections of params.yaml, or their keys, that a stage's own code reads."""
+    sections, found = get_type_hints(Parameters), set[str]()
+    for section, key in re.findall(r"\bparameters\.(\w+)(?:\.(\w+))?", path.read_text()):
+        if section in METHODS:
+            found.update(METHODS[section])
+        elif section in sections:
+            found.add(f"{section}.{key}" if key and is_dataclass(sections[section]) else section)
+    return {name for name in found if not DECIDES_NOTHING & {name, name.split(".")[0]}}
+
+
+@pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage != "check"])
+def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
+    listed = {name.split(".${")[0] for name in body(stage).get("params", [])}
+    read = read_by(ROOT / f"stages/{stage}.py")
+    assert {
+        name for name in read if not any(f"{name}.".startswith(f"{entry}.") for entry in listed)
+    } - BY_KEY.get(stage, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "stages"),
+    [
+        (
+            "training",
+            "input_dropout: Share = 0.0",
+            "input_dropout: Share = 0.1",
+            "train evaluate summarize report",
+        ),
+        ("training", '"mean"] = "mean"', '"mean"] = "zero"', "train evaluate summarize report"),
+        (
+            "tasks",
+            '"sigmoid"] = "linear"',
+            '"sigmoid"] = "sigmoid"',
+            "preprocess split train evaluate summarize report",
+        ),
+        ("data", "Le(0)] = -3.0", "Le(0)] = -6.0", "synthesize preprocess split features evaluate summarize"),
+        ("features", "idf: bool = False", "idf: bool = True", "codebook boaw"),
+        ("evaluation", "Lt(1)] = 0.95", "Lt(1)] = 0.9", "evaluate summarize report"),
+    ],
+)
+def test_a_changed_default_marks_the_stages_that_it_may_change(
+    finished_copy: Project, file: str, before: str, after: str, stages: str
+) -> None:
+    path = finished_copy.folder / f"stages/core/config/{file}.py"
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+    status = json.loads(finished_copy.run("dvc status --json"))
+    name = f"stages/core/config/{file}.py"
+    marked = {stage.split("@")[0] for stage, changes in status.items() if name in str(changes)}
+    assert marked - {"check"} == set(stages.split())
 
 
 def test_every_section_with_defaults_has_its_file_in_the_schema() -> None:

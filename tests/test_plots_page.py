@@ -11,7 +11,7 @@ from dvc_render.vega import VegaRenderer
 
 from stages import plots_page
 from stages.train import CURVES
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 TEMPLATES = ROOT / ".dvc/plots"
 ROW = dict(zip(CURVES, ("1", "1", "train", "age", "30.5", "0.9", ""), strict=True))

@@ -21,7 +21,8 @@ from stages.core.networks.model import Model
 from stages.core.networks.network import Network, activated
 from stages.core.prediction.predicting import output_names, predict_recordings
 from stages.core.runtime.errors import UserError
-from tests.conftest import EMOTIONS, ROOT, info_row, tone, write_info
+from tests.helpers import ROOT
+from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
 from tests.helpers.tiny_project import run_stage
 
 RUNS = {

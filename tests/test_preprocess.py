@@ -14,7 +14,7 @@ import soundfile
 from stages import preprocess
 from stages.core.audio.shards import read_shards
 from stages.core.runtime.errors import UserError
-from tests.conftest import EMOTIONS, info_row, tone, write_info
+from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
 
 
 def quarantine(project: Path) -> dict[str, str]:
@@ -70,7 +70,7 @@ def test_the_zoo_of_bad_clips(corpus: Path, project: Path) -> None:
 def test_the_same_bytes_whatever_the_processes(
     project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preprocess, "SHARD", 10)
+    monkeypatch.setattr(preprocess, "CLIPS_PER_SHARD", 10)
     outputs = []
     for processes in (1, 2):
         set_parameters(compute={"processes": processes})
@@ -88,10 +88,13 @@ def test_a_corpus_of_faults_stops_at_once(corpus: Path) -> None:
         preprocess.main()
 
 
-def test_clips_without_a_speaker_stand_alone(corpus: Path, project: Path) -> None:
+def test_a_clip_without_a_speaker_has_none_and_counts_as_one(corpus: Path, project: Path) -> None:
     write_info(corpus, [info_row(number, number, Subject_ID="") for number in range(24)])
     preprocess.main()
-    assert pd.read_parquet(project / "data/recordings.parquet")["speaker"].nunique() == 24
+    recordings = pd.read_parquet(project / "data/recordings.parquet")
+    assert recordings["speaker"].isna().all()
+    assert recordings["speaker"].dtype == recordings["clip_id"].dtype
+    assert json.loads((project / "metrics/corpus.json").read_text())["speakers"] == 24
 
 
 @pytest.mark.usefixtures("corpus")

@@ -60,12 +60,17 @@ def test_what_is_cut_off_goes(
     )
 
 
-def test_half_written_files_of_the_dead_go(folder: Path) -> None:
+def test_what_the_dead_left_half_written_goes(folder: Path) -> None:
     dead = folder / "plots" / ".codebook.png.999999999.partial"
+    dead_folder = folder / "data/lld/.compare.999999999.partial"
+    inside = dead_folder / ".0000.parquet.999999999.partial"
     alive = folder / "plots" / f".pca.png.{os.getpid()}.partial"
+    alive_folder = folder / "data" / f".audio.{os.getpid()}.partial"
     other = folder / "plots" / ".notes.partial"
-    dead.parent.mkdir()
-    for path in (dead, alive, other):
+    for path in (dead_folder, alive_folder, dead.parent):
+        path.mkdir(parents=True)
+    for path in (dead, inside, alive, other):
         path.touch()
     repair.main()
-    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]
+    left = [path.exists() for path in (dead, dead_folder, alive, alive_folder, other)]
+    assert left == [False, False, True, True, True]

@@ -15,7 +15,8 @@ from stages import train
 from stages.core.networks.model import Model
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.tables import read_features, write_features, write_table
-from tests.conftest import EMOTIONS, ROOT
+from tests.helpers import ROOT
+from tests.helpers.corpora import EMOTIONS
 
 
 @pytest.fixture

@@ -26,8 +26,7 @@ from stages.core.bags.codebook import statistics as column_statistics
 from stages.core.bags.codebook import write as write_codebook
 from stages.core.bags.learning import learn
 from stages.core.features.descriptors import ROWS_PER_BATCH
-from tests.conftest import ROOT
-from tests.helpers import openxbow
+from tests.helpers import ROOT, openxbow
 from tests.helpers.descriptors import write_clips
 from tests.helpers.nearest_words import nearest_words
 

@@ -26,10 +26,10 @@ from stages.core.config.data import PreprocessOptions
 from stages.core.features.extractor import extract_clip
 from stages.core.features.feature_sets import column_names, package_extractors
 from stages.core.runtime.compute import ComputeOptions
-from stages.core.runtime.parallel import allocator, each
+from stages.core.runtime.parallel import allocator, parallel_map
 from stages.core.runtime.tables import read_features, write_features
-from tests.conftest import ROOT
 from tests.core.features.test_extractor import RECORDINGS, voice
+from tests.helpers import ROOT
 
 HUME_VB_CLIPS, HUME_VB_SECONDS = 59_201, 2.23
 STAGE = """
@@ -71,7 +71,7 @@ def seconds_on(processes: int, name: str, samples: list[np.ndarray], warm: int =
     """Wall time of the bare loop, after ``warm`` clips."""
     items = enumerate([*samples[:warm], *samples])
     start = time.perf_counter()
-    for done, _ in enumerate(each(partial(extract_clip, name), items, ComputeOptions(processes)), 1):
+    for done, _ in enumerate(parallel_map(partial(extract_clip, name), items, ComputeOptions(processes)), 1):
         if done == warm:
             start = time.perf_counter()
     return time.perf_counter() - start

@@ -1,39 +1,12 @@
 """Killed at any moment, a run goes on where it was and ends with the same bytes."""
 
-import hashlib
 import os
 import random
 import signal
 import subprocess
-from pathlib import Path
 
-from tests.faults import FAULTS
-from tests.helpers.whole_project import Project
-
-OUTPUTS = (
-    "metrics/*.json",
-    "plots/**/*.csv",
-    "plots/*.tex",
-    "data/**/*.parquet",
-    "data/**/*.csv",
-    "data/models/*/*",
-)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """What a run leaves, file by file."""
-    files = sorted({file for pattern in OUTPUTS for file in folder.glob(pattern) if file.is_file()})
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def from_nothing(project: Project) -> dict[str, str]:
-    """Delete all that was made, and every memory of it; what was there."""
-    expected = digests(project.folder)
-    project.run("git clean --force -d -x --quiet data metrics plots .cache")
-    project.run("git ls-files -z data metrics plots dvc.lock | grep -z -v gitignore | xargs -0 rm -f")
-    project.run("rm -rf .dvc/tmp ../cache-of-this && dvc cache dir --local ../cache-of-this")
-    assert digests(project.folder) == {}
-    return expected
+from tests.helpers import FAULTS
+from tests.helpers.whole_project import Project, digests, from_nothing
 
 
 def test_kill_and_go_on(finished_copy: Project) -> None:

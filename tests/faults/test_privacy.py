@@ -6,7 +6,8 @@ from fnmatch import fnmatch
 
 import pandas as pd
 
-from tests.helpers.whole_project import ROOT, Project
+from tests.helpers import ROOT
+from tests.helpers.whole_project import Project
 
 ALLOWED = [
     "dvc.lock",

@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.faults.test_kills import digests, from_nothing
-from tests.helpers.whole_project import Project
+from tests.helpers.whole_project import Project, digests, from_nothing
 
 # Nobody may do all that root may do: without these two, permissions hold for root as well.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
@@ -33,6 +32,6 @@ def test_a_folder_that_is_read_only(finished_copy: Project, name: str) -> None:
     said = [line for line in ended.stderr.splitlines() if line.startswith(("error:", "Traceback"))]
     assert len(said) == 1
     assert said[0].startswith(f"error: {name}/")
-    assert said[0].endswith(": Permission denied; mend that and run the stage again.")
+    assert said[0].endswith(": Permission denied; correct that and run the command again.")
     finished_copy.run("dvc repro --quiet")
     assert digests(finished_copy.folder) == expected

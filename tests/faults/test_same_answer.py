@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.faults import FAULTS
+from tests.helpers import FAULTS
 from tests.helpers.whole_project import Project
 
 STAGES = """

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stages.core.bags.codebook import Codebook, Layout, from_text
-from tests.conftest import SHARED
+from tests.helpers import SHARED
 
 FOLDER = SHARED / "openxbow"
 needs_openxbow = pytest.mark.skipif(not FOLDER.exists(), reason="openXBOW's outputs are not here")

@@ -14,7 +14,8 @@ import yaml
 from stages import evaluate, train
 from stages.core.runtime.files import write_json
 from stages.core.runtime.tables import write_features, write_table
-from tests.conftest import EMOTIONS, ROOT
+from tests.helpers import ROOT
+from tests.helpers.corpora import EMOTIONS
 
 COUNTRIES = ["China", "South Africa", "United States", "Venezuela"]
 SPLITS = ["train", "validation", "test"]

@@ -1,5 +1,6 @@
 """The whole pipeline on a tiny corpus: a copy of the project in a git repository of its own."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import ROOT
+
 TINY: dict[str, dict[str, Any]] = {
     "synthesize": {"speakers": 12, "clips_per_speaker": 2},
     "codebook": {"size": 20, "frames": 1000},
@@ -18,6 +20,15 @@ TINY: dict[str, dict[str, Any]] = {
     "evaluate": {"bootstrap": 20},
     "compute": {"processes": 1},
 }
+
+OUTPUTS = (
+    "metrics/*.json",
+    "plots/**/*.csv",
+    "plots/*.tex",
+    "data/**/*.parquet",
+    "data/**/*.csv",
+    "data/models/*/*",
+)
 
 
 class Project:
@@ -51,6 +62,22 @@ class Project:
             encoding="utf-8",
         )
         self.run("git commit --quiet --all --message 'Other runs'")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """What a run leaves, file by file."""
+    files = sorted({file for pattern in OUTPUTS for file in folder.glob(pattern) if file.is_file()})
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def from_nothing(project: Project) -> dict[str, str]:
+    """Delete all that was made, and every memory of it; what was there."""
+    expected = digests(project.folder)
+    project.run("git clean --force -d -x --quiet data metrics plots .cache")
+    project.run("git ls-files -z data metrics plots dvc.lock | grep -z -v gitignore | xargs -0 rm -f")
+    project.run("rm -rf .dvc/tmp ../cache-of-this && dvc cache dir --local ../cache-of-this")
+    assert digests(project.folder) == {}
+    return expected
 
 
 @pytest.fixture(scope="session")

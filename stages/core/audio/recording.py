@@ -5,6 +5,8 @@ order matters: resampling moves peaks, so the peak is scaled last and the *resul
 Full scale is 32,768, as in sox.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,18 @@ _LOUDEST = 1e30  # of full scale; beyond, float recordings hold no sound, and su
 _SOFTEST = 1e-30
 
 
+def measure(path: Path, options: PreprocessOptions) -> float:
+    """Seconds of a recording by its header alone, without decoding it.
+
+    Raises:
+        UnusableClipError: if the header shows what :func:`read_recording` or :func:`normalize` refuse.
+    """
+    with _opened(path) as file:
+        _refuse_longer(file.frames, file.samplerate, options.max_seconds)
+        _refuse_shorter(file.frames, file.samplerate, options.min_seconds)
+        return file.frames / file.samplerate
+
+
 def read_recording(path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
     """Read a recording of any format, width and channel count that libsndfile knows.
 
@@ -35,18 +49,32 @@ def read_recording(path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
     Raises:
         UnusableClipError: if the file is missing, unreadable, not audio, truncated, empty or too long.
     """
+    with _opened(path) as file:
+        _refuse_longer(file.frames, file.samplerate, max_seconds)
+        samples = file.read(dtype="float64", always_2d=True)
+        if len(samples) < file.frames:
+            raise UnusableClipError("truncated", f"{len(samples)} of {file.frames} samples could be read")
+        return samples, file.samplerate
+
+
+def _refuse_longer(frames: int, rate: int, max_seconds: float) -> None:
+    if frames > max_seconds * rate:
+        raise UnusableClipError("too long", f"{frames / rate:.1f} s, limit {max_seconds:g} s")
+
+
+def _refuse_shorter(frames: int, rate: int, min_seconds: float) -> None:
+    if frames < min_seconds * rate:
+        raise UnusableClipError("too short", f"{frames / rate:.4f} s, least {min_seconds:g} s")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """A recording, opened; whatever fails meanwhile is an :class:`UnusableClipError`."""
     if path.exists() and not path.is_file():  # a pipe would never end
         raise UnusableClipError("not readable", "it is no file")
     try:
         with soundfile.SoundFile(path) as file:
-            if file.frames > max_seconds * file.samplerate:
-                raise UnusableClipError(
-                    "too long", f"{file.frames / file.samplerate:.1f} s, limit {max_seconds:g} s"
-                )
-            samples = file.read(dtype="float64", always_2d=True)
-            if len(samples) < file.frames:
-                raise UnusableClipError("truncated", f"{len(samples)} of {file.frames} samples could be read")
-            return samples, file.samplerate
+            yield file
     except FileNotFoundError:
         raise UnusableClipError("missing", "no such file") from None
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
@@ -83,8 +111,7 @@ def normalize(samples: np.ndarray, rate: int, options: PreprocessOptions) -> np.
     if np.abs(samples).max(initial=0) > _LOUDEST:
         raise UnusableClipError("not finite", f"samples reach {np.abs(samples).max():.0e} times full scale")
     mono = samples.mean(axis=1)
-    if len(mono) < options.min_seconds * rate:
-        raise UnusableClipError("too short", f"{len(mono) / rate:.4f} s, least {options.min_seconds:g} s")
+    _refuse_shorter(len(mono), rate, options.min_seconds)
     if mono.max() == mono.min():
         raise UnusableClipError(
             *(("silent", "all samples are 0") if mono[0] == 0 else ("constant", "no variation"))

@@ -1,7 +1,9 @@
 """Shards of clips: Parquet files of lossless FLAC, written and read in clip_id order."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count as naturals
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,20 @@ def write_shard(
     )
     table = pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
     write_table(path, table.replace_schema_metadata(metadata_of(origin or {})))
+
+
+def write_shards(
+    folder: Path, clips: Iterable[tuple[str, bytes]], clips_per_shard: int, origin: Mapping[str, Any]
+) -> None:
+    """Write ``(clip_id, flac)`` as shards 0000.parquet, 0001.parquet, …; without clips, one empty shard."""
+    clips = iter(clips)
+    shard = list(islice(clips, clips_per_shard))
+    for index in naturals():
+        clip_ids, flacs = zip(*shard, strict=True) if shard else ((), ())
+        write_shard(folder / f"{index:04d}.parquet", clip_ids, flacs, origin)
+        shard = list(islice(clips, clips_per_shard))
+        if not shard:
+            return
 
 
 def _shards(folder: Path) -> list[Path]:

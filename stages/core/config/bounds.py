@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""Bounds that several sections share."""
 
 from typing import Annotated
 

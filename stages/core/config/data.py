@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""Recordings and their preparation: sections ``corpus``, ``synthesize``, ``preprocess`` and ``split``."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,7 +10,12 @@ from stages.core.config.bounds import Positive
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """Which recordings: a folder in HUME-VB's layout."""
+    """Which recordings.
+
+    Attributes:
+        path: a folder in HUME-VB's layout: data_info.csv and wav/.
+        name: what tables call the corpus; None: the name in its corpus.json, else the folder's.
+    """
 
     path: str
     name: str | None = None
@@ -22,16 +23,29 @@ class CorpusOptions:
 
 @dataclass(frozen=True)
 class SynthesisOptions:
-    """The embedded synthetic corpus."""
+    """The embedded synthetic corpus.
 
-    speakers: Annotated[int, Ge(4)] = 72
-    clips_per_speaker: Positive = 20
+    Attributes:
+        speakers: at least one per country.
+        clips_per_speaker: recordings of each.
+        seed: of everything that is drawn.
+    """
+
+    speakers: Annotated[int, Ge(4)] = 360
+    clips_per_speaker: Positive = 4
     seed: Annotated[int, Ge(0)] = 1
 
 
 @dataclass(frozen=True)
 class PreprocessOptions:
-    """How a recording becomes a clip."""
+    """How a recording becomes a clip of 16 kHz, 16 bit, mono.
+
+    Attributes:
+        peak_db: the loudest sample, in dB of full scale.
+        trim_silence: cut frames 40 dB below the loudest from both ends.
+        min_seconds: shorter recordings are quarantined.
+        max_seconds: longer recordings are quarantined.
+    """
 
     peak_db: Annotated[float, Ge(-60), Le(0)] = -3.0
     trim_silence: bool = False
@@ -41,7 +55,13 @@ class PreprocessOptions:
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """Who trains, who validates, who tests."""
+    """Which speakers train, validate and test.
+
+    Attributes:
+        method: balanced: thirds by speaker, see ``balance``; official: the corpus's own Split.
+        balance: a column of data_info.csv whose values are spread evenly over the splits; None: none.
+        seed: of the balanced split.
+    """
 
     method: Literal["official", "balanced"] = "balanced"
     balance: str | None = "Country"

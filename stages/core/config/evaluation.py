@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""How scores are computed: section ``evaluate``."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +10,13 @@ from stages.core.config.bounds import Positive
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How sure a score is."""
+    """How certain a score is.
+
+    Attributes:
+        bootstrap: replicates; each draws speakers with replacement.
+        confidence: of the intervals.
+        seed: of the drawing.
+    """
 
     bootstrap: Positive = 1000
     confidence: Annotated[float, Gt(0), Lt(1)] = 0.95

@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""How bags of audio words are made: sections ``codebook`` and ``boaw``."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,7 +10,20 @@ from stages.core.config.bounds import Positive
 
 @dataclass(frozen=True)
 class CodebookOptions:
-    """How the audio words are chosen."""
+    """How the audio words are chosen.
+
+    Attributes:
+        features: the openSMILE set whose low-level descriptors are used.
+        size: words; with several groups of columns, words per group.
+        method: random draws frames, random++ and kmeans++ prefer frames far from those drawn before,
+            kmeans and kmeans++ then move the words to the means of their frames.
+        layout: joint: one codebook over all columns; split: one over the descriptors and one over their
+            deltas; or names of groups with their columns.
+        frames: size of a uniform sample of the training frames; None: all of them.
+        standardize: bring each column to zero mean and unit variance first.
+        seed: of the drawing.
+        file: an openXBOW codebook file that is taken instead of learning one; None: learn one.
+    """
 
     features: str = "compare"
     size: Positive = 2000
@@ -28,7 +37,15 @@ class CodebookOptions:
 
 @dataclass(frozen=True)
 class BagOptions:
-    """How frames are counted into bags."""
+    """How frames are counted into bags.
+
+    Attributes:
+        assignments: how many of the nearest words a frame is counted for.
+        log: take log10(count + 1).
+        idf: weigh words by their inverse document frequency in training.
+        normalize: divide a bag by its clip's number of frames, its sum or its Euclidean norm, or not.
+        device: where to compute; auto takes a GPU if there is one. The bags are the same.
+    """
 
     assignments: Positive = 10
     log: bool = True

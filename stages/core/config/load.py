@@ -23,6 +23,7 @@ from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError, did_you_mean
 
 FILE = Path("params.yaml")
+_BESIDE_ARCHITECTURE = ("tasks", "recipe", "train")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,21 @@ class Parameters:
     codebook: CodebookOptions
     boaw: BagOptions
     train: TrainingConfig
+    recipes: dict[str, dict[str, object]]
     models: dict[str, ModelOptions]
     runs: dict[str, RunOptions]
     evaluate: EvaluationOptions
     compute: ComputeOptions
+
+    def run(self, name: str) -> RunOptions:
+        """A run by its name.
+
+        Raises:
+            UserError: if there is none of this name.
+        """
+        if name not in self.runs:
+            raise UserError(f"{FILE}: runs has no entry {name!r}{did_you_mean(name, self.runs)}.")
+        return self.runs[name]
 
     def architecture(self, run: str) -> Architecture:
         """The network of a run."""
@@ -53,21 +65,35 @@ class Parameters:
         return {name: task for name, task in self.tasks.items() if chosen is None or name in chosen}
 
     def recipe(self, run: str) -> TrainingConfig:
-        """The training options of a run: section ``train``, with what the model overrides."""
-        return _typed(
-            TrainingConfig,
-            {**asdict(self.train), **self._model(run).train},
-            f"models.{self.runs[run].model}.train",
-        )
+        """The training options of a run: section ``train``, changed by the model's recipe, then by itself."""
+        model = self._model(run)
+        recipe = {} if model.recipe is None else self.recipes[model.recipe]
+        return self._changed(f"models.{self.runs[run].model}.train", {**recipe, **model.train})
+
+    def _changed(self, where: str, changes: Mapping[str, object]) -> TrainingConfig:
+        """Section ``train`` with changes that stand at ``where``."""
+        return _typed(TrainingConfig, {**asdict(self.train), **changes}, where)
 
     def _model(self, run: str) -> ModelOptions:
-        if run not in self.runs:
-            raise UserError(f"{FILE}: runs has no entry {run!r}{did_you_mean(run, self.runs)}.")
-        return self.models[self.runs[run].model]
+        return self.models[self.run(run).model]
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also refuses a key that stands twice: the second would replace the first."""
+    """The safe loader, which also refuses anchors, and a key that stands twice: the second would win.
+
+    DVC's ``-S`` writes a value through an anchor into all that share it, or loses it.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        if getattr(event, "anchor", None) is not None:
+            raise UserError(
+                f"{FILE}, line {event.start_mark.line + 1}: anchors and aliases (&{event.anchor}, "
+                f"*{event.anchor}) are not allowed, since `dvc exp run -S` would change all places that "
+                "share the value, or none; write shared training options into section recipes and let models "
+                "refer to them by `recipe: NAME`."
+            )
+        return super().compose_node(parent, index)
 
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -119,13 +145,14 @@ def parse(content: Any) -> Parameters:
 
 
 def _models(models: Any) -> Any:
-    """A model is written flat: the architecture's fields, ``tasks``, and ``train`` for what it overrides."""
+    """A model is written flat: the architecture's fields beside ``tasks``, ``recipe`` and ``train``."""
     if not isinstance(models, dict):
         return models
     return {
         name: {
-            "architecture": {key: value for key, value in model.items() if key not in ("tasks", "train")},
+            "architecture": {key: value for key, value in model.items() if key not in _BESIDE_ARCHITECTURE},
             "tasks": model.get("tasks"),
+            "recipe": model.get("recipe"),
             "train": model.get("train") or {},
         }
         if isinstance(model, dict)
@@ -140,8 +167,8 @@ def _typed(kind: type, content: Mapping[str, Any], where: str = "") -> Any:
         return _adapter(kind).validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        place = [str(part) for part in first["loc"] if isinstance(part, int) or not _is_type_name(str(part))]
-        name = ".".join(filter(None, [where, *place])).replace(".architecture", "")
+        keys = [str(part) for part in first["loc"] if isinstance(part, int) or not _is_type_name(str(part))]
+        name = ".".join(filter(None, [where, *keys])).replace(".architecture", "")
         if first["type"] == "missing":
             raise UserError(
                 f"{FILE}: {name} is missing; see params.yaml in the README for its meaning."
@@ -169,7 +196,7 @@ def _hint(value: Any) -> str:
 
 
 def _is_type_name(part: str) -> bool:
-    """Whether pydantic put a branch of a union, not a key, into an error's place."""
+    """Whether a part of the path of pydantic's error is a branch of a union, not a key."""
     return part in {"str", "int", "float", "none"} or part.startswith(("literal[", "dict[", "constrained"))
 
 
@@ -212,6 +239,14 @@ def _check_tasks(parameters: Parameters) -> None:
 
 def _check_runs(parameters: Parameters) -> None:
     sets = [*parameters.features, "boaw"]
+    for name, changes in parameters.recipes.items():
+        parameters._changed(f"recipes.{name}", changes)
+    for name, model in parameters.models.items():
+        if model.recipe is not None and model.recipe not in parameters.recipes:
+            raise UserError(
+                f"{FILE}: models.{name}.recipe is {model.recipe!r}, which recipes does not have"
+                f"{did_you_mean(model.recipe, parameters.recipes)}."
+            )
     if not parameters.runs:
         raise UserError(f"{FILE}: runs is empty; name at least one, for example compare-mtl2.")
     for name, run in parameters.runs.items():

@@ -1,9 +1,4 @@
-"""What a network learns: tasks as declared, and labels as arrays.
-
-A task is declared in data, not in code: its kind, the label columns that it reads, how they are
-scaled, which output the network ends in and which score counts. A label that is missing (an empty
-cell, NaN, −1) stays missing: NaN in regression targets, −1 in classification targets.
-"""
+"""What networks learn: section ``tasks``. A task is declared, so that other labels need no code."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,8 +1,4 @@
-"""Every choice that params.yaml offers, typed: frozen, light, and free of heavy imports.
-
-A bound that a type can state stands in the type; :mod:`stages.core.config.load` reads the file and
-reports what does not fit.
-"""
+"""How networks are built and trained: sections ``train``, ``recipes``, ``models`` and ``runs``."""
 
 import math
 from dataclasses import dataclass, field
@@ -80,16 +76,29 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """An architecture by name, the tasks that it learns, and the training options that it overrides."""
+    """An architecture, the tasks that it learns, and how its training differs from section ``train``.
+
+    Attributes:
+        architecture: the network.
+        tasks: the tasks to learn; None: all.
+        recipe: name of a set of changes to section ``train`` that models share; None: none.
+        train: changes of this model alone; they win over the recipe.
+    """
 
     architecture: Architecture
     tasks: Annotated[tuple[str, ...], MinLen(1)] | None = None
+    recipe: str | None = None
     train: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """One cell of the paper's tables: a feature set and a model."""
+    """One cell of the paper's tables.
+
+    Attributes:
+        features: an openSMILE set of section ``features``, or boaw.
+        model: a model of section ``models``.
+    """
 
     features: str
     model: str

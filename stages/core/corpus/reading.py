@@ -1,4 +1,4 @@
-"""A corpus in the layout of HUME-VB: data_info.csv and a folder wav/, read with distrust.
+"""A corpus in the layout of HUME-VB: data_info.csv and a folder wav/, read with checks.
 
 Columns are found by name. ``File_ID`` is text, with or without brackets; leading zeros stay. A row
 that cannot be used becomes a :class:`Fault` and never stops the rest; a file that cannot be used
@@ -43,7 +43,7 @@ class Corpus:
     Attributes:
         name: what tables call the corpus.
         synthetic: whether its voices are synthetic.
-        clips: one row a usable clip in clip_id order: clip_id, speaker (null if unknown), the label
+        clips: one row per usable clip in clip_id order: clip_id, speaker (null if unknown), the label
             columns (numbers of regressions, NaN where unlabelled; text of classifications), source_split.
         paths: clip_id → recording.
         faults: the rows that cannot be used.
@@ -93,7 +93,7 @@ def read_corpus(
                     "malformed row", f"{len(row)} fields where the header has {len(header)}"
                 )
             paths[clip_id] = _recording_of(clip_id, files, folder)
-            cells = {column: row[place].strip() for column, place in header.items()}
+            cells = {column: row[index].strip() for column, index in header.items()}
             if cells["Subject_ID"] in UNLABELLED and cells.get("Split", "") in with_speakers:
                 raise _FaultyRowError("no speaker", "it has no Subject_ID, which other clips have")
             clips.append(
@@ -111,7 +111,8 @@ def read_corpus(
             paths.pop(clip_id, None)
             faults.append(Fault(clip_id, "labels", fault.reason, f"{INFO} line {line}: {fault.detail}"))
     table = pd.DataFrame(clips, columns=["clip_id", "speaker", *numbers, *sorted(texts), "source_split"])
-    table = table.astype(dict.fromkeys(numbers, "float64")).sort_values("clip_id", ignore_index=True)
+    table = table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(numbers, "float64")})
+    table = table.sort_values("clip_id", ignore_index=True)
     described = _description(folder)
     return Corpus(
         name or str(described.get("name") or folder.resolve().name),
@@ -191,20 +192,20 @@ def _read_rows(folder: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]
     for needed in ("File_ID", "Subject_ID"):
         if needed not in names:
             raise UserError(f"{path} has no column {needed}; its header has {', '.join(names)[:200]}.")
-    twice = [column for column, number in Counter(names).items() if number > 1 and column]
+    twice = [column for column, count in Counter(names).items() if count > 1 and column]
     if twice:
         raise UserError(f"{path} has the column {twice[0]} twice; keep one of them.")
-    header = {column: place for place, column in enumerate(names)}
+    header = {column: index for index, column in enumerate(names)}
     _refuse_repeated_ids(path, header["File_ID"], lines[1:])
     if len(lines) == 1:
-        raise UserError(f"{path} lists no clips; add one line a clip below the header.")
+        raise UserError(f"{path} lists no clips; add one line per clip below the header.")
     return header, lines[1:]
 
 
-def _refuse_repeated_ids(path: Path, place: int, rows: Sequence[tuple[int, list[str]]]) -> None:
+def _refuse_repeated_ids(path: Path, column: int, rows: Sequence[tuple[int, list[str]]]) -> None:
     seen: dict[str, int] = {}
     for line, row in rows:
-        clip_id = clip_id_of(row[place]) if len(row) > place else ""
+        clip_id = clip_id_of(row[column]) if len(row) > column else ""
         if not clip_id:
             raise UserError(f"{path} line {line} has no File_ID; give each clip one.")
         if clip_id in seen:

@@ -10,7 +10,7 @@ from stages.core.runtime.errors import UserError
 def join_clips(
     recordings: pd.DataFrame, splits: pd.DataFrame, clip_ids: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Labels, speaker and split of each clip.
+    """Labels, speaker and split of every clip.
 
     A recording without features is left out: the features stage has put it into the quarantine. Features
     without a recording or a split are an error, since they were made from another corpus.

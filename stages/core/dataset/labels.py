@@ -19,6 +19,11 @@ def classes_of(task: Task, labels: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted(labels[task.columns[0]].dropna().unique()))
 
 
+def unseen_classes(task: Task, labels: pd.DataFrame, classes: Sequence[str]) -> list[str]:
+    """Labels of a classification that are not among ``classes``, in sorted order."""
+    return sorted(set(labels[task.columns[0]].dropna().unique()) - set(classes))
+
+
 def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[str] = ()) -> np.ndarray:
     """Labels of n clips as an array.
 
@@ -41,16 +46,13 @@ def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[st
            [0.  , 0.  ]])
     """
     if task.kind == "classification":
-        column = labels[task.columns[0]]
-        unknown = sorted(set(column.dropna().unique()) - set(classes))
-        if unknown:
+        unseen = unseen_classes(task, labels, classes)
+        if unseen:
             raise UserError(
-                f"task {name}: {task.columns[0]} {', '.join(map(repr, unknown))} never occurs in the "
-                "training split; take those clips out of data_info.csv, or deal the speakers otherwise "
-                f"(split.method: balanced, split.balance: {task.columns[0]} or another split.seed)."
+                f"task {name}: {', '.join(map(repr, unseen))} never occurs in the training split."
             )
-        index = {label: position for position, label in enumerate(classes)}
-        return np.array([index.get(label, -1) for label in column], dtype=np.int64)
+        index = {label: index for index, label in enumerate(classes)}
+        return np.array([index.get(label, -1) for label in labels[task.columns[0]]], dtype=np.int64)
     values = labels[list(task.columns)].to_numpy(np.float64, copy=True)
     values[np.isnan(values).any(axis=1)] = np.nan
     if task.scale == "row-max":

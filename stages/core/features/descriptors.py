@@ -4,7 +4,6 @@ A shard holds a column ``clip_id`` and one float32 column per descriptor; the fr
 together, in time order.
 """
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.files import whole
+from stages.core.runtime.files import whole, whole_folder
 from stages.core.runtime.tables import metadata_of, origin_of
 
 CLIPS_PER_SHARD = 250
@@ -42,22 +41,19 @@ def write_descriptors(
         origin: how they were made.
         clips_per_shard: how many clips a shard holds.
     """
-    partial_folder = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial_folder, ignore_errors=True)
     rest = iter(frames)
     written: Future[None] | None = None
-    with ThreadPoolExecutor(1) as writer:  # one shard is compressed while the next is read
+    # One shard is compressed while the next is read.
+    with whole_folder(folder) as temporary, ThreadPoolExecutor(1) as writer:
         for number, first in enumerate(range(0, len(clip_ids), clips_per_shard)):
             ids = clip_ids[first : first + clips_per_shard]
             clips = list(islice(rest, len(ids)))
             if written:
                 written.result()
-            path = partial_folder / f"{number:04d}.parquet"
+            path = temporary / f"{number:04d}.parquet"
             written = writer.submit(_write_shard, path, ids, clips, columns, origin or {})
         if written:
             written.result()
-    shutil.rmtree(folder, ignore_errors=True)
-    partial_folder.replace(folder)
 
 
 def _write_shard(

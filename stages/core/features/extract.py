@@ -11,7 +11,7 @@ from stages.core.features.extractor import Features, extract_clip, fingerprint
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UnusableClipError
-from stages.core.runtime.parallel import Crash, each
+from stages.core.runtime.parallel import Crash, parallel_map
 from stages.core.runtime.quarantine import Fault
 
 
@@ -57,7 +57,7 @@ def extract(audio: Path, feature_set: str, cache: Cache, stage: str, compute: Co
                 unusable[key] = fault
 
     computed = 0
-    for key, outcome in each(partial(extract_flac, feature_set), missing(), compute):
+    for key, outcome in parallel_map(partial(extract_flac, feature_set), missing(), compute):
         computed += 1
         if isinstance(outcome, Crash):  # not kept, so that the next run tries again
             unusable[key] = UnusableClipError("crash", outcome.detail)

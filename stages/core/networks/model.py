@@ -20,7 +20,7 @@ from stages.core.config.tasks import Task
 from stages.core.networks.description import ModelDescription, NetworkSummary, parsed, problem_of
 from stages.core.networks.scaling import Scaling
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.files import whole, write_json, write_text
+from stages.core.runtime.files import whole_folder, write_json, write_text
 
 # A product of matrices may round differently for another number of rows, so that clips always
 # enter in blocks of this many: a clip's prediction never depends on its company.
@@ -138,15 +138,15 @@ class Model:
         return outputs
 
     def save(self, folder: Path) -> None:
-        """Write the folder; model.json last, so that a folder without it is no model."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the folder, whole or not at all."""
         content = {**asdict(self.description), "scaling": self.scaling.kind}
         tensors = {name: np.ascontiguousarray(values) for name, values in self.weights.items()}
-        with whole(folder / "weights.safetensors") as temporary:
-            save_file({**tensors, "scaling": np.ascontiguousarray(self.scaling.points)}, temporary)
-        if "bags" in content["origin"]:  # megabytes of text have a file of their own
-            write_text(folder / "codebook.txt", content["origin"]["bags"].pop("codebook"))
-        write_json(folder / "model.json", content)
+        with whole_folder(folder) as temporary:
+            scaling = np.ascontiguousarray(self.scaling.points)
+            save_file({**tensors, "scaling": scaling}, temporary / "weights.safetensors")
+            if "bags" in content["origin"]:  # megabytes of text have a file of their own
+                write_text(temporary / "codebook.txt", content["origin"]["bags"].pop("codebook"))
+            write_json(temporary / "model.json", content)
 
     @classmethod
     def load(cls, folder: Path) -> "Model":

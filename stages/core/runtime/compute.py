@@ -9,12 +9,17 @@ from annotated_types import Ge
 
 @dataclass(frozen=True)
 class ComputeOptions:
-    """Where per-clip work runs."""
+    """Where per-clip work runs.
+
+    Attributes:
+        processes: of this machine; None: one per core. It is also the number of threads of training.
+        scheduler: address of a Dask scheduler; None: this machine alone.
+    """
 
     processes: Annotated[int, Ge(1)] | None = None
     scheduler: str | None = None
 
     @property
     def workers(self) -> int:
-        """Processes or threads that work at once: as many as asked for, else one for each core to be had."""
+        """Processes or threads that work at once: as many as asked for, else one per usable core."""
         return self.processes or len(os.sched_getaffinity(0))

@@ -20,13 +20,13 @@ def say(text: str) -> None:
 def progress(
     items: Iterable[Item], total: int, unit: str, note: Callable[[], str] = lambda: ""
 ) -> Iterator[Item]:
-    """Yield the items and show how far the work is: a live bar on a terminal, else a line each 30 s.
+    """Yield the items and show how far the work is: a live bar on a terminal, else a line every 30 s.
 
     Args:
         items: what to iterate over.
         total: how many items there are.
         unit: the noun behind the count, for example ``clip``.
-        note: called at each update; its text stands behind the figures.
+        note: called at every update; its text follows the figures.
     """
     if sys.stderr.isatty():
         with tqdm(total=total, unit=f" {unit}", dynamic_ncols=True) as bar:

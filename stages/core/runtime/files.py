@@ -1,13 +1,19 @@
-"""Parquet tables that appear whole or not at all, and feature tables as float32 matrices."""
+"""Files and folders that appear whole or not at all; text, JSON and CSV as every stage writes them."""
 
+import csv
+import io
 import json
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import StageFileError
+
+_PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
 
 
 @contextmanager
@@ -22,12 +28,52 @@ def whole(path: Path) -> Iterator[Path]:
     'hello'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = _partial(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside ``path``; it takes the place of ``path`` when the block ends.
+
+    If the block raises, ``path`` stays as it was.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "shards"
+    >>> with whole_folder(target) as temporary:
+    ...     _ = (temporary / "0000.txt").write_text("hello")
+    >>> [file.name for file in target.iterdir()]
+    ['0000.txt']
+    """
+    temporary = _partial(path)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _partial(path: Path) -> Path:
+    """The temporary name of a file or folder, which holds the id of the process that writes it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def writer_of(path: Path) -> int | None:
+    """The id of the process that writes a temporary file or folder; None: it is not one of ours.
+
+    >>> writer_of(Path("data/.splits.parquet.4711.partial"))
+    4711
+    """
+    match = _PARTIAL.fullmatch(path.name)
+    return int(match[1]) if match else None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -43,15 +89,33 @@ def write_json(path: Path, content: Any) -> None:
     )
 
 
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV with commas and ``\\n``; None becomes an empty cell.
+
+    >>> csv_text(["file", "age"], [["a, b.wav", None]])
+    'file,age\\n"a, b.wav",\\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write :func:`csv_text` in UTF-8, whole or not at all."""
+    write_text(path, csv_text(header, rows))
+
+
 def read_json(path: Path) -> Any:
     """Read a file of an earlier stage.
 
     Raises:
-        UserError: if it is not there or not JSON.
+        StageFileError: if it is not there or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
+        raise StageFileError(path, "does not exist") from None
     except ValueError:
-        raise UserError(f"{path} is damaged; delete it and run `dvc repro`.") from None
+        raise StageFileError(path, "is damaged") from None

@@ -21,7 +21,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 _PATIENCE = 10  # seconds that a scheduler has to answer
-_AHEAD = 3  # items in flight for each process, so that none waits for the next item
+_AHEAD = 3  # items in flight per process, so that none waits for the next item
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Crash:
     detail: str
 
 
-def each(
+def parallel_map(
     function: Callable[[Argument], Result], items: Iterable[tuple[Key, Argument]], compute: ComputeOptions
 ) -> Iterator[tuple[Key, Result | Crash]]:
     """Yield ``(key, function(argument))`` for each ``(key, argument)``, as they are finished.
 
-    Items are drawn as processes become free, so that memory does not grow with their number. An item
+    Items are taken as processes become free, so that memory does not grow with their number. An item
     whose process dies does not stop the rest.
 
     Args:
@@ -100,14 +100,14 @@ def _finished(pending: dict[Future[Result], tuple[Key, Argument]]) -> Iterator[t
 
 
 @contextmanager
-def _processes(number: int) -> Iterator[Executor]:
+def _processes(workers: int) -> Iterator[Executor]:
     """Fresh processes, with a faster memory allocator than the C library's if the machine has one."""
     before = os.environ.get("LD_PRELOAD")
     library = allocator()
     if library and not before:
         os.environ["LD_PRELOAD"] = library
     try:
-        with ProcessPoolExecutor(number, get_context("spawn"), _end_with_parent) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
             yield pool
     finally:
         if library and not before:

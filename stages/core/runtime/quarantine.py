@@ -1,12 +1,10 @@
 """Clips that a stage could not use: nothing is dropped in silence."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from stages.core.runtime.files import write_text
+from stages.core.runtime.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,4 @@ class Fault:
 
 def write_faults(path: Path, faults: Sequence[Fault]) -> None:
     """Write a quarantine file: CSV with the columns clip_id, stage, reason, detail."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["clip_id", "stage", "reason", "detail"])
-    writer.writerows(astuple(fault) for fault in faults)
-    write_text(path, text.getvalue())
+    write_csv(path, [field.name for field in fields(Fault)], map(astuple, faults))

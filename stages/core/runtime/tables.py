@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole
 
 _GROUP = 5000  # rows in a row group: 128 MB of ComParE_2016
@@ -30,7 +30,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     """Read a Parquet table.
 
     Raises:
-        UserError: if the file does not exist or is not Parquet.
+        StageFileError: if the file does not exist or is not Parquet.
     """
     return _open(path).read(columns=columns).to_pandas()
 
@@ -67,8 +67,8 @@ def write_features(
     with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
         for first in range(0, len(clip_ids), _GROUP):
             ids = clip_ids[first : first + _GROUP]
-            for place, row in zip(range(len(ids)), islice(rows, len(ids)), strict=True):
-                block[:, place] = row
+            for index, row in zip(range(len(ids)), islice(rows, len(ids)), strict=True):
+                block[:, index] = row
             arrays = [pa.array(ids, pa.string()), *(pa.array(column[: len(ids)]) for column in block)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)
 
@@ -82,7 +82,7 @@ def origin_of(path: Path) -> dict[str, Any]:
     """How the rows of a table were made; empty if it does not say.
 
     Raises:
-        UserError: if the file does not exist or is not Parquet.
+        StageFileError: if the file does not exist or is not Parquet.
     """
     return json.loads((_open(path).schema_arrow.metadata or {}).get(b"origin", b"{}"))
 
@@ -91,12 +91,12 @@ def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     """Read a feature table as ``(clip_ids, names, float32 [n, d])``, rows contiguous.
 
     Raises:
-        UserError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
+        StageFileError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
     """
     parquet = _open(path)
     names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
     if len(names) == len(parquet.schema_arrow.names):
-        raise UserError(f"{path} has no column clip_id; make it anew with `dvc repro`.")
+        raise StageFileError(path, "has no column clip_id")
     clip_ids: list[str] = []
     values = np.empty((parquet.metadata.num_rows, len(names)), np.float32)
     filled: Future[None] | None = None
@@ -123,6 +123,6 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` makes it.") from None
+        raise StageFileError(path, "does not exist") from None
     except pa.ArrowInvalid:
-        raise UserError(f"{path} is not a Parquet file; delete it and run `dvc repro`.") from None
+        raise StageFileError(path, "is not a Parquet file") from None

@@ -9,6 +9,7 @@ import pandas as pd
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
 from stages.core.scoring import bootstrap
 from stages.core.scoring.run_scores import SPLITS, Sampling, number
 
@@ -36,7 +37,8 @@ def differences(
         second is better), low, high, p; see :func:`stages.core.scoring.bootstrap.difference`.
     """
     shared = labels[labels["clip_id"].isin(first["clip_id"]) & labels["clip_id"].isin(second["clip_id"])]
-    samplings = {split: Sampling.of(shared["speaker"][shared["split"] == split], options) for split in SPLITS}
+    speakers = speakers_of(shared)
+    samplings = {split: Sampling.of(speakers[shared["split"] == split], options) for split in SPLITS}
     rows = []
     for name, task in tasks.items():
         parts = _parts(first, name)

@@ -11,6 +11,7 @@ import pandas as pd
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
 from stages.core.metrics import formulas as scores
 from stages.core.scoring import bootstrap
 
@@ -91,7 +92,7 @@ def run_details(
     groups = {name: groups_of(task, tasks, labels, balance) for name, task in tasks.items()}
     details = {}
     for split, chosen in rows.items():
-        sampling = Sampling.of(labels["speaker"].iloc[chosen], options)
+        sampling = Sampling.of(speakers_of(labels).iloc[chosen], options)
         scored = {
             name: task_details(
                 task,

@@ -1,7 +1,5 @@
 """The clips of the synthetic corpus: which there are, their recordings, and the table of their labels."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 import soundfile
 
 from stages.core.config.data import SynthesisOptions
+from stages.core.runtime.files import csv_text
 from stages.core.synthetic.speakers import (
     EMOTIONS,
     Speaker,
@@ -76,11 +75,9 @@ def label_table(speakers: Sequence[Speaker], clips: Sequence[Clip], ratings: Seq
     for speaker in speakers:
         turn = turns[speaker.country] = turns.get(speaker.country, -1) + 1
         splits.append(("Train", "Val", "Test")[turn % 3])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["File_ID", "Split", "Subject_ID", "Country", "Age", *EMOTIONS])
+    rows = []
     for clip, rating in zip(clips, ratings, strict=True):
         speaker = speakers[clip.speaker]
         facts = [splits[clip.speaker], f"Speaker_{clip.speaker:04d}", speaker.country, f"{speaker.age:.1f}"]
-        writer.writerow([f"[{clip.file_id}]", *facts, *(f"{value:g}" for value in rating)])
-    return text.getvalue()
+        rows.append([f"[{clip.file_id}]", *facts, *(f"{value:g}" for value in rating)])
+    return csv_text(["File_ID", "Split", "Subject_ID", "Country", "Age", *EMOTIONS], rows)

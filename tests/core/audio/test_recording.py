@@ -12,7 +12,8 @@ from stages.core.audio.recording import FULL_SCALE, normalize, read_recording
 from stages.core.audio.shards import count, decode, encode, origin_of_audio, read_shards, write_shard
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError, UserError
-from tests.conftest import SHARED, tone
+from tests.helpers import SHARED
+from tests.helpers.corpora import tone
 
 MP3 = SHARED / "emogator" / "data" / "mp3"
 

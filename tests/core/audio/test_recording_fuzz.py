@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stages.core.audio.recording import SAMPLE_RATE, normalize, read_recording
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError
-from tests.conftest import tone
-from tests.faults import FAULTS
+from tests.helpers import FAULTS
+from tests.helpers.corpora import tone
 
 FORMATS = {
     "WAV": "PCM_16",

@@ -1,15 +1,15 @@
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
-from hypothesis import strategies as st
+from dvc.utils.serialize import modify_yaml
 
-from stages.core.config.load import Parameters, load, parse
+from stages.core.config.load import load, parse
 from stages.core.runtime.errors import UserError
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -100,6 +100,13 @@ def test_a_model_overrides_the_train_section() -> None:
         ("features/boaw", "emobase", "features cannot hold the name boaw"),
         ("preprocess/min_seconds", 99.0, "preprocess.min_seconds must lie below"),
         ("models", [1], "models should be an object"),
+        (
+            "models/stl/recipe",
+            "regularised",
+            "recipe is 'regularised', which recipes does not have",
+        ),
+        ("recipes/other", {"epoch": 3}, "recipes.other.epoch is not a parameter (did you mean epochs?)"),
+        ("recipes/other", {"epochs": 0}, "recipes.other.epochs should be greater than or equal to 1"),
         ("boaw", None, "boaw should be an object"),
     ],
 )
@@ -140,25 +147,35 @@ def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, sentence: str) -> 
         load(tmp_path / "nothing.yaml")
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=4,
-)
-paths = st.sampled_from([*CONTENT, *(f"{section}/{key}" for section in CONTENT for key in CONTENT[section])])
+def test_a_recipe_changes_the_train_section_and_the_model_changes_the_recipe() -> None:
+    content = changed("models/regularized-mtl/train", {"epochs": 7})
+    single, multi = (parse(content).recipe(f"compare-regularized-{kind}") for kind in ("stl", "mtl"))
+    assert (single.optimizer, single.epochs, single.learning_rate) == ("adamw", 40, 0.001)
+    assert replace(multi, epochs=40) == single
+    assert multi.epochs == 7
+    content["train"]["learning_rate"] = 0.01
+    assert parse(content).recipe("compare-regularized-stl").learning_rate == 0.01
 
 
-@example(path="corpus", value={"\n": None})
-@given(path=paths, value=values)
-def test_any_value_gives_parameters_or_one_sentence(path: str, value: Any) -> None:
-    try:
-        assert isinstance(parse(changed(path, value)), Parameters)
-    except UserError as error:
-        assert "\n" not in str(error)
+@pytest.mark.parametrize("text", ["a: &x {b: 1}\nc: *x", "a: &x [1]", "a: {<<: &x {b: 1}}", "a:\n- &x 3"])
+def test_anchors_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"line \d: anchors and aliases \(&x, \*x\) .* `recipe: NAME`\.$"):
+        load(tmp_path / "params.yaml")
 
 
-def test_keys_may_be_merged_and_overridden(tmp_path: Path) -> None:
-    text = (ROOT / "params.yaml").read_text()
-    nested = "mtl1: {<<: &b {<<: &a {head: [8]}, head: [9]}, joint: true,"
-    (tmp_path / "params.yaml").write_text(text.replace("mtl1: {joint: true,", nested))
-    assert load(tmp_path / "params.yaml").architecture("compare-mtl1").head == (32,)
+@pytest.mark.parametrize("path", ["train/learning_rate", "recipes/regularized/epochs", "models/stl/joint"])
+def test_dvc_changes_one_value_and_nothing_else(tmp_path: Path, path: str) -> None:
+    file = tmp_path / "params.yaml"
+    before = (ROOT / "params.yaml").read_text()
+    file.write_text(before)
+    with modify_yaml(file) as content:
+        *sections, key = path.split("/")
+        entry = content
+        for section in sections:
+            entry = entry[section]
+        entry[key] = 77
+    pairs = zip(before.splitlines(), file.read_text().splitlines(), strict=True)
+    (change,) = [pair for pair in pairs if pair[0] != pair[1]]
+    assert change[1].split("#")[0].strip() == f"{key}: 77"
+    assert change[0].partition("#")[1:] == change[1].partition("#")[1:]

@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stages.core.config.load import Parameters, load, parse
 from stages.core.runtime.errors import UserError
-from tests.conftest import ROOT
-from tests.faults import FAULTS
+from tests.helpers import FAULTS, ROOT
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 CONTENT = yaml.safe_load(TEXT)
-FREE = {"tasks", "features", "models", "runs"}  # their entries are named by the user
+FREE = {"tasks", "features", "recipes", "models", "runs"}  # their entries are named by the user
 
 values = st.recursive(
     st.one_of(
@@ -75,6 +74,7 @@ def sentence(content: Any) -> str:
 
 
 @settings(max_examples=150 * FAULTS, deadline=None)
+@example(path=("corpus",), value={"\n": None})
 @given(path=st.sampled_from(PATHS), value=values)
 def test_any_value_anywhere(path: tuple[Any, ...], value: Any) -> None:
     refusal = sentence(replaced(path, value))
@@ -99,8 +99,8 @@ def test_several_values_at_once(changes: dict[tuple[Any, ...], Any]) -> None:
 @given(path=st.sampled_from([path for path in PATHS if path[0] not in FREE]), data=st.data())
 def test_a_misspelt_key_is_named_with_the_right_one(path: tuple[str, ...], data: st.DataObject) -> None:
     key = path[-1]
-    place = data.draw(st.integers(1, max(1, len(key) - 1)))
-    wrong = key[:place] + data.draw(st.sampled_from("abxz_")) + key[place:]
+    index = data.draw(st.integers(1, max(1, len(key) - 1)))
+    wrong = key[:index] + data.draw(st.sampled_from("abxz_")) + key[index:]
     content = replaced((*path[:-1], wrong), None)
     refusal = sentence(content)
     assert f"{'.'.join((*path[:-1], wrong))} is not a parameter" in refusal
@@ -112,8 +112,8 @@ def test_a_misspelt_key_is_named_with_the_right_one(path: tuple[str, ...], data:
 def test_any_text(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     content = bytearray(TEXT.encode())
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place : place + data.draw(st.integers(0, 20))] = data.draw(
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 20))] = data.draw(
             st.binary(max_size=3)
             | st.sampled_from([b"\t", b": ", b"- ", b"&a ", b"*a", b"!!python/object", b"{", b"\0"])
         )

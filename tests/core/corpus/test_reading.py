@@ -4,14 +4,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
 from stages.core.corpus.reading import clip_id_of, read_corpus, refuse_if_mostly_unusable
 from stages.core.runtime.errors import UserError
-from tests.conftest import COLUMNS, EMOTIONS, ROOT, info_row, write_info
+from tests.helpers import ROOT
+from tests.helpers.corpora import COLUMNS, EMOTIONS, info_row, write_info
 
 TASKS = load(ROOT / "params.yaml").tasks
 
@@ -204,43 +203,3 @@ def test_mostly_unusable_stops_with_an_example(tmp_path: Path) -> None:
     corpus = read_corpus(folder, TASKS)
     with pytest.raises(UserError, match=r"4 of 5 clips cannot be used, 4 of them label is not a number"):
         refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
-
-
-def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
-    write_info(tmp_path, [info_row(number, number % 997) for number in range(100_000)])
-    (tmp_path / "wav").mkdir()
-    corpus = read_corpus(tmp_path, TASKS)
-    assert corpus.listed == len(corpus.faults) == 100_000
-
-
-cells = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
-
-
-@settings(max_examples=150, deadline=None)
-@given(rows=st.lists(st.lists(cells, max_size=5), max_size=6), mark=st.sampled_from(["", "\ufeff"]))
-def test_any_text_gives_a_corpus_or_one_sentence(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], mark: str
-) -> None:
-    folder = tmp_path_factory.mktemp("fuzz")
-    (folder / "wav").mkdir()
-    (folder / "wav" / "1.wav").touch()
-    text = mark + "File_ID,Subject_ID,Age\n1,a,30\n" + "\n".join(",".join(row) for row in rows)
-    (folder / "data_info.csv").write_text(text, encoding="utf-8", newline="")
-    try:
-        corpus = read_corpus(folder, {"age": Task("regression", ("Age",), "mae")})
-        assert len(corpus.clips) + len(corpus.faults) == corpus.listed
-        assert all(path.resolve().is_relative_to(folder.resolve()) for path in corpus.paths.values())
-    except UserError as error:
-        assert "data_info.csv" in str(error)
-
-
-@settings(max_examples=100, deadline=None)
-@given(content=st.binary(max_size=200))
-def test_any_bytes_give_a_corpus_or_one_sentence(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
-    folder = tmp_path_factory.mktemp("fuzz")
-    (folder / "wav").mkdir()
-    (folder / "data_info.csv").write_bytes(content)
-    with pytest.raises(UserError):
-        read_corpus(folder, TASKS)

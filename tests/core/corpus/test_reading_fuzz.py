@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stages.core.config.load import load
 from stages.core.corpus.reading import INFO, Corpus, read_corpus
 from stages.core.runtime.errors import UserError
-from tests.conftest import COLUMNS, ROOT, info_row
-from tests.faults import FAULTS
+from tests.helpers import FAULTS, ROOT
+from tests.helpers.corpora import COLUMNS, info_row
 
 TASKS = load(ROOT / "params.yaml").tasks
 CLIPS = 6
@@ -114,10 +114,10 @@ def test_random_cells_in_random_dialects(folder: Path, data: st.DataObject) -> N
 def test_bytes_changed_lost_and_doubled(folder: Path, data: st.DataObject) -> None:
     content = bytearray(table(sound_rows(), ",", "\n", csv.QUOTE_MINIMAL).encode())
     for _ in range(data.draw(st.integers(1, 6))):
-        place = data.draw(st.integers(0, max(0, len(content) - 1)))
+        start = data.draw(st.integers(0, max(0, len(content) - 1)))
         length = data.draw(st.integers(0, 40))
-        content[place : place + length] = data.draw(
-            st.one_of(st.binary(max_size=3), st.just(bytes(content[place : place + length]) * 2))
+        content[start : start + length] = data.draw(
+            st.one_of(st.binary(max_size=3), st.just(bytes(content[start : start + length]) * 2))
         )
     read(folder, bytes(content))
 
@@ -126,8 +126,8 @@ def test_bytes_changed_lost_and_doubled(folder: Path, data: st.DataObject) -> No
 @given(changes=st.dictionaries(st.integers(1, CLIPS), st.sampled_from(HOSTILE_IDS), min_size=1), tail=cells)
 def test_hostile_ids_name_no_file_outside(folder: Path, changes: dict[int, str], tail: str) -> None:
     rows = sound_rows()
-    for place, name in changes.items():
-        rows[place][0] = name
+    for index, name in changes.items():
+        rows[index][0] = name
     rows[1][0] += tail
     corpus = read(folder, table(rows, ",", "\n", csv.QUOTE_ALL).encode())
     if corpus:

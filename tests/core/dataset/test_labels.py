@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.core.config.tasks import Task
-from stages.core.dataset.labels import classes_of, targets_of
+from stages.core.dataset.labels import classes_of, targets_of, unseen_classes
 from stages.core.runtime.errors import UserError
 
 EMOTION = Task("regression", ("Awe", "Fear"), "ccc", scale="row-max", output="sigmoid")
@@ -25,7 +25,8 @@ def test_classes_are_sorted_and_missing_is_minus_one() -> None:
 
 
 def test_a_class_never_seen_in_training_is_named() -> None:
-    with pytest.raises(UserError, match="task country: Country 'Peru' never occurs in the training split"):
+    assert unseen_classes(COUNTRY, pd.DataFrame({"Country": ["Peru", "China", None]}), ("China",)) == ["Peru"]
+    with pytest.raises(UserError, match="task country: 'Peru' never occurs in the training split"):
         targets_of("country", COUNTRY, pd.DataFrame({"Country": ["Peru"]}), ("China",))
 
 

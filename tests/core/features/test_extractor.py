@@ -13,7 +13,7 @@ from stages.core.features import extractor as extractor_module
 from stages.core.features.extractor import Extractor, Features, extract_clip, fingerprint
 from stages.core.features.feature_sets import column_names, package_extractors
 from stages.core.runtime.errors import UnusableClipError, UserError
-from tests.conftest import SHARED
+from tests.helpers import SHARED
 
 RECORDINGS = sorted((SHARED / "emogator/data/mp3").rglob("*.mp3"))
 REAL = RECORDINGS[:: max(1, len(RECORDINGS) // 200)][:200]

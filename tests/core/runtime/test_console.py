@@ -9,7 +9,7 @@ from stages.command import guarded
 from stages.core.runtime import console as messages
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UserError
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 
 def test_a_users_mistake_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from stages.core.runtime import parallel
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.parallel import Crash, allocator, each
+from stages.core.runtime.parallel import Crash, allocator, parallel_map
 
 TWO = ComputeOptions(processes=2)
 
@@ -39,12 +39,12 @@ def slow_identity(number: int) -> int:
 
 
 def test_each_item_once():
-    assert dict(each(square, ((n, n) for n in range(50)), TWO)) == {n: n * n for n in range(50)}
-    assert list(each(square, iter(()), TWO)) == []
+    assert dict(parallel_map(square, ((n, n) for n in range(50)), TWO)) == {n: n * n for n in range(50)}
+    assert list(parallel_map(square, iter(()), TWO)) == []
 
 
 def test_equal_keys_are_kept_apart():
-    assert sorted(each(square, [("a", 2), ("a", 3)], TWO)) == [("a", 4), ("a", 9)]
+    assert sorted(parallel_map(square, [("a", 2), ("a", 3)], TWO)) == [("a", 4), ("a", 9)]
 
 
 def test_items_are_drawn_as_they_are_needed():
@@ -57,26 +57,26 @@ def test_items_are_drawn_as_they_are_needed():
             yield number, number
 
     ahead = []
-    for done, _ in enumerate(each(slow_identity, items(), TWO)):
+    for done, _ in enumerate(parallel_map(slow_identity, items(), TWO)):
         ahead.append(drawn - done)
     assert max(ahead) <= 7
     assert drawn == 40
 
 
 def test_a_crash_stops_nothing_else():
-    results = dict(each(square_unless_seven, ((n, n) for n in range(20)), TWO))
+    results = dict(parallel_map(square_unless_seven, ((n, n) for n in range(20)), TWO))
     assert isinstance(results.pop(7), Crash)
     assert results == {n: n * n for n in range(20) if n != 7}
 
 
 def test_errors_of_the_function_are_not_hidden():
     with pytest.raises(ValueError, match="no 3"):
-        list(each(fail, [(3, 3)], ComputeOptions(processes=1)))
+        list(parallel_map(fail, [(3, 3)], ComputeOptions(processes=1)))
 
 
 def test_allocator_is_preloaded_in_the_workers_alone(monkeypatch):
     monkeypatch.delenv("LD_PRELOAD", raising=False)
-    assert dict(each(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: allocator()}
+    assert dict(parallel_map(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: allocator()}
     assert "LD_PRELOAD" not in os.environ
 
 
@@ -84,7 +84,7 @@ def test_allocator_is_preloaded_in_the_workers_alone(monkeypatch):
 def test_an_allocator_on_the_machine_is_found_and_preloaded(monkeypatch):
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     monkeypatch.setattr(parallel, "find_library", {"mimalloc": "libm.so.6"}.get)
-    assert dict(each(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: "libm.so.6"}
+    assert dict(parallel_map(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: "libm.so.6"}
     assert "LD_PRELOAD" not in os.environ
     monkeypatch.setattr(sys, "platform", "darwin")
     assert allocator() is None
@@ -105,7 +105,7 @@ def test_an_item_is_not_lost_when_processes_die_before_it_is_handed_over():
 
 def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", "libm.so.6")
-    assert dict(each(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: "libm.so.6"}
+    assert dict(parallel_map(preloaded, [(1, 1)], ComputeOptions(processes=1))) == {1: "libm.so.6"}
     assert os.environ["LD_PRELOAD"] == "libm.so.6"
 
 
@@ -113,13 +113,13 @@ def test_no_scheduler_answers(monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("stages.core.runtime.parallel._PATIENCE", 0.5)
     with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127"):
-        list(each(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
+        list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
 
 
 def test_dask_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UserError, match=r"Dask is not installed; `pip install distributed`"):
-        list(each(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
+        list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
 
 
 def test_a_crash_on_dask_stops_nothing():
@@ -129,7 +129,9 @@ def test_a_crash_on_dask_stops_nothing():
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
     ):
         items = [(7, 7), *((number, number) for number in range(20, 30))]
-        results = dict(each(square_unless_seven, items, ComputeOptions(scheduler=cluster.scheduler_address)))
+        results = dict(
+            parallel_map(square_unless_seven, items, ComputeOptions(scheduler=cluster.scheduler_address))
+        )
     assert isinstance(results[7], Crash)
     assert results[29] == 29 * 29
     assert len(results) == 11

@@ -5,8 +5,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import whole, write_json
+from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.tables import read_features, read_table, write_features, write_table
 
 
@@ -40,23 +39,12 @@ def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    write_json(tmp_path / "x.json", {"a": 1})
-    with pytest.raises(RuntimeError), whole(tmp_path / "x.json") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert (tmp_path / "x.json").read_text() == '{\n  "a": 1\n}\n'
-    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "x.json", {"a": float("nan")})
-
-
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(StageFileError, match="does not exist"):
         read_table(tmp_path / "x.parquet")
     (tmp_path / "x.parquet").write_text("no")
-    with pytest.raises(UserError, match="not a Parquet file"):
+    with pytest.raises(StageFileError, match="not a Parquet file"):
         read_table(tmp_path / "x.parquet")
     write_table(tmp_path / "y.parquet", pd.DataFrame({"a": [1]}))
-    with pytest.raises(UserError, match="no column clip_id"):
+    with pytest.raises(StageFileError, match="no column clip_id"):
         read_features(tmp_path / "y.parquet")

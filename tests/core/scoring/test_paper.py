@@ -4,7 +4,7 @@ import pytest
 
 from stages.core.metrics.formulas import exvo
 from stages.core.scoring.paper import COUNTRIES, ROWS, TABLE_1, VENEZUELA, is_same_corpus
-from tests.conftest import SHARED
+from tests.helpers import SHARED
 
 PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"}
 

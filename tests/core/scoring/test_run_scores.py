@@ -32,6 +32,7 @@ def corpus(clips=180):
     speaker = np.arange(clips) // 6
     return pd.DataFrame(
         {
+            "clip_id": [f"{clip:03d}" for clip in range(clips)],
             "speaker": [f"S{who}" for who in speaker],
             "split": np.array(["train", "validation", "test"])[speaker % 3],
             "Awe": rng.random(clips),

@@ -1,0 +1,103 @@
+"""Which clips train, validate and test: no speaker in two splits."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core.config.data import SplitOptions
+from stages.core.dataset.speakers import speakers_of
+from stages.core.runtime.errors import OptionError, UserError
+
+SPLITS = ("train", "validation", "test")
+
+
+def assign(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
+    """The split of each recording: ``train``, ``validation`` or ``test``.
+
+    Args:
+        recordings: clip_id, speaker, source_split and the column to balance by.
+        options: ``official`` takes the corpus's own splits; ``balanced`` distributes the speakers over
+            three parts with scikit-learn's StratifiedGroupKFold.
+
+    Raises:
+        OptionError: if the official splits are incomplete, unknown or share a speaker; if there is no
+            speaker to split by; if a split is empty.
+        UserError: if there are fewer than three speakers.
+    """
+    splits = _official(recordings) if options.method == "official" else _balanced(recordings, options)
+    for name in SPLITS:
+        if name not in splits:
+            raise OptionError("method", f"is {options.method}, but the {name} split is empty; take the other")
+    return splits
+
+
+def _official(recordings: pd.DataFrame) -> np.ndarray:
+    splits = recordings["source_split"]
+    odd = recordings[~splits.isin(SPLITS)]
+    if len(odd):
+        raise OptionError(
+            "method",
+            f"is official, but clip {odd['clip_id'].iloc[0]} has the Split {odd['source_split'].iloc[0]!r}, "
+            f"and so have {len(odd) - 1} more; make it Train, Val or Test, or set method to balanced",
+        )
+    shared = recordings.groupby("speaker")["source_split"].nunique()
+    if (shared > 1).any():
+        raise OptionError(
+            "method",
+            f"is official, but the clips of Subject_ID {shared[shared > 1].index[0]!r} are in more than one "
+            "Split; correct that, or set method to balanced",
+        )
+    return splits.to_numpy(str)
+
+
+def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    unknown = int(recordings["speaker"].isna().sum())
+    if unknown:
+        raise OptionError(
+            "method",
+            f"is balanced, but {unknown} clips have no Subject_ID, so that no split by speaker is possible; "
+            "fill it in, or set method to official",
+        )
+    speakers = recordings["speaker"]
+    if speakers.nunique() < len(SPLITS):
+        raise UserError(f"the corpus has {speakers.nunique()} speakers; three splits need at least three.")
+    group = recordings[options.balance] if options.balance else None
+    strata = np.zeros(len(recordings)) if group is None else group.fillna("").to_numpy(str)
+    folds = StratifiedGroupKFold(len(SPLITS), shuffle=True, random_state=options.seed)
+    splits = np.empty(len(recordings), dtype=object)
+    with warnings.catch_warnings():  # about strata with fewer speakers than parts
+        warnings.filterwarnings("ignore", "The least populated class")
+        for name, (_, rows) in zip(SPLITS, folds.split(strata, strata, speakers), strict=True):
+            splits[rows] = name
+    return splits.astype(str)
+
+
+def table_1(recordings: pd.DataFrame, splits: np.ndarray, balance: str | None) -> dict[str, Any]:
+    """The paper's Table 1: duration, clips and speakers of each split, and of each country in it.
+
+    Args:
+        recordings: n clips: clip_id, speaker, seconds and the column ``balance``.
+        splits: [n] as :func:`assign` gives them.
+        balance: the column whose values are counted apart, such as Country; None: none.
+    """
+    parts = {name: recordings[splits == name] for name in SPLITS} | {"total": recordings}
+    return {name: _row(part, balance) for name, part in parts.items()}
+
+
+def _row(part: pd.DataFrame, balance: str | None) -> dict[str, Any]:
+    seconds = float(part["seconds"].sum())
+    groups = part.groupby(balance) if balance in part else []
+    return {
+        "clips": len(part),
+        "speakers": int(speakers_of(part).nunique()),
+        "seconds": round(seconds, 1),
+        "duration": f"{int(seconds) // 3600:02d}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}",
+        "countries": {
+            str(value): {"clips": len(clips), "speakers": int(speakers_of(clips).nunique())}
+            for value, clips in groups
+        },
+    }

@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.core.config.data import SplitOptions
+from stages.core.dataset.splitting import SPLITS, assign, table_1
+from stages.core.runtime.errors import OptionError, UserError
+
+COUNTRIES = {"United States": 21_544, "China": 15_218, "South Africa": 14_321, "Venezuela": 8_118}
+
+
+def recordings(speakers: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    share = np.array(list(COUNTRIES.values())) / sum(COUNTRIES.values())
+    country = rng.choice(list(COUNTRIES), speakers, p=share)
+    clips = rng.integers(20, 50, speakers)
+    who = np.repeat(np.arange(speakers), clips)
+    return pd.DataFrame(
+        {
+            "clip_id": [f"{number:05d}" for number in range(len(who))],
+            "speaker": [f"S{number}" for number in who],
+            "Country": country[who],
+            "seconds": rng.uniform(1, 3, len(who)),
+            "source_split": None,
+        }
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_no_speaker_in_two_splits_and_countries_in_thirds(seed: int) -> None:
+    table = recordings(400, seed)
+    splits = assign(table, SplitOptions(seed=seed))
+    assert (table.assign(split=splits).groupby("speaker")["split"].nunique() == 1).all()
+    for country, rows in table.assign(split=splits).groupby("Country"):
+        largest = rows.groupby("speaker").size().max()
+        counts = rows["split"].value_counts()
+        assert (counts - len(rows) / 3).abs().max() <= max(0.02 * len(rows) / 3, largest), country
+
+
+def test_official_splits_are_taken_and_checked() -> None:
+    table = recordings(6, 1)
+    who = table["speaker"].str[1:].astype(int)
+    table["source_split"] = np.array(["train", "validation", "test"])[who % 3]
+    assert assign(table, SplitOptions(method="official")).tolist() == table["source_split"].tolist()
+    with pytest.raises(OptionError, match="Subject_ID 'S1' are in more than one Split"):
+        assign(table.assign(speaker="S1"), SplitOptions(method="official"))
+    with pytest.raises(OptionError, match=r"clip \d+ has the Split 'foo'"):
+        assign(table.replace({"source_split": {"test": "foo"}}), SplitOptions(method="official"))
+    with pytest.raises(OptionError, match="method is official, but the test split is empty"):
+        assign(table[table["source_split"] != "test"], SplitOptions(method="official"))
+
+
+def test_splits_that_cannot_be_made() -> None:
+    with pytest.raises(UserError, match="three splits need at least three"):
+        assign(recordings(2, 1), SplitOptions())
+    table = recordings(6, 1)
+    table.loc[0, "speaker"] = None
+    with pytest.raises(OptionError, match="method is balanced, but 1 clips have no Subject_ID"):
+        assign(table, SplitOptions())
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_speakers_of_a_country_raise_no_warning() -> None:
+    table = recordings(9, 2)
+    table.loc[table["speaker"] == table["speaker"][0], "Country"] = "Norway"
+    assert set(assign(table, SplitOptions())) == set(SPLITS)
+
+
+def test_balancing_by_nothing() -> None:
+    table = recordings(9, 2)
+    assert set(assign(table, SplitOptions(balance=None))) == set(SPLITS)
+
+
+def test_table_1_adds_up() -> None:
+    table = pd.DataFrame(
+        {
+            "clip_id": list("abcdef"),
+            "speaker": ["A", "A", "B", None, None, "C"],
+            "Country": ["x", "x", "y", "y", None, "x"],
+            "seconds": [3599.0, 1.0, 61.5, 2.0, 2.0, 4.0],
+        }
+    )
+    splits = np.array(["train", "train", "validation", "validation", "validation", "test"])
+    found = table_1(table, splits, "Country")
+    assert list(found) == ["train", "validation", "test", "total"]
+    assert found["train"]["duration"] == "01:00:00"
+    assert found["validation"] == {
+        "clips": 3,
+        "speakers": 3,
+        "seconds": 65.5,
+        "duration": "00:01:05",
+        "countries": {"y": {"clips": 2, "speakers": 2}},
+    }
+    assert (found["total"]["clips"], found["total"]["speakers"]) == (6, 5)
+    assert found["total"]["countries"] == {"x": {"clips": 3, "speakers": 2}, "y": {"clips": 2, "speakers": 2}}
+    assert table_1(table, splits, None)["test"]["countries"] == {}
