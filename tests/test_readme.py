@@ -1,4 +1,4 @@
-"""The README's recipes, run as printed on a tiny project. RECIPES=all runs the slow ones, too."""
+"""The README's recipes, run as printed on a tiny project. RECIPES=all includes the slow ones."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from tests.helpers.whole_project import Project
 RECIPES = dict(
     re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 )
+TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
 slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
 
@@ -63,7 +64,12 @@ def test_recipe_remote(finished_copy: Project) -> None:
 
 @slow
 def test_recipe_grid(finished_copy: Project) -> None:
-    recipe(finished_copy, "grid")
+    finished_copy.set_runs(
+        **{name: {"features": "compare", "model": name.removeprefix("compare-")} for name in TWO_RUNS}
+    )
+    finished_copy.run("dvc repro --quiet && git add --all && git commit --quiet --message 'Two runs'")
+    shown = recipe(finished_copy, "grid")
+    assert re.findall(r"Running stage 'train@(.+?)'", shown) == ["compare-mtl2"] * 2
     assert set(finished_copy.run("dvc exp list --name-only").split()) == {"rate-0.0001", "rate-0.003"}
     assert finished_copy.run("git status --porcelain") == ""
     changed = finished_copy.run("dvc params diff rate-0.0001 rate-0.003")
