@@ -1,4 +1,4 @@
-"""New recordings → what a model predicts for them, and the forms in which that is written.
+"""Predict new recordings with a trained model, and write the predictions in several formats.
 
-It may import networks (what does without torch), bags, features, audio and what they may import; never torch.
+It may import networks (the modules without torch), bags, features, audio and the packages that these may import.
 """
