@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 from tests.helpers.whole_project import Project
 
-RECIPES = dict(
-    re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-)
+README = (ROOT / "README.md").read_text()
+METHOD = (ROOT / "docs/method.md").read_text()
+RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
 slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
@@ -33,6 +34,34 @@ def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
 def recipe(project: Project, name: str) -> str:
     """What a recipe of the README prints."""
     return project.run(RECIPES[name])
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a Markdown file."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_has_a_target() -> None:
+    links = [*re.findall(r"\]\(([^)]+)\)", README), *re.findall(r'src="(.+?)"', README)]
+    local = [link.partition("#") for link in links if not link.startswith("https:")]
+    assert all((ROOT / file).exists() for file, _, _ in local)
+    known = {"": anchors(README), "docs/method.md": anchors(METHOD)}
+    assert all(anchor in known[file] for file, _, anchor in local if anchor)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = re.findall(r"`((?:stages|tests|docs)/[\w/]+\.\w+)`", README + METHOD)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_parameter_that_is_named_exists() -> None:
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sections = "|".join(set(parameters) - {"tasks", "features", "models", "runs"})
+    named = re.findall(rf"`({sections})\.(\w+)", README + METHOD)
+    assert len(named) > 30
+    assert [(section, key) for section, key in named if key not in parameters[section]] == []
 
 
 def test_each_recipe_is_tested() -> None:
