@@ -1,4 +1,4 @@
-# Each target says what it does: `make help`.
+# `make help` lists the targets.
 PYTHON ?= python3
 JOBS ?= 1
 BIN := .venv/bin
@@ -8,10 +8,10 @@ export DVC_NO_ANALYTICS := 1
 .DEFAULT_GOAL := help
 .PHONY: help repro test recipes faults check
 
-help:           ## show the targets
+help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
-repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: siblings side by side)
+repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: two runs in parallel)
 	@python -m stages.repair
 	@python -m stages.check
 	@if [ "$(JOBS)" -gt 1 ]; then \
@@ -30,13 +30,13 @@ test: .venv/ready   ## lint, type-check and test everything
 	@lint-imports
 	@python -m pytest --cov=stages --cov-report=term-missing:skip-covered
 
-recipes: .venv/ready  ## run all recipes of the README, the slow ones too
+recipes: .venv/ready  ## run every recipe of the README, including the slow ones
 	@RECIPES=all python -m pytest tests/test_readme.py
 
-faults: .venv/ready  ## kill a run at twenty random moments; ten times as many fuzzed files
+faults: .venv/ready  ## kill a run at twenty random moments, and fuzz ten times as many files
 	@FAULTS=20 python -m pytest tests/faults tests/core/*/test_*_fuzz.py
 
-check: .venv/ready  ## validate the corpus before hours are spent on it
+check: .venv/ready  ## check every label and the header of every recording
 	@python -m stages.check --corpus
 
 .venv/ready: requirements.txt

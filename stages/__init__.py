@@ -1,1 +1,1 @@
-"""The pipeline's stages, one module each, in the order that dvc.yaml lists them."""
+"""The stages of the pipeline and the commands that people type, one module each."""

@@ -1,4 +1,4 @@
-"""The README's recipes, run as printed on a tiny project. RECIPES=all runs the slow ones, too."""
+"""The README's recipes, run as printed on a tiny project. RECIPES=all includes the slow ones."""
 
 import os
 import re
@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.helpers import ROOT
 from tests.helpers.whole_project import Project
 
-RECIPES = dict(
-    re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-)
+README = (ROOT / "README.md").read_text()
+METHOD = (ROOT / "docs/method.md").read_text()
+RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
+TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
 slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
 
@@ -32,6 +34,34 @@ def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
 def recipe(project: Project, name: str) -> str:
     """What a recipe of the README prints."""
     return project.run(RECIPES[name])
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a Markdown file."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_has_a_target() -> None:
+    links = [*re.findall(r"\]\(([^)]+)\)", README), *re.findall(r'src="(.+?)"', README)]
+    local = [link.partition("#") for link in links if not link.startswith("https:")]
+    assert all((ROOT / file).exists() for file, _, _ in local)
+    known = {"": anchors(README), "docs/method.md": anchors(METHOD)}
+    assert all(anchor in known[file] for file, _, anchor in local if anchor)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = re.findall(r"`((?:stages|tests|docs)/[\w/]+\.\w+)`", README + METHOD)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_parameter_that_is_named_exists() -> None:
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sections = "|".join(set(parameters) - {"tasks", "features", "models", "runs"})
+    named = re.findall(rf"`({sections})\.(\w+)", README + METHOD)
+    assert len(named) > 30
+    assert [(section, key) for section, key in named if key not in parameters[section]] == []
 
 
 def test_each_recipe_is_tested() -> None:
@@ -63,7 +93,12 @@ def test_recipe_remote(finished_copy: Project) -> None:
 
 @slow
 def test_recipe_grid(finished_copy: Project) -> None:
-    recipe(finished_copy, "grid")
+    finished_copy.set_runs(
+        **{name: {"features": "compare", "model": name.removeprefix("compare-")} for name in TWO_RUNS}
+    )
+    finished_copy.run("dvc repro --quiet && git add --all && git commit --quiet --message 'Two runs'")
+    shown = recipe(finished_copy, "grid")
+    assert re.findall(r"Running stage 'train@(.+?)'", shown) == ["compare-mtl2"] * 2
     assert set(finished_copy.run("dvc exp list --name-only").split()) == {"rate-0.0001", "rate-0.003"}
     assert finished_copy.run("git status --porcelain") == ""
     changed = finished_copy.run("dvc params diff rate-0.0001 rate-0.003")

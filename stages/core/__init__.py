@@ -1,1 +1,1 @@
-"""What the stages share: pure functions over arrays and tables, one subject a module."""
+"""What the stages share: pure functions over arrays and tables, in packages by subject."""

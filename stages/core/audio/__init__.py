@@ -1,4 +1,4 @@
-"""Any recording to 16 kHz, 16 bit, mono; shards of such clips.
+"""Convert any recording to 16 kHz, 16 bit, mono, and store such clips in shards.
 
 It may import config and runtime.
 """

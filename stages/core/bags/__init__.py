@@ -1,4 +1,4 @@
-"""Bags of audio words as openXBOW computes them: codebook, learning, assignment, counting.
+"""Bags of audio words as openXBOW computes them: codebooks, and counts of the words in each clip.
 
-It may import features and what features may import.
+It may import features and the packages that features may import.
 """

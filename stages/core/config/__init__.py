@@ -1,4 +1,4 @@
-"""The parameters: a schema per subject with every default and bound, and loading with checks.
+"""The parameters: type, default and bounds of each, and loading params.yaml with checks.
 
 It may import runtime.
 """

@@ -1,4 +1,4 @@
-"""A folder of recordings with data_info.csv, read with checks; the quarantine of clips that cannot be used.
+"""Read a folder of recordings with its data_info.csv, and list the clips that cannot be used.
 
 It may import config and runtime.
 """

@@ -1,4 +1,4 @@
-"""What the pipeline knows about its clips: labels as targets, splits, and their join with other tables.
+"""What is known about the clips: labels as arrays, and recordings, splits and features joined.
 
 It may import config and runtime.
 """

@@ -1,4 +1,4 @@
-"""openSMILE: functionals and low-level descriptors, their cache and their files.
+"""openSMILE functionals and low-level descriptors: extraction, cache and files.
 
 It may import audio, config and runtime.
 """

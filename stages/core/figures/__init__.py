@@ -1,4 +1,4 @@
-"""Drawings: charts, confusion matrices, the use of a codebook. matplotlib is imported here alone.
+"""Draw charts, confusion matrices and the use of a codebook with matplotlib.
 
 It may import metrics, config and runtime; never torch.
 """

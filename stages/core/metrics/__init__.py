@@ -1,4 +1,4 @@
-"""The scores as formulas: CCC, UAR, MAE and the joint score of ExVo.
+"""The metrics: CCC, UAR, MAE and the score of the ExVo multi-task track; the naive predictor.
 
 It may import config and runtime.
 """

@@ -1,4 +1,4 @@
-"""Networks: data, scaling, selection, losses, training in three engines, models on disk.
+"""Networks: data, scaling, selection, losses, training and models on disk, with torch and numba.
 
-It may import metrics, dataset, config and runtime; torch is imported here alone.
+It may import metrics, dataset, config and runtime.
 """

@@ -1,4 +1,4 @@
-"""New recordings → what a model predicts for them, and the forms in which that is written.
+"""Predict new recordings with a trained model, and write the predictions in several formats.
 
-It may import networks (what does without torch), bags, features, audio and what they may import; never torch.
+It may import bags, features, audio, the modules of networks without torch, and what these may import.
 """

@@ -1,4 +1,4 @@
-"""The report: which tables and figures it shows, its sentences, its page.
+"""The report: which tables and figures it shows, its sentences and its page.
 
-It may import figures, scoring and what they may import; never torch.
+It may import figures, scoring and the packages that these may import; never torch.
 """

@@ -1,4 +1,4 @@
-"""What every stage needs to run: errors, console, files, Parquet tables, parallel map, quarantine.
+"""What every stage needs: errors, console, files, Parquet tables, processes, quarantine.
 
-It may import the standard library and third-party packages, and no other package of core.
+It may import the standard library and third-party packages, but no other package of core.
 """

@@ -1,4 +1,4 @@
-"""How good a run is and how sure that is: scores with intervals, comparisons, the paper's numbers.
+"""Scores of a run with intervals, comparisons of runs, and the paper's values.
 
 It may import metrics, dataset, config and runtime; never torch.
 """

@@ -1,4 +1,4 @@
-"""The embedded corpus: invented speakers and the voices that are computed for them.
+"""The embedded corpus: invented speakers and the computation of their voices.
 
 It may import config and runtime.
 """
