@@ -20,7 +20,7 @@ repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: two 
 	  done; \
 	fi
 	@dvc repro report
-	@python -m stages.summarize --print
+	@python -m stages.scores
 	@printf "\nreport   plots/report.html\nplots    plots/figures, plots/confusion, plots/curves\ntables   plots/tables.md, plots/tables.tex, metrics/\nmodels   data/models\n"
 
 test: .venv/ready   ## lint, type-check and test everything

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -12,6 +13,7 @@ from stages.core.metrics import formulas as scores
 from stages.core.networks.model import Model
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from stages.core.scoring.run_scores import Confusion, RunScores, read_record
 from tests.helpers.tiny_project import build, run_stage
 
 
@@ -119,16 +121,15 @@ def test_without_classification_the_plots_exist(evaluated, monkeypatch):
     assert matplotlib.image.imread("plots/confusion/egemaps-stl.png").any()
     found = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]["test"]
     assert set(found["tasks"]) == {"emotion", "age"}
-    assert found["joint"] is None
+    assert found["exvo"] is None
     assert found["tasks"]["age"]["groups"] == {}
 
 
 def test_two_classifications_share_the_plots(evaluated):
-    counts = {"confusion": {"classes": ["x", "y"], "counts": [[2, 1], [0, 1]]}, "value": 0.8}
-    validation, test = {"country": counts}, {"country": counts, "hand": counts, "age": {"value": 1.0}}
-    evaluate.write_confusion(
-        "egemaps-stl", {"validation": {"tasks": validation}, "test": {"tasks": test}}, "tiny"
-    )
+    found = read_record(RunScores, Path("data/scores/egemaps-stl.json")).splits
+    country = replace(found["test"].tasks["country"], confusion=Confusion(["x", "y"], [[2, 1], [0, 1]]))
+    test = {**found["test"].tasks, "country": country, "hand": country}
+    evaluate.write_confusions("egemaps-stl", {**found, "test": replace(found["test"], tasks=test)}, "tiny")
     pairs = pd.read_csv("plots/confusion/egemaps-stl.csv")
     assert len(evaluated) > len(pairs) == 8
     assert set(pairs["actual"]) == {"country: x", "country: y", "hand: x", "hand: y"}
@@ -153,7 +154,7 @@ def test_mistakes_name_their_remedy(evaluated, monkeypatch):
     with pytest.raises(UserError, match=r"other columns .*dvc repro train@egemaps-stl"):
         run_stage(evaluate, monkeypatch, "egemaps-stl")
     write_features(Path("data/features/egemaps.parquet"), ["stray", *clip_ids[1:]], names, features)
-    with pytest.raises(UserError, match="clip stray has features but no row"):
+    with pytest.raises(UserError, match="clip stray has features but no recording"):
         run_stage(evaluate, monkeypatch, "egemaps-stl")
 
 

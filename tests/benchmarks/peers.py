@@ -18,7 +18,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -30,14 +29,16 @@ from sklearn.utils.class_weight import compute_sample_weight
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
+from stages.core.dataset.join import join_clips
 from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.metrics.metric import METRICS
 from stages.core.networks.scaling import fit_scaling
 from stages.core.networks.selection import correlation
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json
-from stages.core.runtime.tables import read_features
-from stages.core.scoring.run_scores import Sampling, score_of
-from stages.evaluate import labels_of
+from stages.core.runtime.tables import read_features, read_table
+from stages.core.scoring.run_scores import RunScores, read_record
+from stages.core.scoring.sampling import Sampling
 
 PENALTIES = np.logspace(1, 6, 11)
 COSTS = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -56,8 +57,10 @@ def ridge(_: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
 
 def svm(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
     """Scores [n, parts] of the test clips; C is the best on validation."""
-    best, chosen = -np.inf, np.empty(0)
-    loss = "epsilon_insensitive" if task.score == "mae" else "squared_epsilon_insensitive"
+    metric = METRICS[task.score]
+    loss = "epsilon_insensitive" if metric.in_label_units else "squared_epsilon_insensitive"
+    values: dict[float, float] = {}
+    chosen: dict[float, np.ndarray] = {}
     for cost in COSTS:
         predicted: Parts = {}
         if classes:
@@ -76,11 +79,10 @@ def svm(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
                 )
             else:
                 predicted[split] = np.column_stack([model.predict(inputs[split]) for model in models]) + mean
-        value = score_of(task, truth["validation"], predicted["validation"])
-        value = -value if task.score == "mae" else value
-        if value > best:
-            best, chosen = value, predicted["test"]
-    return chosen
+        values[cost] = metric.compute(truth["validation"], predicted["validation"])
+        chosen[cost] = predicted["test"]
+    best = metric.best(values)
+    return chosen[COSTS[0] if best is None else best]
 
 
 def boosting(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarray:
@@ -93,7 +95,7 @@ def boosting(task: Task, inputs: Parts, truth: Parts, classes: int) -> np.ndarra
             class_weight="balanced", early_stopping=True, max_iter=100, random_state=1
         ).fit(train, truth["train"])
         return _of_classes(model.predict_proba(test), model.classes_, classes)
-    loss = "absolute_error" if task.score == "mae" else "squared_error"
+    loss = "absolute_error" if METRICS[task.score].in_label_units else "squared_error"
     models = [
         HistGradientBoostingRegressor(loss=loss, early_stopping=True, random_state=1).fit(train, column)
         for column in truth["train"].T
@@ -118,13 +120,15 @@ LEARNERS: dict[str, Callable[[Task, Parts, Parts, int], np.ndarray]] = {
 
 
 def main() -> None:
-    """Print a table a task."""
+    """Print a table per task."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=__doc__)
     parser.add_argument("features", nargs="?", default="egemaps", help="a feature set, for example compare")
     name = parser.parse_args().features
     parameters = load()
     clip_ids, _, features = read_features(Path(f"data/features/{name}.parquet"))
-    labels = labels_of(clip_ids)
+    labels = join_clips(
+        read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")), clip_ids
+    )
     train = (labels["split"] == "train").to_numpy()
     inputs = fit_scaling("standard", features[train])(features).astype(np.float64)
     corpus = read_json(Path("metrics/corpus.json"))
@@ -143,14 +147,16 @@ def main() -> None:
         truths = {split: truth[mask] for split, mask in rows.items()}
         sampling = Sampling.of(labels["speaker"][rows["test"]], parameters.evaluate)
         shown = {run: figures for run in parameters.runs for figures in networks(run, name, task_name)}
-        say(f"\n{task_name}, {task.score.upper()} ({'lower' if task.score == 'mae' else 'higher'} is better)")
+        metric = METRICS[task.score]
+        say(f"\n{task_name}, {metric.label} ({metric.better} is better)")
         for run, text in shown.items():
             say(f"  {run:36}{text}")
         for learner, predict in LEARNERS.items():
             began = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                estimate = sampling.estimate(task, truths["test"], predict(task, parts, truths, len(classes)))
+                predicted = predict(task, parts, truths, len(classes))
+                estimate = sampling.estimate(task.score, truths["test"], predicted)
             cut = learner == "boosting" and features.shape[1] > BOOSTED
             title = f"{learner} ({BOOSTED} columns)" if cut else learner
             seconds = time.perf_counter() - began
@@ -162,15 +168,14 @@ def networks(run: str, features: str, task: str) -> list[str]:
     path = Path(f"data/scores/{run}.json")
     if not path.exists():
         return []
-    content: dict[str, Any] = read_json(path)
-    found = content["splits"]["test"]["tasks"].get(task)
-    if features not in content["features"] or not found:
+    scores = read_record(RunScores, path)
+    found = scores.task(task, "test")
+    if features != scores.features or found is None:
         return []
     best, mean = (
-        f"{figures['value']:.4f} [{figures['low']:.4f}, {figures['high']:.4f}]"
-        for figures in (found, found["ensemble"])
+        f"{scored.value:.4f} [{scored.low:.4f}, {scored.high:.4f}]" for scored in (found, found.ensemble)
     )
-    return [f"{best}   ensemble of {len(found['seeds'])} {mean}"]
+    return [f"{best}   ensemble of {len(found.seeds)} {mean}"]
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
+from stages.core.metrics.metric import METRICS
 from stages.core.runtime.files import whole
 
 # Okabe and Ito (2008), yellow darkened for white paper, and two more; marks differ as well as colours.
 COLOURS = tuple("#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #999933 #000000 #7F7F7F #882255".split())
 MARKERS = "osD^vP*XdH"
 # Of a label beside its mark: alignment, and offset in points; the first that is free is taken.
-PLACES = (
+POSITIONS = (
     ("left", "bottom", 4.0, 2.0),
     ("left", "top", 4.0, -2.0),
     ("right", "bottom", -4.0, 2.0),
@@ -72,16 +73,15 @@ def svg(figure: Figure) -> str:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """The figure at print quality, 300 dots an inch."""
+    """The figure at print quality, 300 dots per inch."""
     with mpl.rc_context(STYLE), whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=300, metadata={"Software": None})
 
 
 def axis_label(score: str) -> str:
-    """A score with its unit and its direction."""
-    return {"ccc": "CCC (higher is better)", "uar": "UAR (higher is better)", "mae": "MAE (lower is better)"}[
-        score
-    ]
+    """A metric and which way is better."""
+    metric = METRICS[score]
+    return f"{metric.label} ({metric.better} is better)"
 
 
 def maps(coordinates: np.ndarray, panels: Mapping[str, Sequence[str]], order: Sequence[str]) -> Figure:
@@ -97,9 +97,9 @@ def maps(coordinates: np.ndarray, panels: Mapping[str, Sequence[str]], order: Se
         for axes, (title, labels) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
         ):
-            for place, label in enumerate(order):
-                chosen = np.array([each == label for each in labels], dtype=bool)
-                colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+            for index, label in enumerate(order):
+                chosen = np.array([other == label for other in labels], dtype=bool)
+                colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
                 axes.scatter(
                     *coordinates[chosen].T, s=10, color=colour, marker=marker, linewidths=0, label=label
                 )
@@ -112,7 +112,7 @@ def maps(coordinates: np.ndarray, panels: Mapping[str, Sequence[str]], order: Se
 def forest(
     panels: Mapping[str, Sequence[Interval]], xlabel: Mapping[str, str], names: Sequence[str]
 ) -> Figure:
-    """Differences with intervals around a line at no difference, a panel a task.
+    """Differences with intervals around a line at no difference, a panel per task.
 
     Args:
         panels: title → intervals.
@@ -126,12 +126,12 @@ def forest(
         ):
             axes.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
             for interval in intervals:
-                place = names.index(interval.name)
+                row = names.index(interval.name)
                 sure = interval.low > 0 or interval.high < 0
-                axes.plot([interval.low, interval.high], [place, place], color=COLOURS[0], linewidth=1.5)
+                axes.plot([interval.low, interval.high], [row, row], color=COLOURS[0], linewidth=1.5)
                 axes.plot(
                     interval.value,
-                    place,
+                    row,
                     "o",
                     color=COLOURS[0],
                     markerfacecolor=COLOURS[0] if sure else "white",
@@ -143,20 +143,20 @@ def forest(
 
 
 def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
-    """Values with intervals, a row a name, a colour a series; the names of the first series set the rows."""
+    """Values with intervals, a row per name of the first series, a colour per series."""
     names = [interval.name for interval in next(iter(series.values()))]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 0.36 * len(names) + 1.4), layout="constrained")
         axes = figure.subplots()
-        for place, (label, intervals) in enumerate(series.items()):
-            offset = 0.6 * ((place + 0.5) / len(series) - 0.5)
+        for index, (label, intervals) in enumerate(series.items()):
+            offset = 0.6 * ((index + 0.5) / len(series) - 0.5)
             rows = [names.index(interval.name) + offset for interval in intervals]
-            colour = COLOURS[place % len(COLOURS)]
+            colour = COLOURS[index % len(COLOURS)]
             axes.hlines(
                 rows, [i.low for i in intervals], [i.high for i in intervals], color=colour, linewidth=1.2
             )
             axes.plot(
-                [i.value for i in intervals], rows, MARKERS[place], color=colour, markersize=4, label=label
+                [i.value for i in intervals], rows, MARKERS[index], color=colour, markersize=4, label=label
             )
         axes.set(xlabel=xlabel, yticks=range(len(names)))
         axes.set_yticklabels(names)
@@ -167,7 +167,7 @@ def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
 
 
 def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
-    """Validation scores by epoch, mean over seeds, a row of panels a feature set and a line a run.
+    """Validation scores by epoch, mean over seeds, a row of panels per feature set and a line per run.
 
     Args:
         table: columns run, features, seed, epoch, split, task, score.
@@ -188,11 +188,11 @@ def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
             for (task, score), axes in zip(tasks.items(), row, strict=True):
                 chosen = table[(table["features"] == name) & (table["task"] == task)]
                 for model, rows in chosen.groupby("model", sort=False):
-                    mean, place = rows.groupby("epoch")["score"].mean(), order.index(model)
+                    mean, index = rows.groupby("epoch")["score"].mean(), order.index(model)
                     style = {
-                        "color": COLOURS[place % len(COLOURS)],
-                        "marker": MARKERS[place % len(MARKERS)],
-                        "linestyle": "-" if place < len(COLOURS) else "--",
+                        "color": COLOURS[index % len(COLOURS)],
+                        "marker": MARKERS[index % len(MARKERS)],
+                        "linestyle": "-" if index < len(COLOURS) else "--",
                     }
                     axes.plot(mean.index, mean, label=model, linewidth=1.2, markersize=2.5, **style)
                 axes.set(title=f"{task}, {name}", ylabel=axis_label(score))
@@ -210,7 +210,7 @@ def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
 
 
 def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
-    """Test score against the multiply-adds of one clip, a panel a task.
+    """Test score against the multiply-adds of one clip, a panel per task.
 
     Args:
         points: columns run, features, multiply_adds, and one column of scores for each task.
@@ -221,14 +221,14 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
         for axes, (task, score) in zip(
             figure.subplots(1, len(tasks), squeeze=False)[0], tasks.items(), strict=True
         ):
-            for place, (features, rows) in enumerate(points.dropna(subset=[task]).groupby("features")):
+            for index, (features, rows) in enumerate(points.dropna(subset=[task]).groupby("features")):
                 axes.plot(
-                    rows["multiply_adds"], rows[task], MARKERS[place], color=COLOURS[place], label=features
+                    rows["multiply_adds"], rows[task], MARKERS[index], color=COLOURS[index], label=features
                 )
                 for _, row in rows.sort_values("multiply_adds").iterrows():
                     name, point = row["run"].removeprefix(f"{features}-"), (row["multiply_adds"], row[task])
                     axes.annotate(name, point, (0, 0), textcoords="offset points", fontsize=7)
-            axes.set(title=task, xscale="log", xlabel="multiply-adds a clip", ylabel=axis_label(score))
+            axes.set(title=task, xscale="log", xlabel="multiply-adds per clip", ylabel=axis_label(score))
             axes.margins(x=0.25, y=0.1)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         figure.draw_without_rendering()
@@ -239,19 +239,19 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
 
 def _spread(axes: Axes) -> None:
     """Put each annotation beside its mark where it covers least of the marks and of other annotations."""
-    ink = axes.figure.dpi / 72  # pixels a point
+    ink = axes.figure.dpi / 72  # pixels per point
     labels = [text for text in axes.texts if isinstance(text, Annotation)]
     points = [axes.transData.transform(text.xy) for text in labels]
     marks = [Bbox([point - 4 * ink, point + 4 * ink]) for point in points]
     placed: list[Bbox] = []
 
-    def covered(place: tuple[str, str, float, float]) -> float:
-        text.set(ha=place[0], va=place[1])
-        text.xyann = place[2:]
+    def covered(position: tuple[str, str, float, float]) -> float:
+        text.set(ha=position[0], va=position[1])
+        text.xyann = position[2:]
         box = text.get_window_extent()
         common = [Bbox.intersection(box, other) for other in (*marks, *placed)]
-        return sum(each.width * each.height for each in common if each)
+        return sum(overlap.width * overlap.height for overlap in common if overlap)
 
     for text in labels:
-        covered(min(PLACES, key=covered))
+        covered(min(POSITIONS, key=covered))
         placed.append(text.get_window_extent())

@@ -15,7 +15,7 @@ _FEW = 12  # classes that leave room for counts beside percent
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix to draw: a row a true class, a column a predicted one.
+    """A confusion matrix to draw: a row per true class, a column per predicted one.
 
     Attributes:
         title: what stands above it.
@@ -50,7 +50,9 @@ def figure_of(matrices: Sequence[Matrix], otherwise: str = "") -> Any:
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, otherwise, ha="center", va="center")
     else:
-        sides = [2.6 + (0.7 if len(each.classes) <= _FEW else 0.3) * len(each.classes) for each in matrices]
+        sides = [
+            2.6 + (0.7 if len(matrix.classes) <= _FEW else 0.3) * len(matrix.classes) for matrix in matrices
+        ]
         figure = Figure(figsize=(sum(sides), max(sides)), layout="constrained")
         for axes, matrix in zip(
             figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
@@ -80,14 +82,14 @@ def _draw(axes: Any, matrix: Matrix) -> None:
             color="black" if part > 0.5 else "white",
             fontsize=9 if few else 6,
         )
-    places = range(len(matrix.classes))
-    axes.set_xticks(places, matrix.classes, rotation=40 if few else 90, ha="right", rotation_mode="anchor")
+    ticks = range(len(matrix.classes))
+    axes.set_xticks(ticks, matrix.classes, rotation=40 if few else 90, ha="right", rotation_mode="anchor")
     recall = [
         f"{value:.1%} of {clips}" if few and clips else f"{clips or 'no clips'}"
         for value, clips in zip(recalls(matrix.counts), total, strict=True)
     ]
     axes.set_yticks(
-        places,
+        ticks,
         [
             f"{name}{chr(10) if few else ' '}({text})"
             for name, text in zip(matrix.classes, recall, strict=True)

@@ -36,6 +36,11 @@ class Metric:
     in_label_units: bool
     compute: Callable[[np.ndarray, np.ndarray], float]
 
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Which values are better."""
+        return "higher" if self.higher_is_better else "lower"
+
     def gain(self, baseline: float, candidate: float) -> float:
         """How much better the candidate is: positive means better, for errors too.
 

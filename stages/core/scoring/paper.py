@@ -5,9 +5,11 @@ Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen, 2022.
 models go by the names that params.yaml gives them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-CORPUS = "HUME-VB"
+from stages.core.scoring.run_scores import SPLITS, RunScores
 
 MISPRINTS = (
     "Table 3: the ± of age repeats that of emotion, in five of six rows, on test in all six.",
@@ -17,20 +19,6 @@ MISPRINTS = (
     "The mean duration of 2.23 s (section 3.1) is 2.24 s by either total.",
     "MTL is spelt MLT in Table 3 and in the caption of Figure 3.",
 )
-
-# Table 1: duration, clips, speakers.
-TABLE_1 = {
-    "train": {"duration": "12:19:06", "clips": 19_990, "speakers": 571},
-    "validation": {"duration": "12:05:45", "clips": 19_396, "speakers": 568},
-    "test": {"duration": "12:22:12", "clips": 19_815, "speakers": 563},
-    "total": {"duration": "36:47:04", "clips": 59_201, "speakers": 1_702},
-}
-
-# Section 2: clips of each country.
-COUNTRIES = {"United States": 21_544, "China": 15_218, "South Africa": 14_321, "Venezuela": 8_118}
-
-# Section 4.2 and Figure 3: test recall of Venezuela with ComParE.
-VENEZUELA = {"stl": 0.3918, "mtl2": 0.4874}
 
 
 @dataclass(frozen=True)
@@ -121,3 +109,40 @@ def is_same_corpus(name: str) -> bool:
     (True, False)
     """
     return "".join(filter(str.isalnum, name)).lower() == "humevb"
+
+
+def beside_paper(runs: Mapping[str, RunScores], same_corpus: bool) -> list[dict[str, Any]]:
+    """The paper's Tables 2 and 3, each row with ours (best seed on validation) where such a run exists.
+
+    Args:
+        runs: run → scores.
+        same_corpus: whether they are of the paper's corpus; only then differences are given.
+    """
+    by_model = {(run.features, run.model): run for run in runs.values()}
+    rows = []
+    for row in ROWS:
+        printed = asdict(row)
+        theirs = {key: printed.pop(key) for split in SPLITS for key in (split, f"{split}_sd")}
+        run = by_model.get((row.features, row.model))
+        ours = _ours(run, row) if run else None
+        difference = None
+        if same_corpus and ours is not None:
+            difference = {
+                split: None if ours[split] is None else round(ours[split] - theirs[split], 6)
+                for split in SPLITS
+            }
+        rows.append({**printed, "paper": theirs, "ours": ours, "difference": difference})
+    return rows
+
+
+def _ours(run: RunScores, row: Row) -> dict[str, float | None] | None:
+    """A run's values beside a printed row; None without the task, None for each value of another metric."""
+    found = {split: run.task(row.task, split) for split in SPLITS}
+    if not any(found.values()):
+        return None
+    values: dict[str, float | None] = {}
+    for split, scores in found.items():
+        same = scores is not None and scores.score == row.score
+        values[split] = scores.value if scores and same else None
+        values[f"{split}_sd"] = scores.sd if scores and same else None
+    return values

@@ -7,16 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.metrics import formulas as scores
-from stages.core.scoring.bootstrap import (
-    difference,
-    draws,
-    estimate,
-    interval,
-    part_scores,
-    replicate,
-    score_of,
-    speaker_sums,
-)
+from stages.core.metrics.metric import METRICS
+from stages.core.scoring.bootstrap import difference, draws, estimate, interval, replicate
+from stages.core.scoring.sums import part_scores, score_of_sums, speaker_sums
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +34,8 @@ def clips(score, seed, number=60, speakers=7, parts=3, unlabelled=0.2):
 
 
 def plain(score, truth, prediction):
-    """The score of these clips by stages.core.metrics.formulas."""
-    if score == "uar":
-        return scores.uar(truth, prediction.argmax(axis=1), prediction.shape[1])
-    return {"ccc": scores.mean_ccc, "mae": scores.mae}[score](truth, prediction)
+    """The score of these clips by its definition."""
+    return METRICS[score].compute(truth, prediction)
 
 
 def rows_drawn(speaker, counts):
@@ -64,8 +55,8 @@ def test_replicates_are_the_scores_of_the_drawn_clips(score, seed):
         plain(score, truth[rows], prediction[rows])
         for rows in (rows_drawn(speaker, counts) for counts in drawn)
     ]
-    np.testing.assert_allclose(score_of(score, replicate(sums, drawn)), expected, rtol=1e-10, atol=1e-12)
-    assert float(score_of(score, sums.sum(axis=0))) == pytest.approx(
+    np.testing.assert_allclose(score_of_sums(score, replicate(sums, drawn)), expected, rtol=1e-10, atol=1e-12)
+    assert float(score_of_sums(score, sums.sum(axis=0))) == pytest.approx(
         plain(score, truth, prediction), rel=1e-12, nan_ok=True
     )
 
@@ -101,7 +92,7 @@ def test_ccc_survives_values_far_from_zero():
     truth, prediction, speaker = clips("ccc", 5)
     truth, prediction = truth + 1e7, prediction.astype(np.float64) + 1e7
     sums = speaker_sums("ccc", truth, prediction, speaker, 7)
-    assert float(score_of("ccc", sums.sum(axis=0))) == pytest.approx(
+    assert float(score_of_sums("ccc", sums.sum(axis=0))) == pytest.approx(
         scores.mean_ccc(truth, prediction), rel=1e-7
     )
 
@@ -145,6 +136,39 @@ def test_draws_are_whole_speakers_and_repeatable():
     assert np.abs(drawn.mean(axis=0) - 1).max() < 0.25
 
 
+def test_undefined_replicates_count_nowhere():
+    """Where the few replicates without a score counted as zero, p and the interval would be others."""
+    speaker = np.repeat(np.arange(4), 5)
+    truth = np.where(np.arange(20) < 15, 0.0, np.arange(20.0))[:, None]  # constant for speakers 0 to 2
+    rng = np.random.default_rng(1)
+    first, second = (
+        speaker_sums("ccc", truth, truth + rng.normal(0, noise, truth.shape), speaker, 4)[None]
+        for noise in (8.0, 0.5)
+    )
+    drawn = np.vstack([draws(4, 60, 2), np.tile([2.0, 2, 0, 0], (20, 1))])
+    defined = drawn[(drawn[:, 3] > 0) & (drawn[:, :3].sum(axis=1) >= 0)]
+    found = difference("ccc", first, second, drawn, 0.9, 1)
+    values = [
+        float(score_of_sums("ccc", replicate(side[0], defined))[row])
+        for side in (first, second)
+        for row in range(len(defined))
+    ]
+    gains = np.subtract(values[len(defined) :], values[: len(defined)])
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gains, [0.05, 0.95])))
+    assert found.p == pytest.approx(2 * (1 + (gains <= 0).sum()) / (len(gains) + 1))
+
+
+@pytest.mark.parametrize("spread", [0.05, 1e-4])
+def test_a_truth_that_varies_little_is_not_constant(spread):
+    """A replicate of speakers whose labels are alike, but lie far from the mean of all, has a score."""
+    speaker = np.repeat([0, 1], 20)
+    truth = speaker[:, None] + spread * np.random.default_rng(1).normal(0, 1, (40, 1))
+    prediction = truth + spread * np.random.default_rng(2).normal(0, 1, (40, 1))
+    sums = speaker_sums("ccc", truth, prediction, speaker, 2)
+    expected = scores.mean_ccc(truth[:20], prediction[:20])
+    assert float(score_of_sums("ccc", sums[0])) == pytest.approx(expected, rel=1e-4)
+
+
 def test_interval_ignores_undefined_replicates():
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
     low, high = interval(values, 0.5)
@@ -184,7 +208,7 @@ def test_difference_is_a_plain_loop(score):
 
 
 def sums(score, truth, predictions, speaker, speakers):
-    return np.stack([speaker_sums(score, truth, each, speaker, speakers) for each in predictions])
+    return np.stack([speaker_sums(score, truth, prediction, speaker, speakers) for prediction in predictions])
 
 
 @pytest.mark.parametrize("score", ["ccc", "mae", "uar"])

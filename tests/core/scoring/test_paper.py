@@ -3,7 +3,7 @@ import re
 import pytest
 
 from stages.core.metrics.formulas import exvo
-from stages.core.scoring.paper import COUNTRIES, ROWS, TABLE_1, VENEZUELA, is_same_corpus
+from stages.core.scoring.paper import ROWS, is_same_corpus
 from tests.helpers import SHARED
 
 PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"}
@@ -11,11 +11,6 @@ PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"
 
 def by_name(table):
     return {(row.features, row.model, row.task): row for row in ROWS if row.table == table}
-
-
-def seconds(duration):
-    hours, minutes, rest = map(int, duration.split(":"))
-    return 3600 * hours + 60 * minutes + rest
 
 
 def test_tables_have_the_papers_rows():
@@ -26,16 +21,6 @@ def test_tables_have_the_papers_rows():
     assert by_name(3)["compare", "mtl2", "country"].test == max(
         row.test for row in ROWS if row.task == "country"
     )
-
-
-def test_table_1_adds_up_but_for_a_second():
-    parts = [TABLE_1[split] for split in ("train", "validation", "test")]
-    for figure in ("clips", "speakers"):
-        assert sum(part[figure] for part in parts) == TABLE_1["total"][figure]
-    assert sum(seconds(part["duration"]) for part in parts) == seconds(TABLE_1["total"]["duration"]) - 1
-    assert sum(COUNTRIES.values()) == TABLE_1["total"]["clips"]
-    for total in ("36:47:04", "36:50:40"):
-        assert round(seconds(total) / TABLE_1["total"]["clips"], 2) == 2.24
 
 
 def test_misprints_are_as_described():
@@ -78,13 +63,9 @@ def test_every_number_is_the_papers():
     for row, (name, task, *numbers) in zip(ROWS, cells, strict=True):
         features = PRINTED_NAMES.get(name.strip(), features)
         assert (row.features, row.task) == (features, tasks[task])
-        assert [row.validation, row.validation_sd, row.test, row.test_sd] == [float(each) for each in numbers]
-    for recall in VENEZUELA.values():
-        assert str(recall) in text
-    for country, clips in COUNTRIES.items():
-        assert (
-            f"{'USA' if country == 'United States' else country} ({clips:,}" in text or f"({clips:,}" in text
-        )
+        assert [row.validation, row.validation_sd, row.test, row.test_sd] == [
+            float(number) for number in numbers
+        ]
 
 
 @pytest.mark.parametrize(("name", "same"), [("HUME-VB", True), ("hume vb", True), ("HUME-VB-like", False)])

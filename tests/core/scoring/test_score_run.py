@@ -1,5 +1,4 @@
 import json
-import math
 
 import numpy as np
 import pandas as pd
@@ -9,15 +8,10 @@ from sklearn.metrics import balanced_accuracy_score, mean_absolute_error
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics import formulas as scores
-from stages.core.scoring.run_scores import (
-    Sampling,
-    best_seed,
-    groups_of,
-    joint_score,
-    number,
-    run_details,
-    task_details,
-)
+from stages.core.scoring.groups import groups_of
+from stages.core.scoring.run_scores import ClassRecall, Interval, SplitScores, TaskScores, to_json
+from stages.core.scoring.sampling import Sampling
+from stages.core.scoring.score_run import best_seed, exvo_score, score_run, score_task
 
 EMOTION = Task("regression", ("Awe", "Fear"), "ccc")
 COUNTRY = Task("classification", ("Country",), "uar")
@@ -57,9 +51,9 @@ def predictions(labels, seeds=(1, 2, 3)):
     return result
 
 
-def details(labels, predicted=None, balance="Country", tasks=TASKS):
+def details(labels, predicted=None, balance="Country", tasks=TASKS) -> dict[str, SplitScores]:
     predicted = predicted or predictions(labels)
-    return run_details(labels, predicted, tasks, CLASSES, balance, OPTIONS)
+    return score_run(labels, predicted, tasks, CLASSES, balance, OPTIONS)
 
 
 def test_figures_are_those_of_the_clips():
@@ -67,61 +61,60 @@ def test_figures_are_those_of_the_clips():
     predicted = predictions(labels)
     found = details(labels, predicted)
     rows = (labels["split"] == "test").to_numpy()
-    test = found["test"]["tasks"]
-    assert found["test"]["clips"] == rows.sum()
-    assert found["test"]["speakers"] == labels[rows]["speaker"].nunique()
+    test = found["test"].tasks
+    assert found["test"].clips == rows.sum()
+    assert found["test"].speakers == labels[rows]["speaker"].nunique()
     # Seed 1 has the least noise, so that it is best on validation.
-    assert test["emotion"]["best_seed"] == test["age"]["best_seed"] == 1
+    assert test["emotion"].best_seed == test["age"].best_seed == 1
     age = [mean_absolute_error(labels["Age"][rows], predicted[seed]["age"][rows]) for seed in (1, 2, 3)]
-    assert test["age"]["value"] == pytest.approx(age[0], abs=1e-6)
-    assert list(test["age"]["seeds"].values()) == pytest.approx(age, abs=1e-6)
-    assert test["age"]["mean"] == pytest.approx(np.mean(age), abs=1e-6)
-    assert test["age"]["sd"] == pytest.approx(np.std(age, ddof=1), abs=1e-6)
-    assert test["age"]["ccc"] == pytest.approx(
+    assert test["age"].value == pytest.approx(age[0], abs=1e-6)
+    assert list(test["age"].seeds.values()) == pytest.approx(age, abs=1e-6)
+    assert test["age"].mean == pytest.approx(np.mean(age), abs=1e-6)
+    assert test["age"].sd == pytest.approx(np.std(age, ddof=1), abs=1e-6)
+    assert test["age"].ccc == pytest.approx(
         scores.ccc(labels["Age"][rows].to_numpy(), predicted[1]["age"][rows, 0]), abs=1e-6
     )
-    best = test["country"]["best_seed"]
-    assert test["country"]["value"] == pytest.approx(
+    best = test["country"].best_seed
+    assert test["country"].value == pytest.approx(
         balanced_accuracy_score(
             labels["Country"][rows], np.array(["A", "B", "C"])[predicted[best]["country"][rows].argmax(1)]
         ),
         abs=1e-6,
     )
     for column in ("Awe", "Fear"):
-        place = ("Awe", "Fear").index(column)
-        assert test["emotion"]["columns"][column]["value"] == pytest.approx(
-            scores.ccc(labels[column][rows].to_numpy(), predicted[1]["emotion"][rows, place]), abs=1e-6
+        assert test["emotion"].columns[column].value == pytest.approx(
+            scores.ccc(
+                labels[column][rows].to_numpy(), predicted[1]["emotion"][rows, EMOTION.columns.index(column)]
+            ),
+            abs=1e-6,
         )
-    joint = scores.exvo(test["emotion"]["value"], test["country"]["value"], test["age"]["value"])
-    assert found["test"]["joint"] == pytest.approx(joint, abs=1e-5)
+    joint = scores.exvo(test["emotion"].value, test["country"].value, test["age"].value)
+    assert found["test"].exvo == pytest.approx(joint, abs=1e-5)
 
 
 def test_intervals_hold_their_values():
     for split in details(corpus()).values():
-        for task in split["tasks"].values():
-            figures = [task, task["ensemble"], *task["groups"].values(), *task.get("columns", {}).values()]
-            for figure in figures:
-                assert figure["low"] <= figure["value"] <= figure["high"]
-            for figure in task.get("classes", {}).values():
-                assert figure["low"] <= figure["recall"] <= figure["high"]
+        for task in split.tasks.values():
+            for scored in (task, task.ensemble, *task.groups.values(), *(task.columns or {}).values()):
+                assert scored.low <= scored.value <= scored.high
+            for scored in (task.classes or {}).values():
+                assert scored.low <= scored.recall <= scored.high
 
 
 def test_confusion_and_classes_agree():
-    task = details(corpus())["test"]["tasks"]["country"]
-    counts = np.array(task["confusion"]["counts"])
-    assert task["confusion"]["classes"] == ["A", "B", "C"]
-    for place, name in enumerate("ABC"):
-        assert task["classes"][name]["clips"] == counts[place].sum()
-        assert task["classes"][name]["recall"] == pytest.approx(
-            counts[place, place] / counts[place].sum(), abs=1e-6
-        )
-    assert task["value"] == pytest.approx(np.mean([each["recall"] for each in task["classes"].values()]))
+    task = details(corpus())["test"].tasks["country"]
+    counts = np.array(task.confusion.counts)
+    assert task.confusion.classes == ["A", "B", "C"]
+    for row, name in enumerate("ABC"):
+        assert task.classes[name].clips == counts[row].sum()
+        assert task.classes[name].recall == pytest.approx(counts[row, row] / counts[row].sum(), abs=1e-6)
+    assert task.value == pytest.approx(np.mean([of_class.recall for of_class in task.classes.values()]))
 
 
 def test_ensemble_is_the_mean_over_seeds():
     labels = corpus()
     predicted = predictions(labels)
-    found = details(labels, predicted)["test"]["tasks"]["age"]["ensemble"]["value"]
+    found = details(labels, predicted)["test"].tasks["age"].ensemble.value
     rows = (labels["split"] == "test").to_numpy()
     mean = np.mean([predicted[seed]["age"][rows] for seed in (1, 2, 3)], axis=0)
     assert found == pytest.approx(mean_absolute_error(labels["Age"][rows], mean), abs=1e-6)
@@ -130,16 +123,16 @@ def test_ensemble_is_the_mean_over_seeds():
 def test_groups_are_countries_and_for_country_age_thirds():
     labels = corpus()
     predicted = predictions(labels)
-    test = details(labels, predicted)["test"]["tasks"]
+    test = details(labels, predicted)["test"].tasks
     rows = (labels["split"] == "test") & (labels["Country"] == "B")
-    assert list(test["age"]["groups"]) == ["A", "B", "C"]
-    assert test["age"]["groups"]["B"]["clips"] == rows.sum()
-    assert test["age"]["groups"]["B"]["value"] == pytest.approx(
+    assert list(test["age"].groups) == ["A", "B", "C"]
+    assert test["age"].groups["B"].clips == rows.sum()
+    assert test["age"].groups["B"].value == pytest.approx(
         mean_absolute_error(labels["Age"][rows], predicted[1]["age"][rows]), abs=1e-6
     )
-    thirds = test["country"]["groups"]
+    thirds = test["country"].groups
     assert list(thirds) == ["Age 20.00 to 29.67", "Age above 29.67 to 39.33", "Age above 39.33 to 49.00"]
-    assert sum(third["clips"] for third in thirds.values()) == (labels["split"] == "test").sum()
+    assert sum(third.clips for third in thirds.values()) == (labels["split"] == "test").sum()
 
 
 def test_without_balance_column_or_age_there_are_no_groups():
@@ -158,10 +151,10 @@ def test_task_without_labels_in_a_split_is_absent_there():
     labels.loc[test, ["Awe", "Fear", "Age"]] = np.nan
     labels.loc[test, "Country"] = None
     found = details(labels, predictions(labels))
-    assert found["test"]["tasks"] == {}
-    assert found["test"]["joint"] is None
-    assert set(found["validation"]["tasks"]) == set(TASKS)
-    json.dumps(found, allow_nan=False)
+    assert found["test"].tasks == {}
+    assert found["test"].exvo is None
+    assert set(found["validation"].tasks) == set(TASKS)
+    json.dumps({split: to_json(scores) for split, scores in found.items()}, allow_nan=False)
 
 
 def test_validation_without_labels_takes_the_first_seed():
@@ -172,14 +165,14 @@ def test_validation_without_labels_takes_the_first_seed():
         for seed, values in predictions(labels).items()
     }
     found = details(labels, worst_first)
-    assert found["test"]["tasks"]["age"]["best_seed"] == 1
-    assert "age" not in found["validation"]["tasks"]
+    assert found["test"].tasks["age"].best_seed == 1
+    assert "age" not in found["validation"].tasks
 
 
 def test_empty_split_has_no_scores():
     labels = corpus()
     found = details(labels[labels["split"] != "test"].reset_index(drop=True))
-    assert found["test"] == {"clips": 0, "speakers": 0, "joint": None, "tasks": {}}
+    assert found["test"] == SplitScores(clips=0, speakers=0, exvo=None, tasks={})
 
 
 def test_undefined_figures_are_none_in_json():
@@ -188,19 +181,19 @@ def test_undefined_figures_are_none_in_json():
     rows = labels["split"] == "test"
     labels.loc[rows & (labels["Country"] == "C"), "Country"] = "A"
     found = details(labels)
-    json.dumps(found, allow_nan=False)
-    test = found["test"]["tasks"]
-    assert test["emotion"]["columns"]["Fear"] == {"value": None, "low": None, "high": None}
-    assert test["emotion"]["value"] == test["emotion"]["columns"]["Awe"]["value"]
-    assert test["country"]["classes"]["C"] == {"recall": None, "low": None, "high": None, "clips": 0}
+    json.dumps({split: to_json(scores) for split, scores in found.items()}, allow_nan=False)
+    test = found["test"].tasks
+    assert test["emotion"].columns["Fear"] == Interval(None, None, None)
+    assert test["emotion"].value == test["emotion"].columns["Awe"].value
+    assert test["country"].classes["C"] == ClassRecall(None, None, None, 0)
 
 
 def test_one_seed_has_no_sd():
     labels = corpus()
-    task = details(labels, predictions(labels, seeds=(7,)))["test"]["tasks"]["age"]
-    assert task["sd"] is None
-    assert task["seeds"] == {"7": task["value"]}
-    assert task["ensemble"]["value"] == task["value"]
+    task = details(labels, predictions(labels, seeds=(7,)))["test"].tasks["age"]
+    assert task.sd is None
+    assert task.seeds == {"7": task.value}
+    assert task.ensemble.value == task.value
 
 
 def test_same_speakers_have_the_same_draws():
@@ -212,35 +205,31 @@ def test_same_speakers_have_the_same_draws():
 
 @pytest.mark.parametrize(("task", "expected"), [(AGE, 2), (EMOTION, 1)])
 def test_best_seed_heeds_the_direction(task, expected):
-    rows = {"validation": np.arange(4)}
     truth = np.tile(np.arange(4.0)[:, None], (1, len(task.columns)))
     near, far = truth + 0.1, truth + 3.0
     by_seed = {1: near, 2: far} if expected == 1 else {1: far, 2: near}
-    assert best_seed(task, truth, by_seed, rows) == expected
+    assert best_seed(task, truth, by_seed, np.arange(4)) == expected
 
 
-def test_joint_score_needs_the_three_scores():
-    three = {score: {"score": score, "value": value} for score, value in [("ccc", 0.4), ("uar", 0.5)]}
-    assert joint_score(three) is None
-    three["mae"] = {"score": "mae", "value": 4.0}
-    assert joint_score(three) == pytest.approx(3 / (1 / 0.4 + 1 / 0.5 + 4), abs=1e-6)
-    assert joint_score({**three, "mae": {"score": "mae", "value": None}}) is None
+def scored(score: str, value: float | None) -> TaskScores:
+    none = Interval(None, None, None)
+    return TaskScores(value, None, None, score, 1, value, None, {"1": value}, none, {})
+
+
+def test_exvo_needs_one_task_of_each_of_its_scores():
+    emotion, country, age = scored("ccc", 0.4), scored("uar", 0.5), scored("mae", 4.0)
+    assert exvo_score([emotion, country]) is None
+    assert exvo_score([emotion, country, age]) == pytest.approx(3 / (1 / 0.4 + 1 / 0.5 + 4), abs=1e-6)
+    assert exvo_score([emotion, country, scored("mae", None)]) is None
+    assert exvo_score([emotion, country, age, age]) is None
 
 
 def test_thirty_classes_alone():
     rng = np.random.default_rng(2)
-    names = [f"category {place:02d}" for place in range(30)]
+    names = [f"category {number:02d}" for number in range(30)]
     truth = rng.integers(0, 30, 600)
     speakers = pd.Series([f"S{clip % 20}" for clip in range(600)])
     task = Task("classification", ("Category",), "uar")
-    found = task_details(
-        task, names, truth, {1: rng.random((600, 30))}, 1, Sampling.of(speakers, OPTIONS), {}
-    )
-    assert len(found["classes"]) == 30
-    assert 0 < found["low"] < found["value"] < found["high"] < 0.2
-
-
-def test_number():
-    assert number(math.nan) is None
-    assert number(np.float32(0.5)) == 0.5
-    assert number(1 / 3) == 0.333333
+    found = score_task(task, names, truth, {1: rng.random((600, 30))}, 1, Sampling.of(speakers, OPTIONS), {})
+    assert len(found.classes) == 30
+    assert 0 < found.low < found.value < found.high < 0.2

@@ -1,0 +1,90 @@
+"""The scores as tables for the terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from stages.core.config.tasks import Task
+from stages.core.metrics.metric import METRICS, Metric
+from stages.core.scoring.comparison import Comparison
+from stages.core.scoring.run_scores import SPLITS, TaskScores, has_scores
+from stages.core.scoring.summary import Summary
+
+_TITLES = {
+    "multi-task": "Multi-task against single-task networks",
+    "training": "Runs trained otherwise against the best run of the common training",
+}
+
+
+def score_lines(
+    summary: Summary,
+    comparisons: Sequence[Comparison],
+    tasks: Mapping[str, Task],
+    confidence: float,
+    seconds: Mapping[str, float],
+) -> Iterator[str]:
+    """Scores of each task, cost of each run and all comparisons, line by line.
+
+    Args:
+        summary: scores of all runs.
+        comparisons: of pairs of runs.
+        tasks: the declared tasks, in their order.
+        confidence: of the intervals.
+        seconds: run → how long it trained on this machine, where that is known.
+    """
+    corpus, width = summary.corpus, max(map(len, [*summary.runs, "naive"])) + 2
+    yield f"Scores of the corpus {corpus.name!r}" + (
+        ": synthetic voices, so that they say nothing about people" if corpus.synthetic else ""
+    )
+    yield (
+        f"The seed best on validation, ± sd over seeds, [{confidence:.0%} interval over "
+        "speakers]; last, the ensemble: the mean prediction of the seeds"
+    )
+    for name, task in tasks.items():
+        if has_scores(summary.runs, name):
+            yield from _task_lines(name, METRICS[task.score], summary, width)
+    yield "\nExVo's joint score (harmonic mean of CCC, UAR and 1/MAE, one task each), and cost"
+    yield f"  {'':{width}}validation  test    parameters  multiply-adds  networks  epochs  seconds"
+    for run, scores in summary.runs.items():
+        validation, test = (_number(scores.splits[split].exvo) for split in SPLITS)
+        cost = scores.cost
+        yield (
+            f"  {run:{width}}{validation:12}{test:8}{cost.parameters:10,}{cost.multiply_adds:15,}"
+            f"{cost.networks:10}{cost.epochs:8}"
+            f"{format(seconds[run], '.0f') if run in seconds else '–':>9}"
+        )
+    for contrast, title in _TITLES.items():
+        yield from _difference_lines(title, [row for row in comparisons if row.contrast == contrast])
+
+
+def _task_lines(task: str, metric: Metric, summary: Summary, width: int) -> Iterator[str]:
+    yield f"\n{task}, {metric.label} ({metric.better} is better)"
+    yield f"  {'':{width}}{'validation':34}{'test':34}test, ensemble"
+    for run, scores in summary.runs.items():
+        validation, test = (scores.task(task, split) for split in SPLITS)
+        ensemble = _number(test.ensemble.value) if test else "–"
+        yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble}"
+    naive = [summary.naive[split].get(task) for split in SPLITS]
+    cells = [_number(score.value if score else None) for score in naive]
+    what = next((score.what for score in naive if score), "")
+    yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"
+
+
+def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
+    rows = [row for row in rows if row.split == "test" and row.p is not None]
+    if rows:
+        yield f"\n{title}: mean over seeds on test (positive: better)"
+    width = max((len(row.baseline) + len(row.candidate) for row in rows), default=0) + 5
+    for row in rows:
+        pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+.4f}, {row.high:+.4f}]"
+        yield f"  {pair:{width}}{row.task:12}{row.difference:+.4f} {interval:22} p = {row.p:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _cell(scores: TaskScores | None) -> str:
+    if scores is None or scores.value is None:
+        return "–"
+    sd = "" if scores.sd is None else f" ±{scores.sd:.4f}"
+    interval = "" if scores.low is None else f" [{scores.low:.4f}, {scores.high:.4f}]"
+    return f"{scores.value:.4f}{sd}{interval}"

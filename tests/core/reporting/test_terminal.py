@@ -1,0 +1,32 @@
+from stages.core.reporting.terminal import score_lines
+from tests.helpers.results import RUNS, comparison, results
+
+
+def test_every_number_stands_in_its_column():
+    found = results(comparisons=[comparison(0.1, 0.05, 0.2), comparison(0.3, 0.2, 0.4, split="validation")])
+    lines = list(score_lines(found.summary, found.comparisons, found.tasks, 0.95, {"compare-stl": 12.4}))
+    assert lines[0] == "Scores of the corpus 'toy': synthetic voices, so that they say nothing about people"
+    tables = "\n".join(lines).split("\n\n")
+    assert [table.split(",")[0] for table in tables[1:4]] == ["emotion", "country", "age"]
+    for task, table in zip(("emotion", "country", "age"), tables[1:4], strict=True):
+        _, header, *rows, naive = table.split("\n")
+        starts = [header.index(name) for name in ("validation", "test", "test, ensemble")]
+        for run, row in zip(RUNS, rows, strict=True):
+            validation, test = (found.runs[run].task(task, split) for split in ("validation", "test"))
+            cells = [
+                f"{scores.value:.4f} ±{scores.sd:.4f} [{scores.low:.4f}, {scores.high:.4f}]"
+                for scores in (validation, test)
+            ]
+            assert row.split()[0] == run
+            assert row[starts[0] :].startswith(cells[0]) and row[starts[1] :].startswith(cells[1])
+            assert row[starts[2] :] == f"{test.ensemble.value:.4f}"
+        scores = [found.summary.naive[split][task] for split in ("validation", "test")]
+        assert naive.split()[:3] == ["naive", *(f"{score.value:.4f}" for score in scores)]
+    assert tables[3].startswith("age, MAE (lower is better)")
+    cost = tables[4].split("\n")[2].split()
+    exvo = [f"{found.runs['compare-stl'].splits[split].exvo:.4f}" for split in ("validation", "test")]
+    assert cost == ["compare-stl", *exvo, "1,234,567", "10", "3", "40", "12"]
+    assert " ".join(tables[5].split("\n")[1].split()) == (
+        "compare-mtl2 – compare-stl emotion +0.1000 [+0.0500, +0.2000] p = 0.040"
+    )
+    assert len(tables[5].split("\n")) == 2

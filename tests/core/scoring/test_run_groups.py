@@ -1,0 +1,41 @@
+from stages.core.config.load import load
+from stages.core.scoring.run_groups import Pair, RunGroups
+
+
+def test_pairs_of_the_paper_and_of_the_regularized_models(project):
+    assert project
+    groups = RunGroups(load())
+    papers = [
+        Pair("multi-task", f"{features}-stl", f"{features}-mtl{number}")
+        for features in ("compare", "boaw")
+        for number in (1, 2, 3)
+    ]
+    (regularized,) = [run for run in groups.trained_otherwise if run.startswith("egemaps-")]
+    name = regularized.removeprefix("egemaps-").removesuffix("-stl")
+    others = [
+        Pair("multi-task", "compare-stl", "compare-mtl2-relative"),
+        Pair("multi-task", f"compare-{name}-stl", f"compare-{name}-mtl"),
+    ]
+    assert set(groups.multi_task_pairs()) == {*papers, *others}
+    assert len(list(groups.multi_task_pairs())) == 8
+    assert groups.common == [*groups.single_task, *groups.multi_task]
+    assert groups.single_task == ["egemaps-stl", "compare-stl", "boaw-stl"]
+    assert set(groups.multi_task) == {pair.candidate for pair in papers}
+
+
+def test_single_and_multi_task_runs_must_share_features_and_training(set_parameters):
+    models = {
+        "other": {"joint": True, "trunk": [16], "train": {"learning_rate": 0.01}},
+        "weighed": {"joint": True, "trunk": [16], "train": {"loss_weighting": "uncertainty"}},
+    }
+    runs = {
+        "single": {"features": "egemaps", "model": "stl"},
+        "elsewhere": {"features": "compare", "model": "mtl2"},
+        "faster": {"features": "egemaps", "model": "other"},
+        "weighed": {"features": "egemaps", "model": "weighed"},
+    }
+    set_parameters(models=models, runs=runs)
+    groups = RunGroups(load())
+    pairs = [pair for pair in groups.multi_task_pairs() if {pair.baseline, pair.candidate} <= set(runs)]
+    assert pairs == [Pair("multi-task", "single", "weighed")]
+    assert set(groups.trained_otherwise) & set(runs) == {"faster", "weighed"}
