@@ -36,8 +36,7 @@ def main() -> None:
     parser.add_argument("run", help="a run of params.yaml, for example compare-mtl2")
     run = parser.parse_args().run
     parameters = load()
-    parameters.architecture(run)
-    source = parameters.runs[run]
+    source = parameters.run(run)
     model = Model.load(Path("data/models") / run)
     clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
     if names != model.feature_names:
