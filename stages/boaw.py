@@ -1,6 +1,6 @@
 """Bags of audio words: how often each word of the codebook is near a frame of the clip.
 
-Reads data/lld/SET/ and data/codebook.txt (words, assignments, log and idf, as openXBOW stores them). Writes
+Reads data/lld/SET/ and data/codebook.txt (words and all that follows, as openXBOW stores them). Writes
 data/features/boaw.parquet, metrics/boaw.json and plots/codebook.png. The bags are those of openXBOW 1.3.1,
 bit for bit.
 """
@@ -14,9 +14,10 @@ from stages.command import guarded, section
 from stages.core.bags.assignment import Assigner
 from stages.core.bags.codebook import check as check_codebook
 from stages.core.bags.codebook import groups as column_groups
-from stages.core.bags.codebook import read as read_codebook
-from stages.core.bags.counting import count_clips, finish
+from stages.core.bags.codebook_file import read as read_codebook
+from stages.core.bags.counting import count_clips
 from stages.core.bags.usage import Usage
+from stages.core.bags.weighting import finish
 from stages.core.config.load import load
 from stages.core.features.descriptors import open_descriptors
 from stages.core.figures.codebook import draw as draw_codebook
@@ -33,10 +34,10 @@ def main() -> None:
     parameters = load()
     layout, normalize = parameters.codebook.layout, parameters.boaw.normalize
     descriptors = open_descriptors(Path("data/lld") / parameters.codebook.features)
-    codebook = read_codebook(CODEBOOK)
+    codebook = read_codebook(CODEBOOK, len(descriptors.columns))
     with section("codebook"):
         groups = column_groups(descriptors.columns, layout)
-        check_codebook(codebook, groups, len(descriptors.columns), str(CODEBOOK))
+        check_codebook(codebook, groups, str(CODEBOOK))
     device = accelerator(parameters.boaw.device, "boaw.device")
     gpu = None
     if device is not None:
@@ -66,6 +67,7 @@ def main() -> None:
         f"{usage.clips} bags of {codebook.bins} words from {usage.frames} frames; "
         f"{figures['dead_words']} words never used, quantization error {figures['quantization_error']}; "
         f"{figures['not_finite']} frames left out as not finite"
+        f"{' or of low activity' if codebook.activity else ''}"
     )
 
 

@@ -2,7 +2,7 @@
 
 Reads data/lld/SET/ and data/splits.parquet. Writes data/codebook.txt, a file that openXBOW reads as it
 is (``-b``), and metrics/codebook.json. ``codebook.file`` in params.yaml names a codebook that openXBOW
-wrote (``-B``); it replaces the learnt one, and brings its own assignments, log and idf.
+wrote (``-B``); it replaces the learnt one, and brings its own assignments, weights, log, idf and scaling.
 """
 
 from pathlib import Path
@@ -10,8 +10,8 @@ from pathlib import Path
 from stages.command import guarded, section
 from stages.core.bags.codebook import check as check_codebook
 from stages.core.bags.codebook import groups as column_groups
-from stages.core.bags.codebook import read as read_codebook
-from stages.core.bags.codebook import write as write_codebook
+from stages.core.bags.codebook_file import read as read_codebook
+from stages.core.bags.codebook_file import write as write_codebook
 from stages.core.bags.fitting import fit_codebook
 from stages.core.config.load import load
 from stages.core.features.descriptors import open_descriptors
@@ -31,8 +31,8 @@ def main() -> None:
     with section("codebook"):
         groups = column_groups(descriptors.columns, options.layout)
         if options.file is not None:
-            codebook = read_codebook(Path(options.file))
-            check_codebook(codebook, groups, len(descriptors.columns), options.file)
+            codebook = read_codebook(Path(options.file), len(descriptors.columns))
+            check_codebook(codebook, groups, options.file)
             source = options.file
         else:
             splits = read_table(Path("data/splits.parquet"))
@@ -45,8 +45,7 @@ def main() -> None:
     write_codebook(CODEBOOK, codebook)
     figures |= {"words": codebook.bins, "columns": [len(columns) for columns in groups]}
     write_json(Path("metrics/codebook.json"), figures)
-    log, idf = ", log" if codebook.log else "", ", idf" if codebook.idf is not None else ""
-    say(f"{CODEBOOK}: {codebook.bins} words ({source}), {codebook.assignments} assignments{log}{idf}")
+    say(f"{CODEBOOK}: {codebook.bins} words ({source}), {codebook.description}")
 
 
 if __name__ == "__main__":

@@ -9,23 +9,22 @@ in that order takes several times as long as a matrix product, so a matrix produ
 The a nearest words are those with the a largest brackets (their closeness), unless the a-th and the next
 lie closer together than the rounding errors of both ways; only then, and for those few words, are the
 exact sums computed.
+
+Where the order of the words or their distances matter (Gaussian weights, words that are off, lists of
+words), the exact sums of all words that may be among the nearest are computed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from stages.core.bags.codebook import Codebook
+from stages.core.bags.kernels import count_words, rank_words, tally
 
 # Frames per matrix product: their closeness to all words should stay in the processor's cache.
 BLOCK = 256
-Number = Any
 FirstCounter = Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], tuple[float, np.ndarray]]
-UNIT = 2.0**-24
-TINY = 2.0**-120
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Counts:
     """What a batch of frames adds up to.
 
     Attributes:
-        bags: int32 [clips, bins], how often each word was counted.
+        bags: [clips, bins], how often each word was counted (int32), or the sum of its weights (float32).
         frames: int64 [clips], the frames of each clip.
         error: sum over frames and groups of the squared distance to the nearest word.
     """
@@ -41,6 +40,27 @@ class Counts:
     bags: np.ndarray
     frames: np.ndarray
     error: float
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The words that each of n frames counts, group by group, nearest first.
+
+    Attributes:
+        words: int32 [n, assignments of all groups], indices within each group.
+        weights: float32, like ``words``: what each counts.
+        error: sum over frames and groups of the squared distance to the nearest word.
+    """
+
+    words: np.ndarray
+    weights: np.ndarray
+    error: float
+
+
+def as_slice(columns: np.ndarray) -> np.ndarray | slice:
+    """Columns that follow one another as a slice, which is copied faster."""
+    first = int(columns[0])
+    return slice(first, first + len(columns)) if (np.diff(columns) == 1).all() else columns
 
 
 class Assigner:
@@ -59,6 +79,9 @@ class Assigner:
         self.codebook = codebook
         self.groups = groups
         self._gpu = gpu
+        # Where the words of each group begin in the bag, one entry for each assignment.
+        first = np.cumsum([0, *map(len, codebook.words)])[:-1]
+        self.first = np.repeat(first, [counting.assignments for counting in codebook.counting])
         # One more column, against a column of ones in the frames, makes the product the closeness.
         halves = [-(words.astype(np.float64) ** 2).sum(axis=1) / 2 for words in codebook.words]
         self._columns = [
@@ -73,157 +96,84 @@ class Assigner:
             frames: float32 [n, columns], finite, as extracted (not standardized).
             lengths: int64 [clips], how many of the n frames each clip has; they sum to n.
         """
+        if self.codebook.soft:
+            return self.total(self.assign(frames), lengths)
         bags = np.zeros((len(lengths), self.codebook.bins), np.int32)
         owner = np.repeat(np.arange(len(lengths)), lengths)
         error, first = 0.0, 0
         for index, group in enumerate(self.groups):
-            part = np.ones((len(frames), len(group) + 1), np.float32)
-            part[:, :-1] = self.codebook.standardize(frames, group)
+            part, wanted = self._part(frames, group), self.codebook.counting[index].assignments
             own = bags[:, first : first + len(self.codebook.words[index])]
             if self._gpu is None:
                 error += self._count_exactly(index, part, owner, own)
             else:
-                settled, left = self._gpu(part, self._columns[index], owner, self.codebook.assignments, own)
+                settled, left = self._gpu(part, self._columns[index], owner, wanted, own)
                 error += settled + self._count_exactly(index, part[left], owner[left], own)
             first += own.shape[1]
         return Counts(bags, np.asarray(lengths, np.int64), error)
 
-    def _count_exactly(self, index: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
-        words, columns = self.codebook.words[index], self._columns[index]
-        products = np.empty((BLOCK, len(words)), np.float32)
-        error = 0.0
+    def assign(self, frames: np.ndarray) -> Assigned:
+        """Find the words that each frame counts, and how much, on the processor.
+
+        Args:
+            frames: float32 [n, columns], finite, as extracted (not standardized).
+        """
+        width = len(self.first)
+        words = np.empty((len(frames), width), np.int32)
+        weights = np.empty((len(frames), width), np.float32)
+        error, first = 0.0, 0
+        for place, (group, counting) in enumerate(zip(self.groups, self.codebook.counting, strict=True)):
+            part = self._part(frames, group)
+            columns = slice(first, first + counting.assignments)
+            for start, closeness in self._products(place, part):
+                rows = slice(start, start + len(closeness))
+                error += rank_words(
+                    part[rows],
+                    self.codebook.words[place],
+                    closeness,
+                    closeness.max(axis=1),
+                    np.float32(counting.gaussian),
+                    np.float32(counting.off),
+                    words[rows, columns],
+                    weights[rows, columns],
+                )
+            first += counting.assignments
+        return Assigned(words, weights, error)
+
+    def total(self, assigned: Assigned, lengths: np.ndarray, before: np.ndarray | None = None) -> Counts:
+        """Add up what the frames of consecutive clips count.
+
+        Args:
+            assigned: what each frame counts.
+            lengths: int64 [clips], how many of the frames each clip has.
+            before: float32 [bins], the sums of the first clip's earlier frames; None: it has none.
+        """
+        bags = np.zeros((len(lengths), self.codebook.bins), np.float32)
+        if before is not None:
+            bags[0] = before
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        tally(bags, owner, assigned.words + self.first, assigned.weights)
+        return Counts(bags, np.asarray(lengths, np.int64), assigned.error)
+
+    def _part(self, frames: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Scaled columns of a group and a column of ones: float32 [n, columns of group + 1]."""
+        part = np.ones((len(frames), len(group) + 1), np.float32)
+        part[:, :-1] = frames[:, as_slice(group)]
+        if self.codebook.input is not None:
+            self.codebook.input.apply(part[:, :-1], group)
+        return part
+
+    def _products(self, place: int, frames: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Block after block: its first frame, and float32 [frames, words], good until the next block."""
+        products = np.empty((BLOCK, len(self.codebook.words[place])), np.float32)
         for start in range(0, len(frames), BLOCK):
             block = frames[start : start + BLOCK]
-            closeness = np.matmul(block, columns, out=products[: len(block)])
-            highest = closeness.max(axis=1)
-            error += _count(block, words, closeness, highest, owner[start:], self.codebook.assignments, bags)
+            yield start, np.matmul(block, self._columns[place], out=products[: len(block)])
+
+    def _count_exactly(self, index: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
+        words, wanted = self.codebook.words[index], self.codebook.counting[index].assignments
+        error = 0.0
+        for start, closeness in self._products(index, frames):
+            block = frames[start : start + BLOCK]
+            error += count_words(block, words, closeness, closeness.max(axis=1), owner[start:], wanted, bags)
         return error
-
-
-@njit(cache=True, nogil=True)
-def _count(
-    frames: np.ndarray,
-    words: np.ndarray,
-    closeness: np.ndarray,
-    highest: np.ndarray,
-    owner: np.ndarray,
-    wanted: int,
-    bags: np.ndarray,
-) -> float:
-    """Count the nearest words of some frames.
-
-    Args:
-        frames: float32 [n, d + 1], standardized, a column of ones at the end.
-        words: float32 [words, d].
-        closeness: float32 [n, words], x · w − |w|² / 2 by the matrix product.
-        highest: float32 [n], the largest closeness of each frame.
-        owner: int64 [n], the row of ``bags`` that a frame counts for.
-        wanted: how many words a frame counts.
-        bags: int32 [clips, words], added to.
-
-    Returns:
-        The sum of the squared distances to the nearest word.
-    """
-    error = 0.0
-    for frame in range(len(frames)):
-        own, bag = closeness[frame], bags[owner[frame]]
-        square = _square(frames[frame, : words.shape[1]])
-        error += np.maximum(0.0, square - 2.0 * highest[frame])
-        # Halve the interval that holds a threshold which `wanted` words pass.
-        low, high = _mean(own), highest[frame]
-        if _passing(own, low) < wanted:
-            low = np.min(own)
-        margin = _margin(square, low, words.shape[1])
-        while high - low > margin:
-            middle = low + (high - low) * np.float32(0.5)
-            passed = _passing(own, middle)
-            if passed == wanted:
-                low = high = middle
-            elif passed > wanted:
-                low = middle
-                margin = _margin(square, low, words.shape[1])
-            else:
-                high = middle
-        certain, possible = np.float32(high + margin), np.float32(low - margin)
-        if _passing(own, possible) == wanted:
-            for word in range(len(own)):
-                bag[word] += own[word] >= possible
-        else:
-            _settle(frames[frame], words, own, certain, possible, wanted, bag)
-    return error
-
-
-@njit(inline="always", fastmath=True)
-def _square(values: np.ndarray) -> float:
-    total = 0.0
-    for column in range(len(values)):
-        total += np.float64(values[column]) * np.float64(values[column])
-    return total
-
-
-@njit(inline="always", fastmath=True)
-def _mean(values: np.ndarray) -> np.float32:
-    total = np.float32(0)
-    for word in range(len(values)):
-        total += values[word]
-    return np.float32(total / np.float32(len(values)))
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _passing(closeness: np.ndarray, threshold: np.float32) -> np.float32:
-    """How many words are at least so close; counted in float32, which the compiler turns into vectors."""
-    count = np.float32(0)
-    for word in range(len(closeness)):
-        count += np.float32(1) if closeness[word] >= threshold else np.float32(0)
-    return count
-
-
-def margin_of(square: Number, closeness: Number, columns: int) -> Number:
-    """How far apart two words may seem and still change places in openXBOW's order.
-
-    With x a frame, w a word and d = |x − w|: the matrix product errs by at most γ (|x||w| + |w|²/2),
-    openXBOW's sum by γ d² in |x − w|², where γ = (columns + 4) · 2⁻²⁴ and |w| ≤ |x| + d. That holds for
-    each of two words; 2 % are room for terms of second order.
-
-    Args:
-        square: |x|², numbers or tensors.
-        closeness: of the farther word.
-        columns: length of x.
-    """
-    length, distance = abs(square) ** 0.5, abs(square - 2.0 * closeness) ** 0.5
-    reach = length + distance
-    gamma = (columns + 4) * UNIT
-    return 2.04 * gamma * (length * reach + reach * reach / 2 + distance * distance / 2) + TINY
-
-
-_margin = njit(cache=True, nogil=True)(margin_of)
-
-
-@njit(cache=True, nogil=True)
-def _settle(
-    frame: np.ndarray,
-    words: np.ndarray,
-    closeness: np.ndarray,
-    certain: np.float32,
-    possible: np.float32,
-    wanted: int,
-    bag: np.ndarray,
-) -> None:
-    """Count the words that surely are among the nearest, then the nearest of the possible by exact sums."""
-    open_words = np.empty(len(words), np.int64)
-    distances = np.empty(len(words), np.float32)
-    found = 0
-    for word in range(len(words)):
-        if closeness[word] > certain:
-            bag[word] += 1
-            wanted -= 1
-        elif closeness[word] >= possible:
-            total = np.float32(0)
-            for column in range(words.shape[1]):
-                difference = frame[column] - words[word, column]
-                total += difference * difference
-            open_words[found], distances[found] = word, total
-            found += 1
-    # A stable sort leaves ties to the lower index.
-    for rank in np.argsort(distances[:found], kind="mergesort")[:wanted]:
-        bag[open_words[rank]] += 1

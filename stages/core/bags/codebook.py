@@ -1,28 +1,85 @@
-"""Codebooks of audio words: what they hold, openXBOW's text format, and the columns that they cover.
+"""Codebooks of audio words: what they hold, their statistics, and the columns that they cover.
 
-A codebook file says everything that turns frames into bags except the normalization: the statistics
-that standardize the input, the words, how many of them a frame counts, and whether the logarithm and
-the inverse document frequency follow. It is the file that openXBOW 1.3.1 writes with ``-B`` and reads
-with ``-b``, to the byte.
+A codebook says everything that turns frames into bags except the normalization: which frames count, how
+the input is scaled, the words, how frames count them in each group, whether the logarithm and the inverse
+document frequency follow, and how the bags are scaled. :mod:`stages.core.bags.codebook_file` reads and
+writes it as openXBOW 1.3.1 does.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import write_text
 
 Layout = Literal["joint", "split"] | Mapping[str, Sequence[str]]
+ScalingMethod = Literal["standardize", "normalize"]
 
 ROWS = 65_536
-# openXBOW's tables begin with the name of the clip and the time of the frame.
-LEADING = 2
 DELTA = re.compile(r"_de(\[\d+\])?$")
+# What a scaling says about a column that is no number, as a name.
+PLACEHOLDERS = {"standardize": (0.0, 1.0), "normalize": (math.inf, 1.0)}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A linear map of columns or bins: (value − offset) / divisor.
+
+    Attributes:
+        method: ``standardize``: mean and standard deviation; ``normalize``: minimum and range.
+        offset: float32 [columns].
+        divisor: float32 [columns], without zeros.
+    """
+
+    method: ScalingMethod
+    offset: np.ndarray
+    divisor: np.ndarray
+
+    def apply(self, values: np.ndarray, columns: np.ndarray | slice = slice(None)) -> None:
+        """Scale float32 [n, columns] in place."""
+        values -= self.offset[columns]
+        values /= self.divisor[columns]
+
+    def pick(self, columns: Sequence[int] | np.ndarray) -> "Scaling":
+        """The scaling of some of the columns."""
+        return Scaling(self.method, self.offset[columns], self.divisor[columns])
+
+    def spread(self, columns: Sequence[int] | np.ndarray, width: int) -> "Scaling":
+        """The scaling of a table of ``width`` columns, of which ``columns`` are these."""
+        offset, divisor = (np.full(width, value, np.float32) for value in PLACEHOLDERS[self.method])
+        offset[columns], divisor[columns] = self.offset, self.divisor
+        return Scaling(self.method, offset, divisor)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How frames count the words of a group.
+
+    Attributes:
+        assignments: how many nearest words a frame counts.
+        gaussian: a word counts exp(−d² / (2 · gaussian²)), d being its distance; 0: it counts 1.
+        off: words farther than this do not count; 0: all do.
+    """
+
+    assignments: int = 1
+    gaussian: float = 0.0
+    off: float = 0.0
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Which frames count at all: those whose value in a column, as extracted, is not below a threshold."""
+
+    column: int
+    threshold: float
+
+    def of(self, frames: np.ndarray) -> np.ndarray:
+        """Whether each frame counts: bool [n]."""
+        return frames[:, self.column] >= np.float32(self.threshold)
 
 
 @dataclass(frozen=True)
@@ -30,52 +87,79 @@ class Codebook:
     """One or several groups of audio words, and how frames are counted.
 
     Attributes:
-        words: for each group of columns float32 [words, columns of the group], standardized.
-        assignments: how many nearest words a frame counts, in each group.
+        words: for each group of columns float32 [words, columns of the group], scaled as ``input`` says.
+        counting: how frames count the words of each group.
         log: whether counts become log10(count + 1).
-        mean: of each column, float32; None: the input is not standardized.
-        deviation: standard deviation of each column, float32; None along with ``mean``.
+        input: of the descriptors; None: they are taken as they are.
         idf: factor of each bin, float32 [bins]; None: no weighting.
+        output: of the bins; None: they are left as they are.
+        activity: which frames count; None: all of them.
     """
 
     words: tuple[np.ndarray, ...]
-    assignments: int
+    counting: tuple[Counting, ...]
     log: bool = False
-    mean: np.ndarray | None = None
-    deviation: np.ndarray | None = None
+    input: Scaling | None = None
     idf: np.ndarray | None = None
+    output: Scaling | None = None
+    activity: Activity | None = None
 
     @property
     def bins(self) -> int:
         """Length of a bag: the words of all groups."""
         return sum(len(group) for group in self.words)
 
-    def standardize(self, frames: np.ndarray, group: np.ndarray) -> np.ndarray:
+    @property
+    def description(self) -> str:
+        """What follows the words, in a few words."""
+        parts = [
+            f"{'/'.join(dict.fromkeys(str(counting.assignments) for counting in self.counting))} assignments"
+        ]
+        parts += ["Gaussian weights"] if any(counting.gaussian for counting in self.counting) else []
+        parts += ["a largest distance"] if any(counting.off for counting in self.counting) else []
+        parts += ["log"] if self.log else []
+        parts += ["idf"] if self.idf is not None else []
+        parts += [f"{self.output.method}d output"] if self.output is not None else []
+        parts += ["frames of low activity left out"] if self.activity is not None else []
+        return ", ".join(parts)
+
+    @property
+    def soft(self) -> bool:
+        """Whether the distance of a word decides what it counts."""
+        return any(counting.gaussian or counting.off for counting in self.counting)
+
+    def scaled(self, frames: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Columns of a group in the codebook's units: float32 [n, columns] → [n, columns of group]."""
         part = frames[:, group]
-        if self.mean is not None and self.deviation is not None:
-            part -= self.mean[group]
-            part /= self.deviation[group]
+        if self.input is not None:
+            self.input.apply(part, group)
         return part
 
 
-def statistics(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standardization(frames: np.ndarray, repeats: int = 1) -> Scaling:
     """Mean and sample standard deviation of each column, a deviation of 0 replaced by 1.
 
     The sums run in float32, frame after frame, as openXBOW's do: its words and bags depend on the last bit.
 
     Args:
         frames: float32 [n, d].
-
-    Returns:
-        Two float32 [d].
+        repeats: how often the number of frames is counted; openXBOW 1.3.1 counts it once for each group,
+            so that its mean of two groups is half the true one.
     """
-    count = np.float32(len(frames))
+    count = np.float32(repeats * len(frames))
     mean = _running_sum(frames, np.zeros(frames.shape[1], np.float32), square=False) / count
     squares = _running_sum(frames, mean, square=True)
     deviation = np.sqrt(squares / max(count - np.float32(1), np.float32(1)))
     deviation[deviation == 0] = 1
-    return mean, deviation
+    return Scaling("standardize", mean, deviation)
+
+
+def normalization(values: np.ndarray) -> Scaling:
+    """Minimum and range of each column, a range of 0 replaced by 1: float32 [n, d] → scaling to 0 … 1."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    divisor = high - low
+    divisor[divisor == 0] = 1
+    return Scaling("normalize", low, divisor)
 
 
 def _running_sum(frames: np.ndarray, origin: np.ndarray, square: bool) -> np.ndarray:
@@ -86,8 +170,8 @@ def _running_sum(frames: np.ndarray, origin: np.ndarray, square: bool) -> np.nda
         if square:
             block *= block
         block[0] += total
-        # Along the rows of a C-contiguous array NumPy adds one row after the other.
-        np.add.reduce(block, axis=0, out=total)
+        # NumPy adds the rows of a C-contiguous array one after the other, unless they are one column.
+        total[:] = np.add.reduce(block, axis=0) if block.shape[1] > 1 else np.add.accumulate(block)[-1]
     return total
 
 
@@ -149,11 +233,11 @@ def _matching(columns: Sequence[str], pattern: str) -> Iterator[int]:
     return (index for index, column in enumerate(columns) if expression.fullmatch(column))
 
 
-def check(codebook: Codebook, groups: Sequence[np.ndarray], columns: int, file: str) -> None:
-    """Refuse a codebook that does not fit the descriptors.
+def check(codebook: Codebook, groups: Sequence[np.ndarray], file: str) -> None:
+    """Refuse a codebook whose groups are not of the wanted sizes.
 
     Raises:
-        UserError: if its groups, their columns or its statistics are of other sizes.
+        UserError: if they are not.
     """
     have, want = [words.shape[1] for words in codebook.words], [len(group) for group in groups]
     if have != want:
@@ -161,101 +245,3 @@ def check(codebook: Codebook, groups: Sequence[np.ndarray], columns: int, file: 
             f"{file} covers groups of {have} columns, codebook.layout and codebook.features give {want}; "
             "change one of them in params.yaml."
         )
-    if codebook.mean is not None and len(codebook.mean) != columns:
-        raise UserError(
-            f"{file} standardizes {len(codebook.mean)} columns, the descriptors have {columns}; "
-            "see codebook.features in params.yaml."
-        )
-    if any(codebook.assignments > len(words) for words in codebook.words):
-        raise UserError(
-            f"{file} has fewer words than its {codebook.assignments} assignments; see boaw.assignments."
-        )
-
-
-def write(path: Path, codebook: Codebook) -> None:
-    """Write a codebook in openXBOW's text format, whole or not at all."""
-    write_text(path, to_text(codebook))
-
-
-def to_text(codebook: Codebook) -> str:
-    """A codebook in openXBOW's text format; name and time of a frame stand as mean 0 and deviation 1."""
-    lines = []
-    if codebook.mean is not None and codebook.deviation is not None:
-        lines += ["standardizeInput"]
-        lines += [_line(np.concatenate([np.zeros(LEADING, np.float32), codebook.mean]))]
-        lines += [_line(np.concatenate([np.ones(LEADING, np.float32), codebook.deviation]))]
-    if codebook.log:
-        lines += ["log"]
-    if codebook.idf is not None:
-        lines += ["idf", _line(codebook.idf)]
-    for words in codebook.words:
-        lines += ["codebookNumeric", f"{words.shape[0]};{words.shape[1]};{codebook.assignments};0.0;0.0"]
-        lines += map(_line, words)
-    return "\n".join(lines) + "\n"
-
-
-def read(path: Path) -> Codebook:
-    """Read a codebook in openXBOW's text format.
-
-    Raises:
-        UserError: if the file does not exist or is not such a codebook.
-    """
-    try:
-        return from_text(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro codebook` makes data/codebook.txt.") from None
-    except (ValueError, StopIteration):
-        raise UserError(f"{path} is not a numeric codebook in openXBOW's text format.") from None
-
-
-def from_text(text: str) -> Codebook:
-    """A codebook from openXBOW's text format.
-
-    Raises:
-        ValueError: if a line or a number does not belong there.
-        StopIteration: if the text ends early.
-    """
-    lines = iter(text.splitlines())
-    mean = deviation = idf = None
-    log, words, assignments = False, [], set()
-    for line in lines:
-        if line == "standardizeInput":
-            mean, deviation = _numbers(next(lines))[LEADING:], _numbers(next(lines))[LEADING:]
-        elif line == "log":
-            log = True
-        elif line == "idf":
-            idf = _numbers(next(lines))
-        elif line == "codebookNumeric":
-            size, width, counted, *_ = next(lines).split(";")
-            group = np.stack([_numbers(next(lines)) for _ in range(int(size))])
-            if group.shape[1] != int(width):
-                raise ValueError(f"{group.shape[1]} columns where {width} were announced")
-            words.append(group)
-            assignments.add(int(counted))
-        else:
-            raise ValueError(f"unknown section {line[:40]!r}")
-    if len(assignments) != 1 or not all(np.isfinite(group).all() for group in words):
-        raise ValueError("no codebook, different numbers of assignments, or words that are not finite")
-    codebook = Codebook(tuple(words), assignments.pop(), log, mean, deviation, idf)
-    if idf is not None and len(idf) != codebook.bins:
-        raise ValueError(f"{len(idf)} idf factors for {codebook.bins} words")
-    return codebook
-
-
-def _numbers(line: str) -> np.ndarray:
-    return np.array(line.split(";"), dtype=np.float32)
-
-
-def _line(values: np.ndarray) -> str:
-    return ";".join(map(_java_text, values))
-
-
-def _java_text(value: np.float32) -> str:
-    """``Float.toString``: the fewest digits that tell the number from its neighbours.
-
-    >>> [_java_text(np.float32(value)) for value in (0, 0.1, 5e-4, 12345678, 1e10)]
-    ['0.0', '0.1', '5.0E-4', '1.2345678E7', '1.0E10']
-    """
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return np.format_float_positional(value, unique=True, trim="0")
-    return np.format_float_scientific(value, unique=True, trim="0", exp_digits=1).upper().replace("E+", "E")

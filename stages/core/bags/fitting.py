@@ -1,13 +1,15 @@
 """A codebook learnt from the descriptors of the training clips."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import Codebook, statistics
-from stages.core.bags.counting import count_clips, idf
+from stages.core.bags.assignment import Assigner, Counts
+from stages.core.bags.codebook import Codebook, Counting, standardization
+from stages.core.bags.counting import count_clips
 from stages.core.bags.learning import learn
+from stages.core.bags.weighting import document_counts, finish, idf
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import Descriptors
 
@@ -46,26 +48,30 @@ def fit_codebook(
         clips: bool [clips], the clips of the training split.
         groups: the columns of each group of words.
         options: size, method, sample, standardization, seed.
-        counting: what the codebook file says about assignments, log and idf.
-        threads: how many threads count words for the idf.
+        counting: how frames count words, and what becomes of the counts.
+        threads: how many threads count words for the idf and the scaling of the bags.
 
     Raises:
         OptionError: if the frames do not suffice for ``size`` words.
     """
     sampled, not_finite = sample_frames(descriptors, clips, options.frames, options.seed)
-    mean = deviation = None
+    scaling = None
     if options.standardize:
-        mean, deviation = statistics(sampled)
-        sampled -= mean
-        sampled /= deviation
+        scaling = standardization(sampled)
+        scaling.apply(sampled)
     words = []
-    for columns in groups:
+    for number, columns in enumerate(groups):
         part = sampled if len(columns) == sampled.shape[1] else np.ascontiguousarray(sampled[:, columns])
-        words.append(learn(part, options.size, options.method, options.seed))
-    codebook = Codebook(tuple(words), counting.assignments, counting.log, mean, deviation)
+        words.append(learn(part, options.size_of(number), options.method, options.seed))
+    how = Counting(counting.assignments, counting.gaussian, counting.off)
+    codebook = Codebook(tuple(words), (how,) * len(words), counting.log, scaling)
     if counting.idf:
         documents = count_documents(descriptors, clips, Assigner(codebook, groups), threads)
         codebook = replace(codebook, idf=idf(documents, int(clips.sum())))
+    if counting.standardize_output:
+        parts = training_counts(descriptors, clips, Assigner(codebook, groups), threads)
+        bags = np.concatenate([finish(counts, codebook, counting.normalize) for counts in parts])
+        codebook = replace(codebook, output=standardization(bags))
     frames = int(descriptors.lengths[clips].sum())
     return FittedCodebook(codebook, int(clips.sum()), frames, len(sampled), not_finite)
 
@@ -111,9 +117,18 @@ def count_documents(
         assigner: counts the words of a clip.
         threads: how many batches are counted at once.
     """
-    documents, first = np.zeros(assigner.codebook.bins, np.int64), 0
+    documents = np.zeros(assigner.codebook.bins, np.int64)
+    for counts in training_counts(descriptors, clips, assigner, threads):
+        documents += document_counts(counts)
+    return documents
+
+
+def training_counts(
+    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, threads: int
+) -> Iterator[Counts]:
+    """Counts of some clips alone, batch by batch."""
+    first = 0
     for counts in count_clips(descriptors, assigner, threads):
         wanted = clips[first : first + len(counts.frames)]
-        documents += (counts.bags[wanted] > 0).sum(axis=0)
+        yield Counts(counts.bags[wanted], counts.frames[wanted], 0.0)
         first += len(counts.frames)
-    return documents

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stages.core.bags.assignment import margin_of
+from stages.core.bags.kernels import margin_of
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from stages.core.config.bounds import Positive
 
@@ -26,13 +26,17 @@ class CodebookOptions:
     """
 
     features: str = "compare"
-    size: Positive = 2000
+    size: Positive | tuple[Positive, ...] = 2000
     method: Literal["random++", "random", "kmeans", "kmeans++"] = "random++"
     layout: Literal["joint", "split"] | dict[str, tuple[str, ...]] = "joint"
     frames: Positive | None = 1_000_000
     standardize: bool = True
     seed: Annotated[int, Ge(0)] = 10
     file: str | None = None
+
+    def size_of(self, group: int) -> int:
+        """How many words a group of columns gets."""
+        return self.size if isinstance(self.size, int) else self.size[group]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class BagOptions:
     """
 
     assignments: Positive = 10
+    gaussian: Annotated[float, Ge(0), Lt(1e30)] = 0.0
+    off: Annotated[float, Ge(0), Lt(1e30)] = 0.0
     log: bool = True
     idf: bool = False
+    standardize_output: bool = False
     normalize: Literal["none", "frames", "sum", "norm"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -297,17 +297,26 @@ def _check_sections(parameters: Parameters) -> None:
             f"{FILE}: codebook.features is {parameters.codebook.features!r}; "
             f"the openSMILE sets are {', '.join(parameters.features)}."
         )
-    frames = parameters.codebook.frames
-    if frames is not None and frames < parameters.codebook.size:
+    frames, layout = parameters.codebook.frames, parameters.codebook.layout
+    groups = len(layout) if isinstance(layout, dict) else {"joint": 1, "split": 2}[layout]
+    sizes = parameters.codebook.size
+    sizes = sizes if isinstance(sizes, tuple) else (sizes,) * groups
+    if len(sizes) != groups:
         raise UserError(
-            f"{FILE}: codebook.size {parameters.codebook.size} is above codebook.frames {frames}; "
-            "lower the size or raise the number of frames."
+            f"{FILE}: codebook.size names {len(sizes)} sizes, but codebook.layout makes {groups} "
+            f"group{'s' * (groups > 1)}; give one size, or one for each group."
         )
-    if parameters.boaw.assignments > parameters.codebook.size:
-        raise UserError(
-            f"{FILE}: boaw.assignments {parameters.boaw.assignments} is above codebook.size "
-            f"{parameters.codebook.size}; a frame cannot count more words than there are."
-        )
+    for size in sizes:
+        if frames is not None and frames < size:
+            raise UserError(
+                f"{FILE}: codebook.size {size} is above codebook.frames {frames}; "
+                "lower the size or raise the number of frames."
+            )
+        if parameters.boaw.assignments > size:
+            raise UserError(
+                f"{FILE}: boaw.assignments {parameters.boaw.assignments} is above codebook.size "
+                f"{size}; a frame cannot count more words than there are."
+            )
     if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
         raise UserError(f"{FILE}: preprocess.min_seconds must lie below preprocess.max_seconds.")
 

@@ -54,17 +54,20 @@ class _BagMaker:
 
     def __init__(self, origin: Mapping[str, Any], feature_set: str) -> None:
         from stages.core.bags.assignment import Assigner
-        from stages.core.bags.codebook import from_text, groups
+        from stages.core.bags.codebook import groups
+        from stages.core.bags.codebook_file import for_descriptors, from_text
 
         columns = column_names(feature_set).descriptors
-        codebook = from_text(origin["codebook"])
+        codebook = for_descriptors(from_text(origin["codebook"]), len(columns), "the codebook")
         self._assigner = Assigner(codebook, groups(columns, origin["layout"]))
         self._normalize = origin["normalize"]
 
     def bag(self, descriptors: np.ndarray) -> np.ndarray:
         """float32 [frames, columns] → float32 [bins]."""
-        from stages.core.bags.counting import finish
+        from stages.core.bags.weighting import finish
 
         finite = descriptors[np.isfinite(descriptors).all(axis=1)]
+        if self._assigner.codebook.activity is not None:
+            finite = finite[self._assigner.codebook.activity.of(finite)]
         counts = self._assigner.count(finite, np.array([len(finite)]))
         return finish(counts, self._assigner.codebook, self._normalize)[0]
