@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count as naturals
 from itertools import islice
 from pathlib import Path
@@ -77,6 +78,41 @@ def origin_of_audio(folder: Path) -> dict[str, Any]:
 def count(folder: Path) -> int:
     """Number of clips in a folder of shards."""
     return sum(pq.read_metadata(path).num_rows for path in _shards(folder))
+
+
+class ShardReader:
+    """Single clips of a folder of shards, in any order; holds few shards in memory.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        UserError: if the folder holds no shards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._place = {
+            clip_id: (path, row)
+            for path in _shards(folder)
+            for row, clip_id in enumerate(pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist())
+        }
+        self._flacs = lru_cache(maxsize=8)(_flacs_of)
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._place
+
+    def flac(self, clip_id: str) -> bytes:
+        """A clip as :func:`encode` gave it.
+
+        Raises:
+            KeyError: if the folder does not hold the clip.
+        """
+        path, row = self._place[clip_id]
+        return self._flacs(path)[row].as_py()
+
+
+def _flacs_of(path: Path) -> pa.Array:
+    return pq.read_table(path, columns=["audio"])["audio"].combine_chunks().field("bytes")
 
 
 def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:
