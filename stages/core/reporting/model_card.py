@@ -51,8 +51,8 @@ def how_features_are_made(model: Model) -> str:
     if "bags" in origin:
         return text + (
             f"The low-level descriptors and deltas of openSMILE's {origin['feature_set']} (opensmile "
-            f"{version}) are assigned to the audio words of codebook.txt (in openXBOW's text format, which says "
-            "how) and counted."
+            f"{version}) are assigned to the audio words of codebook.txt, in openXBOW's text format, "
+            "and counted."
         )
     return (
         text
@@ -81,9 +81,9 @@ def _features(model: Model) -> str:
 `python -m stages.predict clip.wav --model FOLDER`, in the project that trained it, goes from recordings to
 predictions.
 
-Without the project, `model.onnx` goes from features to predictions: input `features`, float32 [clips, {number}],
-not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an output for each task, the
-mean over {len(model.seeds)} seeds. What its caller must compute: {how_features_are_made(model)}
+Without the project, `model.onnx` goes from features to predictions: input `features`, float32
+[clips, {number}], not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an output for
+each task, the mean over {len(model.seeds)} seeds. What its caller must compute: {how_features_are_made(model)}
 """
 
 
@@ -108,8 +108,8 @@ def _training(model: Model) -> str:
     return (
         f"## Training\n\n{joint[0].upper()}{joint[1:]}; trunk {trunk}; hidden layers of a head: {head}; "
         f"{model.parameters:,} weights for each of the seeds {', '.join(map(str, model.seeds))}. "
-        f"{recipe['optimizer'].capitalize()}, learning rate {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, at most "
-        f"{recipe['epochs']} epochs, stopped after {recipe['patience']} without improvement on validation. "
+        f"{recipe['optimizer'].capitalize()}, learning rate {recipe['learning_rate']:g}, "
+        f"batches of {recipe['batch_size']}, at most {recipe['epochs']} epochs, stopped after {recipe['patience']} without improvement on validation. "
         "model.json has every option.\n"
     )
 
@@ -150,8 +150,8 @@ def _groups(test: Json, confidence: float) -> Iterator[str]:
 
 def _limits(model: Model, corpus: Json) -> str:
     lines = [
-        f"- It was tested on clips of one corpus ({corpus['name']}). On other microphones, rooms, languages and "
-        "ages expect less.",
+        f"- It was tested on clips of one corpus ({corpus['name']}). On other microphones, rooms, languages "
+        "and ages expect less.",
         "- It hears one burst at a time; speech, music and noise get an answer too, a meaningless one.",
         "- Ratings tell what listeners said of a sound, not what its speaker felt.",
         "- It is no basis for a decision about a person, and must not be used to identify anybody.",
