@@ -19,7 +19,7 @@ from stages.core.prediction.onnx_graph import largest_difference, onnx_model
 from stages.core.reporting.model_card import how_features_are_made, model_card
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError, did_you_mean
-from stages.core.runtime.files import read_json, write_text
+from stages.core.runtime.files import read_json, whole_folder, write_text
 from stages.core.runtime.tables import read_features
 
 CHECKED = 256  # clips
@@ -70,13 +70,10 @@ def export(run: str, folder: Path) -> float:
         read_json(Path("metrics/split.json")),
         parameters.evaluate.confidence,
     )
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial)
-    (partial / "model.onnx").write_bytes(serialized)
-    write_text(partial / "README.md", card)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        shutil.copytree(source, partial, dirs_exist_ok=True)
+        (partial / "model.onnx").write_bytes(serialized)
+        write_text(partial / "README.md", card)
     return difference
 
 

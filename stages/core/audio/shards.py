@@ -1,6 +1,7 @@
 """Shards of clips: Parquet files of lossless FLAC, written and read in clip_id order."""
 
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count as naturals
@@ -16,6 +17,10 @@ import soundfile
 from stages.core.audio.recording import SAMPLE_RATE
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.tables import metadata_of, origin_of, write_table
+
+# Tells Hugging Face `datasets` that the column is sound, so that its rows play without a cast.
+_FEATURES = {"clip_id": {"dtype": "string", "_type": "Value"}, "audio": {"_type": "Audio"}}
+_HUGGING_FACE = {"huggingface": json.dumps({"info": {"features": _FEATURES}})}
 
 
 def encode(samples: np.ndarray) -> bytes:
@@ -46,7 +51,7 @@ def write_shard(
         names=["bytes", "path"],
     )
     table = pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
-    write_table(path, table.replace_schema_metadata(metadata_of(origin or {})))
+    write_table(path, table.replace_schema_metadata({**metadata_of(origin or {}), **_HUGGING_FACE}))
 
 
 def write_shards(

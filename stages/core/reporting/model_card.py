@@ -82,8 +82,10 @@ def _features(model: Model) -> str:
 predictions.
 
 Without the project, `model.onnx` goes from features to predictions: input `features`, float32
-[clips, {number}], not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an output for
-each task, the mean over {len(model.seeds)} seeds. What its caller must compute: {how_features_are_made(model)}
+[clips, {number}], not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an
+output for each task, the mean over {len(model.seeds)} seeds. What its caller must compute:
+
+{how_features_are_made(model)}
 """
 
 
@@ -104,14 +106,15 @@ def _data(corpus: Json, splits: Json) -> str:
 def _training(model: Model) -> str:
     recipe, architecture = model.description["recipe"], model.description["architecture"]
     trunk, head = (", ".join(map(str, architecture[part])) or "none" for part in ("trunk", "head"))
-    joint = "one network for all tasks" if architecture["joint"] else "one network for each task"
-    return (
-        f"## Training\n\n{joint[0].upper()}{joint[1:]}; trunk {trunk}; hidden layers of a head: {head}; "
-        f"{model.parameters:,} weights for each of the seeds {', '.join(map(str, model.seeds))}. "
-        f"{recipe['optimizer'].capitalize()}, learning rate {recipe['learning_rate']:g}, "
-        f"batches of {recipe['batch_size']}, at most {recipe['epochs']} epochs, stopped after {recipe['patience']} without improvement on validation. "
-        "model.json has every option.\n"
-    )
+    networks = "One network for all tasks" if architecture["joint"] else "One network for each task"
+    seeds = ", ".join(map(str, model.seeds))
+    return f"""## Training
+
+{networks}; trunk {trunk}; hidden layers of a head: {head}; {model.parameters:,} weights for each of the seeds
+{seeds}. {recipe["optimizer"].capitalize()}, learning rate {recipe["learning_rate"]:g}, batches of
+{recipe["batch_size"]}, at most {recipe["epochs"]} epochs, stopped after {recipe["patience"]} without
+improvement on validation. `model.json` has every option.
+"""
 
 
 def _scores(scored: Json, naive: Json, confidence: float) -> str:
