@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test recipes faults check
+.PHONY: help repro test recipes faults check explore extras
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ faults: .venv/ready  ## kill a run at twenty random moments, and fuzz ten times 
 
 check: .venv/ready  ## check every label and the header of every recording
 	@python -m stages.check --corpus
+
+explore: .venv/ready  ## listen to clips beside labels, predictions and errors, in a browser
+	@python -m stages.explore --serve
+
+extras: .venv/ready  ## install what export, search and imports need, and what their tests need
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
 
 .venv/ready: requirements.txt
 	@command -v git > /dev/null || { echo "error: git is not installed; install it and run make again." >&2; exit 1; }

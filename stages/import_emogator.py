@@ -9,12 +9,13 @@ get that emotion as 1 and the others as 0; all clips get their ``Category``. The
 import argparse
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 from stages.command import guarded
+from stages.core.corpus.writing import ImportedClip, write_corpus
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import whole_folder, write_csv, write_json
 from stages.core.synthetic.speakers import EMOTIONS
 
 CATEGORIES = (
@@ -54,27 +55,26 @@ def import_corpus(source: Path, destination: Path) -> int:
     ]
     if not matches:
         raise UserError(f"{source} holds no data/mp3/NNNNNN-EE-I.mp3; name EmoGator's top folder.")
-    if destination.exists():
-        raise UserError(f"{destination} exists; name a new folder.")
-    rows = [_info_row(match) for match in matches]
-    with whole_folder(destination) as folder:
-        (folder / "wav").mkdir()
-        for match in progress(matches, len(matches), "clip"):
-            shutil.copyfile(source / "data" / "mp3" / match[0], folder / "wav" / match[0])
-        write_csv(folder / "data_info.csv", ["File_ID", "Subject_ID", *EMOTIONS, "Category"], rows)
-        write_json(folder / "corpus.json", {"name": "EmoGator", "synthetic": False})
-    return len(matches)
+    categories = {match: _category(match) for match in matches}
+    clips = (_clip(source, match, categories[match]) for match in progress(matches, len(matches), "clip"))
+    return write_corpus(destination, "EmoGator", clips)
 
 
-def _info_row(match: re.Match[str]) -> list[str | int]:
-    """A row of data_info.csv: the clip's id, its speaker, a rating per emotion (or none), the category."""
+def _category(match: re.Match[str]) -> str:
     index = int(match[2])
     if not 1 <= index <= len(CATEGORIES):
         raise UserError(f"{match[0]} names category {match[2]}; EmoGator's run from 01 to {len(CATEGORIES)}.")
-    category = CATEGORIES[index - 1]
+    return CATEGORIES[index - 1]
+
+
+def _clip(source: Path, match: re.Match[str], category: str) -> ImportedClip:
+    """A recording with its speaker, its category, and a rating per emotion (or none)."""
     emotion = EMOTION_OF.get(category)
-    ratings = [int(column == emotion) if emotion else "" for column in EMOTIONS]
-    return [match[0].removesuffix(".mp3"), match[1], *ratings, category]
+    ratings = {column: int(column == emotion) if emotion else None for column in EMOTIONS}
+    recording = source / "data" / "mp3" / match[0]
+    store = partial(shutil.copyfile, recording)
+    labels = {**ratings, "Category": category}
+    return ImportedClip(recording.stem, recording.suffix, store, speaker=match[1], labels=labels)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Shards of clips: Parquet files of lossless FLAC, written and read in clip_id order."""
 
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count as naturals
 from itertools import islice
 from pathlib import Path
@@ -15,6 +17,10 @@ import soundfile
 from stages.core.audio.recording import SAMPLE_RATE
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.tables import metadata_of, origin_of, write_table
+
+# Tells Hugging Face `datasets` that the column is sound, so that its rows play without a cast.
+_FEATURES = {"clip_id": {"dtype": "string", "_type": "Value"}, "audio": {"_type": "Audio"}}
+_HUGGING_FACE = {"huggingface": json.dumps({"info": {"features": _FEATURES}})}
 
 
 def encode(samples: np.ndarray) -> bytes:
@@ -45,7 +51,7 @@ def write_shard(
         names=["bytes", "path"],
     )
     table = pa.Table.from_arrays([pa.array(clip_ids, pa.string()), audio], names=["clip_id", "audio"])
-    write_table(path, table.replace_schema_metadata(metadata_of(origin or {})))
+    write_table(path, table.replace_schema_metadata({**metadata_of(origin or {}), **_HUGGING_FACE}))
 
 
 def write_shards(
@@ -77,6 +83,41 @@ def origin_of_audio(folder: Path) -> dict[str, Any]:
 def count(folder: Path) -> int:
     """Number of clips in a folder of shards."""
     return sum(pq.read_metadata(path).num_rows for path in _shards(folder))
+
+
+class ShardReader:
+    """Single clips of a folder of shards, in any order; holds few shards in memory.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        UserError: if the folder holds no shards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._place = {
+            clip_id: (path, row)
+            for path in _shards(folder)
+            for row, clip_id in enumerate(pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist())
+        }
+        self._flacs = lru_cache(maxsize=8)(_flacs_of)
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._place
+
+    def flac(self, clip_id: str) -> bytes:
+        """A clip as :func:`encode` gave it.
+
+        Raises:
+            KeyError: if the folder does not hold the clip.
+        """
+        path, row = self._place[clip_id]
+        return self._flacs(path)[row].as_py()
+
+
+def _flacs_of(path: Path) -> pa.Array:
+    return pq.read_table(path, columns=["audio"])["audio"].combine_chunks().field("bytes")
 
 
 def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:

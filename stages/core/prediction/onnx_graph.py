@@ -1,0 +1,222 @@
+"""A model as ONNX: features → predictions, with the scaling and the mean over the seeds inside.
+
+Whoever has ONNX Runtime, in whatever language, predicts without this project. What the graph does not hold is
+how features are made of a recording; its metadata says it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stages.core.networks.model import NORM_EPSILON, Model
+from stages.core.networks.scaling import Scaling, normal_quantiles
+from stages.core.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 17  # the first with LayerNormalization; read by ONNX Runtime 1.12 and newer
+IR_VERSION = 8
+FLOAT, DOUBLE = 1, 11  # as ONNX numbers its types
+INPUT = "features"
+
+
+def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
+    """The graph of a model.
+
+    Its input ``features`` is float32 [clips, d] in the order of ``feature_names``, not scaled; each task is
+    an output of its name, float32 [clips, outputs]: label units, or probabilities of the classes.
+
+    Args:
+        model: all seeds of it become one graph.
+        metadata: kept beside the graph, with the names of features and outputs.
+
+    Raises:
+        UserError: if the package onnx is not installed.
+    """
+    try:
+        from onnx import checker, helper
+    except ImportError:
+        raise UserError(
+            "ONNX is written by the package onnx, which is not installed; `make extras`."
+        ) from None
+    graph = _Graph()
+    inputs, columns = _scaled(graph, model)
+    seeds: dict[str, list[str]] = {task: [] for task in model.tasks}
+    for entry in model.networks:
+        for task, output in _network(graph, model, entry, inputs, columns).items():
+            seeds[task].append(output)
+    for task, outputs in seeds.items():
+        graph.node("Mean", outputs, output=task)
+    sizes = {INPUT: len(model.feature_names), **{task: model.description["outputs"][task] for task in seeds}}
+    infos = {
+        name: helper.make_tensor_value_info(name, FLOAT, ["clips", size]) for name, size in sizes.items()
+    }
+    made = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            model.description["run"],
+            [infos[INPUT]],
+            [infos[task] for task in seeds],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    outputs_of = {task: list(model.classes.get(task, model.tasks[task].columns)) for task in seeds}
+    names = {"feature_names": json.dumps(model.feature_names), "outputs": json.dumps(outputs_of)}
+    helper.set_model_props(made, {**metadata, **names})
+    checker.check_model(made, full_check=True)
+    return made
+
+
+def largest_difference(model: Model, serialized: bytes, features: np.ndarray) -> float:
+    """How far ONNX Runtime is from the model itself.
+
+    Args:
+        model: the model.
+        serialized: its graph.
+        features: float32 [n, d].
+
+    Returns:
+        The largest |difference| / max(1, |prediction|) over all clips and outputs.
+
+    Raises:
+        UserError: if the package onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            "the export is checked with the package onnxruntime, which is not installed; `make extras`."
+        ) from None
+    session = onnxruntime.InferenceSession(serialized, providers=["CPUExecutionProvider"])
+    found = dict(zip(model.tasks, session.run(list(model.tasks), {INPUT: features}), strict=True))
+    by_seed = model.predict(features)
+    difference = 0.0
+    for task, values in found.items():
+        expected = np.mean([by_seed[seed][task] for seed in model.seeds], axis=0)
+        difference = max(
+            difference, float((np.abs(values - expected) / np.maximum(1, np.abs(expected))).max())
+        )
+    return difference
+
+
+class _Graph:
+    """Nodes and constants as they are added; each call gives the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, values: np.ndarray) -> str:
+        """A constant tensor."""
+        from onnx import numpy_helper
+
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
+        """An operation of ONNX."""
+        from onnx import helper
+
+        output = output or f"value{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+
+def _scaled(graph: _Graph, model: Model) -> tuple[str, np.ndarray]:
+    """The scaled inputs [clips, kept], and int64 [kept]: the columns that a network reads at all."""
+    chosen = [model.weights.get(f"{entry['name']}/columns") for entry in model.networks]
+    known = [columns for columns in chosen if columns is not None]
+    kept = np.arange(len(model.feature_names))
+    if len(known) == len(chosen):
+        kept = np.unique(np.concatenate(known))
+    values = graph.node("Gather", [INPUT, graph.constant(kept)], axis=1)
+    values = graph.node("Cast", [values], to=DOUBLE)
+    scale = {"standard": _standard, "quantile": _quantile}[model.scaling.kind]
+    values = scale(graph, Scaling(model.scaling.kind, model.scaling.points[:, kept]), values)
+    return graph.node("Cast", [values], to=FLOAT), kept
+
+
+def _standard(graph: _Graph, scaling: Scaling, values: str) -> str:
+    mean, factor, lowest, highest = (graph.constant(row) for row in scaling.points)
+    values = graph.node("Min", [graph.node("Max", [values, lowest]), highest])
+    return graph.node("Mul", [graph.node("Sub", [values, mean]), factor])
+
+
+def _quantile(graph: _Graph, scaling: Scaling, values: str) -> str:
+    """Linear interpolation between knots as a sum over segments: rise × share that lies below."""
+    points, levels = scaling.points, normal_quantiles(len(scaling.points))
+    segments, width = points.shape[1], len(points) - 1
+    first = np.zeros(segments)
+    starts, widths, rises = (
+        np.zeros((segments, width)),
+        np.ones((segments, width)),
+        np.zeros((segments, width)),
+    )
+    for column in np.flatnonzero(points[0] < points[-1]):
+        knots, begin = np.unique(points[:, column], return_index=True)
+        end = np.r_[begin[1:], len(points)] - 1
+        heights = (levels[begin] + levels[end]) / 2  # tied values take the middle of what they span
+        number = len(knots) - 1
+        first[column] = heights[0]
+        starts[column, :number], widths[column, :number] = knots[:-1], np.diff(knots)
+        rises[column, :number] = np.diff(heights)
+    zero, one = graph.constant(np.array(0.0)), graph.constant(np.array(1.0))
+    values = graph.node("Unsqueeze", [values, graph.constant(np.array([2]))])
+    above = graph.node("Sub", [values, graph.constant(starts)])
+    share = graph.node("Clip", [graph.node("Div", [above, graph.constant(widths)]), zero, one])
+    risen = graph.node("Mul", [share, graph.constant(rises)])
+    total = graph.node("ReduceSum", [risen, graph.constant(np.array([2]))], keepdims=0)
+    return graph.node("Add", [total, graph.constant(first)])
+
+
+def _network(
+    graph: _Graph, model: Model, entry: Mapping[str, Any], inputs: str, kept: np.ndarray
+) -> dict[str, str]:
+    """Task → the outputs of one network, in label units."""
+    name, architecture = entry["name"], model.description["architecture"]
+
+    def weights(parameter: str) -> np.ndarray:
+        return model.weights[f"{name}/{parameter}"]
+
+    def linear(parameter: str, values: str) -> str:
+        constants = [graph.constant(weights(f"{parameter}.{part}")) for part in ("weight", "bias")]
+        return graph.node("Gemm", [values, *constants], transB=1)
+
+    columns = model.weights.get(f"{name}/columns")
+    hidden = inputs
+    if columns is not None:
+        hidden = graph.node("Gather", [inputs, graph.constant(np.searchsorted(kept, columns))], axis=1)
+    for index in range(len(architecture["trunk"])):
+        norm = [graph.constant(weights(f"trunk.{index}.1.{part}")) for part in ("weight", "bias")]
+        values = linear(f"trunk.{index}.0", hidden)
+        values = graph.node("LayerNormalization", [values, *norm], epsilon=float(NORM_EPSILON))
+        hidden = _active(graph, architecture["activation"], values)
+    outputs = {}
+    for task in entry["tasks"]:
+        values, depth = hidden, len(architecture["head"])
+        for index in range(depth):
+            values = _active(graph, architecture["activation"], linear(f"heads.{task}.{2 * index}", values))
+        values = linear(f"heads.{task}.{2 * depth}", values)
+        if model.tasks[task].kind == "classification":
+            values = graph.node("Softmax", [values], axis=1)
+        elif model.tasks[task].output == "sigmoid":
+            values = graph.node("Sigmoid", [values])
+        mean, deviation = (
+            graph.constant(np.array(scale, np.float32)) for scale in model.description["scales"][task]
+        )
+        outputs[task] = graph.node("Add", [graph.node("Mul", [values, deviation]), mean])
+    return outputs
+
+
+def _active(graph: _Graph, activation: str, values: str) -> str:
+    if activation == "silu":
+        return graph.node("Mul", [values, graph.node("Sigmoid", [values])])
+    if activation == "relu":
+        return graph.node("Relu", [values])
+    return graph.node("LeakyRelu", [values], alpha=0.01)

@@ -1,0 +1,195 @@
+"""A model card: what a model is, how good it is and for whom, and where it must not be used.
+
+The headings follow Mitchell et al., *Model Cards for Model Reporting*, 2019.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stages.core.metrics.metric import METRICS
+from stages.core.networks.model import Model
+
+Json = Mapping[str, Any]
+
+
+def model_card(model: Model, details: Json, corpus: Json, splits: Json, confidence: float) -> str:
+    """The card of a model as Markdown.
+
+    Args:
+        model: the model.
+        details: every figure of all runs (metrics/details.json).
+        corpus: facts of the corpus (metrics/corpus.json).
+        splits: clips and speakers of each split (metrics/split.json).
+        confidence: of the intervals.
+    """
+    scored = details["runs"][model.description["run"]]["splits"]
+    parts = [
+        _opening(model, corpus),
+        _features(model),
+        _data(corpus, splits),
+        _training(model),
+        "## Scores\n",
+        _scores(scored, details["naive"], confidence),
+        *_groups(scored["test"], confidence),
+        _limits(model, corpus),
+        _licences(corpus),
+    ]
+    return "\n".join(parts)
+
+
+def how_features_are_made(model: Model) -> str:
+    """What must be done with a recording before the model can read it, in a few sentences."""
+    origin = model.origin
+    shape = origin["preprocess"]
+    peak = f"{shape['peak_db']:g}".replace("-", "−")
+    trimmed = " silence below −40 dB cut from both ends," if shape["trim_silence"] else ""
+    text = (
+        f"Each recording is mixed down to mono, resampled to 16 kHz,{trimmed} scaled to a peak of "
+        f"{peak} dBFS and rounded to 16 bit. "
+    )
+    version = model.description["versions"]["opensmile"]
+    if "bags" in origin:
+        return text + (
+            f"The low-level descriptors and deltas of openSMILE's {origin['feature_set']} (opensmile "
+            f"{version}) are assigned to the audio words of codebook.txt, in openXBOW's text format, "
+            "and counted."
+        )
+    return (
+        text
+        + f"The functionals of openSMILE's {origin['feature_set']} (opensmile {version}) are computed of it."
+    )
+
+
+def _opening(model: Model, corpus: Json) -> str:
+    lines = [f"# {model.description['run']}\n"]
+    heard = [
+        f"{name} ({', '.join(model.classes.get(name, task.columns))})" for name, task in model.tasks.items()
+    ]
+    lines.append(f"Predicts from one vocal burst: {'; '.join(heard)}.\n")
+    if corpus["synthetic"]:
+        lines.append(
+            "> Trained on **synthetic** voices, with invented labels. It shows that the pipeline works, and "
+            "says nothing about people: do not use it on recordings of people.\n"
+        )
+    return "\n".join(lines)
+
+
+def _features(model: Model) -> str:
+    number = len(model.feature_names)
+    return f"""## Use
+
+`python -m stages.predict clip.wav --model FOLDER`, in the project that trained it, goes from recordings to
+predictions.
+
+Without the project, `model.onnx` goes from features to predictions: input `features`, float32
+[clips, {number}], not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an
+output for each task, the mean over {len(model.seeds)} seeds. What its caller must compute:
+
+{how_features_are_made(model)}
+"""
+
+
+def _data(corpus: Json, splits: Json) -> str:
+    rows = [
+        [split, splits[split]["clips"], splits[split]["speakers"], splits[split]["duration"]]
+        for split in ("train", "validation", "test")
+    ]
+    clips = corpus["clips"]
+    warnings = "".join(f"- {warning}\n" for warning in corpus["warnings"])
+    return (
+        f"## Data\n\nCorpus: {corpus['name']}; {clips['used']} of {clips['listed']} clips could be used.\n\n"
+        + _table(["split", "clips", "speakers", "duration"], rows)
+        + (f"\n{warnings}" if warnings else "")
+    )
+
+
+def _training(model: Model) -> str:
+    recipe, architecture = model.description["recipe"], model.description["architecture"]
+    trunk, head = (", ".join(map(str, architecture[part])) or "none" for part in ("trunk", "head"))
+    networks = "One network for all tasks" if architecture["joint"] else "One network for each task"
+    seeds = ", ".join(map(str, model.seeds))
+    return f"""## Training
+
+{networks}; trunk {trunk}; hidden layers of a head: {head}; {model.parameters:,} weights for each of the seeds
+{seeds}. {recipe["optimizer"].capitalize()}, learning rate {recipe["learning_rate"]:g}, batches of
+{recipe["batch_size"]}, at most {recipe["epochs"]} epochs, stopped after {recipe["patience"]} without
+improvement on validation. `model.json` has every option.
+"""
+
+
+def _scores(scored: Json, naive: Json, confidence: float) -> str:
+    rows = []
+    for split in ("validation", "test"):
+        for name, task in scored[split]["tasks"].items():
+            metric = METRICS[task["score"]]
+            arrow = "↑" if metric.higher_is_better else "↓"
+            rows.append(
+                [
+                    split,
+                    name,
+                    f"{metric.label} {arrow}",
+                    _figure(task["ensemble"]),
+                    _figure(task),
+                    _value(naive[split].get(name, {}).get("value")),
+                ]
+            )
+    header = ["split", "task", "score", "mean of the seeds", "best seed on validation", "naive"]
+    return (
+        f"In brackets: {confidence:.0%} intervals, over speakers. Naive: the same answer for every clip.\n\n"
+        + _table(header, rows)
+    )
+
+
+def _groups(test: Json, confidence: float) -> Iterator[str]:
+    rows = [
+        [name, group, _figure(figures), figures["clips"]]
+        for name, task in test["tasks"].items()
+        for group, figures in task["groups"].items()
+    ]
+    if rows:
+        text = f"The best seed on test, speakers apart, with {confidence:.0%} intervals.\n\n"
+        yield "## Groups of speakers\n\n" + text + _table(["task", "group", "score", "clips"], rows)
+
+
+def _limits(model: Model, corpus: Json) -> str:
+    lines = [
+        f"- It was tested on clips of one corpus ({corpus['name']}). On other microphones, rooms, languages "
+        "and ages expect less.",
+        "- It hears one burst at a time; speech, music and noise get an answer too, a meaningless one.",
+        "- Ratings tell what listeners said of a sound, not what its speaker felt.",
+        "- It is no basis for a decision about a person, and must not be used to identify anybody.",
+    ]
+    classified = [task for task in model.classes if task in model.tasks]
+    if classified:
+        lines.append(
+            f"- {', '.join(classified)}: it knows the classes above alone, and always answers with one."
+        )
+    return "## Limits\n\n" + "\n".join(lines) + "\n"
+
+
+def _licences(corpus: Json) -> str:
+    source = (
+        "The corpus is computed: no one's rights are touched."
+        if corpus["synthetic"]
+        else f"What the terms of {corpus['name']} say of models trained on it holds for this one."
+    )
+    return (
+        f"## Licences\n\n{source} openSMILE, which computes the features, is free for research and "
+        "education; commercial use needs a licence of audEERING.\n"
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return (
+        "\n".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+def _figure(estimate: Json) -> str:
+    return f"{_value(estimate['value'])} [{_value(estimate['low'])}, {_value(estimate['high'])}]"
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
