@@ -1,0 +1,126 @@
+"""Where the features of a set come from, typed: the entries of ``features`` and ``external``."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MinLen
+
+Pooling = Literal["mean", "mean-sd", "max", "first"]
+"""How frames become one vector: see :func:`stages.core.features.sources.pooling.pool`."""
+
+
+@dataclass(frozen=True)
+class OpenSmileSet:
+    """One of openSMILE's feature sets, by the name that its package gives it."""
+
+    set: str
+    kind: Literal["opensmile"] = "opensmile"
+
+
+@dataclass(frozen=True)
+class OpenSmileConfig:
+    """An openSMILE configuration of your own.
+
+    Attributes:
+        path: the configuration, in the form that the ``opensmile`` package asks for.
+        level: the level with one row per clip.
+        frames: the level with one row per frame, for bags of audio words; None: no frames.
+    """
+
+    path: str
+    level: str = "func"
+    frames: str | None = None
+    kind: Literal["opensmile"] = "opensmile"
+
+
+@dataclass(frozen=True)
+class ResemblyzerSource:
+    """The voice embedding of the package Resemblyzer.
+
+    Attributes:
+        output: ``embedding`` (256 values) or ``states`` (1,024 values: mean, sd and maximum of the last LSTM
+            layer's states, and the embedding).
+    """
+
+    output: Literal["embedding", "states"] = "embedding"
+    kind: Literal["resemblyzer"] = "resemblyzer"
+
+
+@dataclass(frozen=True)
+class PitchSource:
+    """Statistics of the pitch by the package swift-f0, which reaches 2,094 Hz."""
+
+    kind: Literal["pitch"] = "pitch"
+
+
+@dataclass(frozen=True)
+class _SpeechModel:
+    layer: Annotated[int, Ge(0)] | Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] | Literal["all"]
+    pooling: Pooling = "mean-sd"
+    weights: tuple[Annotated[float, Ge(0)], ...] | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    kind: Literal["transformers"] = "transformers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubModel(_SpeechModel):
+    """A speech model of the Hugging Face hub, from this machine's cache of it.
+
+    Attributes:
+        model: its name there.
+        revision: a branch, tag or commit; None: the newest that the cache has.
+        layer: a hidden layer (0: before the first), several, or all; of several the mean.
+        weights: a weight per layer, for a weighted mean; None: all the same.
+        pooling: how frames become one vector.
+    """
+
+    model: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalModel(_SpeechModel):
+    """A speech model in a local folder, as ``save_pretrained`` writes it; see :class:`HubModel`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class OnnxSource:
+    """An ONNX model that reads 16 kHz audio.
+
+    Attributes:
+        path: the model.
+        pooling: how frames become one vector, if the output has frames.
+        input: the input that takes the audio; None: the only one that ``constants`` does not name.
+        output: the output that is read; None: the first.
+        constants: values of further inputs, such as ``{fmin: 46.875, fmax: 2093.75}``.
+    """
+
+    path: str
+    pooling: Pooling = "mean-sd"
+    input: str | None = None
+    output: str | None = None
+    constants: dict[str, float] = field(default_factory=dict)
+    kind: Literal["onnx"] = "onnx"
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Features that somebody else made: a table, or a folder with a file per clip.
+
+    Attributes:
+        path: Parquet, CSV, ARFF or .npy (with the clip ids in a .txt beside it), or a folder of such files.
+        ending: what the table's ids end in and the corpus's do not, such as ``.wav``.
+    """
+
+    path: str
+    ending: str = ""
+    kind: Literal["table"] = "table"
+
+
+Packaged = OpenSmileSet | ResemblyzerSource | PitchSource | HubModel
+"""Sources that a package brings, or the hub's cache: entries of ``features``."""
+External = OpenSmileConfig | LocalModel | OnnxSource | TableSource
+"""Sources behind a file or a folder of yours, at ``path``: entries of ``external``."""
+Source = Packaged | External
