@@ -55,7 +55,7 @@ class OnnxModel:
         self._audio = self._input(inputs)
         self._dtype = self._type_of(inputs[self._audio])
         self._rank = len(inputs[self._audio].shape)
-        self._constants = {
+        self._constants: dict[str, np.ndarray] = {
             name: np.full(
                 [1 if isinstance(size, str | None) else size for size in inputs[name].shape], value
             ).astype(self._type_of(inputs[name]))
@@ -116,7 +116,7 @@ class OnnxModel:
         return np.random.default_rng(1).integers(-9000, 9000, RATE).astype(np.int16)
 
     def _run(self, samples: np.ndarray) -> np.ndarray:
-        wave = (samples / 32768).astype(self._dtype).reshape([1] * (self._rank - 1) + [-1])
+        wave: np.ndarray = (samples / 32768).astype(self._dtype).reshape([1] * (self._rank - 1) + [-1])
         try:
             (found,) = self._session.run([self._output], {self._audio: wave, **self._constants})
         except Exception as error:  # see session_of

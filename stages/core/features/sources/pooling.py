@@ -12,7 +12,7 @@ def pool(frames: np.ndarray, pooling: Pooling) -> np.ndarray:
 
     Args:
         frames: [n, d], n at least 1.
-        pooling: ``mean``; ``mean-sd`` (means, then standard deviations); ``max``; or ``first``, the first frame.
+        pooling: ``mean``; ``mean-sd`` (means, then standard deviations); ``max``; or ``first``.
 
     Returns:
         float32 [d], or [2 d] for ``mean-sd``; computed in float64.

@@ -1,8 +1,8 @@
 """Resemblyzer's voice encoder: a three-layer LSTM over mel spectra, trained to tell speakers apart.
 
 The weights come with the package ``resemblyzer`` 0.1.4 (Apache-2.0). Its own code is not used: it needs
-webrtcvad and a SciPy of the past, and unpickles the weights. What is left out is its voice activity detection,
-which is made for speech and cuts bursts. Model: Wan et al., "Generalized End-to-End Loss for Speaker
+webrtcvad and a SciPy of the past, and unpickles the weights. Its voice activity detection is left out: it is
+made for speech and cuts bursts. Model: Wan et al., "Generalized End-to-End Loss for Speaker
 Verification", ICASSP 2018. Mel filters: Slaney, "Auditory Toolbox", 1998.
 """
 
@@ -53,7 +53,7 @@ class Encoder:
         self.names = (*(states if options.output == "states" else ()), *numbered("voice", 256))
 
     def extract(self, samples: np.ndarray) -> Extracted:
-        """int16 [samples] → the embedding, of length 1, behind statistics of the states if these are asked for.
+        """int16 [samples] → the embedding, of length 1; before it the states, if asked for.
 
         Raises:
             UnusableClipError: if the encoder finds nothing (the embedding is 0).
@@ -115,7 +115,7 @@ def partials(samples: np.ndarray) -> np.ndarray:
 
 
 def mel_spectrum(wave: np.ndarray) -> np.ndarray:
-    """Power in 40 mel bands: [samples] → float32 [1 + samples // 160, 40]; frames are centred, zeros outside."""
+    """Power in 40 mel bands: [samples] → float32 [1 + samples // 160, 40]; centred frames, zeros outside."""
     padded = np.pad(wave, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)

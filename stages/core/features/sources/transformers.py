@@ -34,7 +34,7 @@ class SpeechModel:
         transformers.utils.logging.disable_progress_bar()
         self._options = options
         place = _place_of(options)
-        self._prepare, self._model = _opened(transformers, place, options)
+        self._prepare, self._model = _opened(transformers, place)
         self._device = "cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu"
         if options.device == "cuda" and self._device == "cpu":
             raise SourceError("device is cuda, but this machine has none; set it to auto")
@@ -104,7 +104,7 @@ def _place_of(options: HubModel | LocalModel) -> Path:
     return Path(found)
 
 
-def _opened(transformers: Any, place: Path, options: HubModel | LocalModel) -> tuple[Any, Any]:
+def _opened(transformers: Any, place: Path) -> tuple[Any, Any]:
     """The model's preparation of audio, and its encoder."""
     try:
         prepare = transformers.AutoFeatureExtractor.from_pretrained(place, local_files_only=True)

@@ -123,6 +123,6 @@ def test_statistics_of_silence_are_zero_and_finite(frames: int) -> None:
 
 def test_without_the_package_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_spec("swift_f0")
-    monkeypatch.setattr(pitch_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(pitch_module, "find_spec", lambda _: None)
     with pytest.raises(SourceError, match=r"kind pitch needs the package swift-f0; `pip install"):
         pitch_module.Pitch(PitchSource())

@@ -36,7 +36,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
     before = {name for name in sys.modules if name.split(".")[0] == "resemblyzer"}
     for name in before:
         monkeypatch.delitem(sys.modules, name)
-    import resemblyzer.voice_encoder as voice_encoder
+    from resemblyzer import voice_encoder
 
     monkeypatch.setattr(voice_encoder.audio, "wav_to_mel_spectrogram", resemblyzer.mel_spectrum)
     yield voice_encoder
@@ -96,6 +96,6 @@ def test_silence_is_a_fault_or_a_vector_never_nan() -> None:
 
 
 def test_without_the_package_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resemblyzer, "find_spec", lambda name: None)
+    monkeypatch.setattr(resemblyzer, "find_spec", lambda _: None)
     with pytest.raises(SourceError, match=r"needs the package resemblyzer; `pip install"):
         resemblyzer.weights_file()
