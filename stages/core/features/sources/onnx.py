@@ -27,7 +27,7 @@ def session_of(path: str) -> Any:
     Raises:
         SourceError: if onnxruntime is not installed, the file is not there, or is no ONNX model.
     """
-    onnxruntime = needed("onnxruntime", "onnx")
+    onnxruntime = needed("onnxruntime", "onnx", "--no-deps -r requirements-sources.txt")
     file = existing_file(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

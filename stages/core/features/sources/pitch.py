@@ -44,7 +44,8 @@ class Pitch:
         spec = find_spec("swift_f0")
         if spec is None or spec.origin is None:
             raise SourceError(
-                f"kind {options.kind} needs the package swift-f0; `pip install --no-deps -r requirements-sources.txt`"
+                f"kind {options.kind} needs the package swift-f0; "
+                "`pip install --no-deps -r requirements-sources.txt`"
             )
         model = Path(spec.origin).with_name("model.onnx")
         self._session = session_of(str(model))

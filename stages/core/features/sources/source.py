@@ -129,8 +129,8 @@ def existing_file(path: str) -> Path:
     return Path(path)
 
 
-def needed(package: str, kind: str) -> Any:
-    """An optional package, imported.
+def needed(package: str, kind: str, requirements: str) -> Any:
+    """An optional package, imported; ``requirements`` is what ``pip install`` is given.
 
     Raises:
         SourceError: if it is not installed.
@@ -139,6 +139,5 @@ def needed(package: str, kind: str) -> Any:
         return importlib.import_module(package)
     except ImportError:
         raise SourceError(
-            f"kind {kind} needs the package {package}, which is not installed; "
-            "`pip install -r requirements-sources.txt`"
+            f"kind {kind} needs the package {package}, which is not installed; `pip install {requirements}`"
         ) from None

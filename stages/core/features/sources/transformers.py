@@ -17,6 +17,7 @@ from stages.core.features.sources.pooling import numbered, pool, pooled_names
 from stages.core.features.sources.source import Extracted, SourceError, digest_of, needed, vector_only
 
 RATE = 16000
+_REQUIREMENTS = "-r requirements-transformers.txt"
 
 
 class SpeechModel:
@@ -27,7 +28,7 @@ class SpeechModel:
     """
 
     def __init__(self, options: HubModel | LocalModel) -> None:
-        transformers = needed("transformers", "transformers")
+        transformers = needed("transformers", "transformers", _REQUIREMENTS)
         import torch
 
         transformers.utils.logging.set_verbosity_error()
@@ -90,7 +91,7 @@ def _place_of(options: HubModel | LocalModel) -> Path:
         if not (folder / "config.json").is_file():
             raise SourceError(f"path {folder} holds no config.json; name a folder that save_pretrained wrote")
         return folder
-    hub = needed("huggingface_hub", "transformers")
+    hub = needed("huggingface_hub", "transformers", _REQUIREMENTS)
     patterns = ["*.json", "*.safetensors", "*.txt"]
     try:
         found = hub.snapshot_download(

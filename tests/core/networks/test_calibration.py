@@ -1,0 +1,76 @@
+"""Calibration against definitions written plainly, and against scikit-learn's temperature."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.core.metrics.formulas import ccc
+from stages.core.networks.calibration import TEMPERATURES, LinearMap, match, temperature
+
+
+def test_matched_predictions_have_the_mean_and_the_sd_of_the_labels() -> None:
+    generator = np.random.default_rng(1)
+    predictions = generator.normal([0.5, 30.0], [0.1, 2.0], (400, 2)).astype(np.float32)
+    labels = generator.normal([0.2, 25.0], [0.3, 9.0], (700, 2))
+    labels[::7] = np.nan
+    mapped = match(predictions, labels)(predictions)
+    assert mapped.dtype == np.float32
+    np.testing.assert_allclose(mapped.mean(axis=0), np.nanmean(labels, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(mapped.std(axis=0), np.nanstd(labels, axis=0), rtol=1e-5)
+
+
+def test_one_map_for_all_seeds_is_that_of_their_mean() -> None:
+    seeds = np.random.default_rng(2).normal(0, [[[1.0]], [[2.0]]], (2, 50, 3)).astype(np.float32)
+    chosen = match(seeds.mean(axis=0), np.random.default_rng(3).normal(4, 5, (60, 3)))
+    np.testing.assert_allclose(
+        np.mean([chosen(seed) for seed in seeds], axis=0), chosen(seeds.mean(axis=0)), atol=1e-4
+    )
+
+
+def test_an_ensemble_that_varies_too_little_gains() -> None:
+    generator = np.random.default_rng(4)
+    labels = generator.uniform(0, 1, 500)
+    predictions = (0.5 + 0.2 * (labels - 0.5) + generator.normal(0, 0.05, 500))[:, None]
+    mapped = match(predictions, labels[:, None])(predictions)
+    assert ccc(labels, mapped[:, 0]) > ccc(labels, predictions[:, 0]) + 0.2
+
+
+def test_a_constant_prediction_is_shifted_and_never_nan() -> None:
+    assert match(np.full((5, 1), 0.3), np.array([[1.0], [3.0]])) == LinearMap((1.0,), (1.7,))
+    assert match(np.array([[2.0]]), np.array([[1.0]])) == LinearMap((1.0,), (-1.0,))
+
+
+@given(st.integers(1, 60), st.integers(2, 5), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_columns_changes_no_bit(rows: int, columns: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(0, 3, (rows, columns))
+    together = match(values, values * 2 + 1)
+    alone = [match(values[:, [column]], values[:, [column]] * 2 + 1) for column in range(columns)]
+    assert together.factor == tuple(one.factor[0] for one in alone)
+    assert together.offset == tuple(one.offset[0] for one in alone)
+
+
+@pytest.mark.parametrize("sharpness", [0.3, 1.0, 4.0])
+def test_temperature_is_that_of_scikit_learn(sharpness: float) -> None:
+    from sklearn.calibration import _TemperatureScaling
+
+    generator = np.random.default_rng(5)
+    logits = generator.normal(0, 1, (3000, 4))
+    odds = np.exp(logits)
+    classes = np.array([generator.choice(4, p=row / row.sum()) for row in odds])
+    theirs = 1 / _TemperatureScaling().fit(logits * sharpness, classes).beta_
+    ours = temperature(logits[None] * sharpness, classes)
+    assert abs(np.log2(ours / theirs)) <= 1 / 16
+    assert ours in TEMPERATURES
+    assert ours == pytest.approx(sharpness, rel=0.15)
+
+
+def test_temperature_counts_labelled_clips_and_averages_seeds() -> None:
+    generator = np.random.default_rng(6)
+    logits, classes = generator.normal(0, 2, (2, 200, 3)), generator.integers(0, 3, 200)
+    chosen = temperature(logits, classes)
+    with_unlabelled = np.concatenate([logits, np.full((2, 5, 3), 99.0)], axis=1)
+    assert temperature(with_unlabelled, np.r_[classes, np.full(5, -1)]) == chosen
+    assert temperature(logits[::-1], classes) == chosen
+    assert temperature(logits, np.full(200, -1)) == 1.0
