@@ -5,8 +5,9 @@ model — is one sentence that names file, field and remedy.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -17,6 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptions, SynthesisOptions
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.features import BagOptions, CodebookOptions
+from stages.core.config.fusion import FusedRuns, SetsSideBySide
+from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileConfig, OpenSmileSet, Source
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
 from stages.core.runtime.compute import ComputeOptions
@@ -35,7 +38,7 @@ class Parameters:
     synthesize: SynthesisOptions
     preprocess: PreprocessOptions
     split: SplitOptions
-    features: dict[str, str]
+    features: dict[str, Source]
     codebook: CodebookOptions
     boaw: BagOptions
     train: TrainingConfig
@@ -44,6 +47,19 @@ class Parameters:
     runs: dict[str, RunOptions]
     evaluate: EvaluationOptions
     compute: ComputeOptions
+    external: dict[str, Source] = field(default_factory=dict)
+    fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
+    fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Feature set → where it comes from: the sections ``features`` and ``external``."""
+        return {**self.features, **self.external}
+
+    @property
+    def feature_sets(self) -> list[str]:
+        """Every set that a run can read."""
+        return [*self.sources, "boaw", *self.fused_features]
 
     def run(self, name: str) -> RunOptions:
         """A run by its name.
@@ -137,11 +153,82 @@ def parse(content: Any) -> Parameters:
             f"{FILE} must hold sections such as corpus, tasks and train; it holds {_shown(content)}."
         )
     content = {**content, "models": _models(content.get("models", {}))}
-    parameters = _typed(Parameters, content)
+    features = _sources(content, "features", PACKAGED)
+    external = _sources(content, "external", EXTERNAL)
+    parameters = replace(
+        _typed(Parameters, {**content, "features": {}, "external": {}}), features=features, external=external
+    )
+    _check_sources(parameters)
+    _check_fusions(parameters)
     _check_tasks(parameters)
     _check_runs(parameters)
     _check_sections(parameters)
     return parameters
+
+
+def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]) -> dict[str, Source]:
+    """The entries of ``features`` or ``external``; a name alone is an openSMILE set."""
+    entries = content.get(section) or {}
+    if not isinstance(entries, dict):
+        raise UserError(
+            f"{FILE}: {section} must hold names and what they stand for; it holds {_shown(entries)}."
+        )
+    found = {}
+    for name, entry in entries.items():
+        where = f"{section}.{name}"
+        if section == "features" and isinstance(entry, str):
+            found[name] = OpenSmileSet(entry)
+            continue
+        options = entry if isinstance(entry, dict) else {}
+        kind = options.get("kind")
+        if section == "features" and ("path" in options or (kind in EXTERNAL and kind not in kinds)):
+            raise UserError(
+                f"{FILE}: {where} reads a file of yours; move it to section external with its path, so that "
+                "a change of the file is noticed."
+            )
+        if kind not in kinds:
+            hint = did_you_mean(str(kind), kinds)
+            raise UserError(f"{FILE}: {where}.kind is {_shown(kind)}, which {section} does not know{hint}.")
+        found[name] = _typed(kinds[kind], options, where)
+    return found
+
+
+def _check_sources(parameters: Parameters) -> None:
+    seen: set[str] = {"boaw"}
+    for section in ("features", "external", "fused_features"):
+        for name in getattr(parameters, section):
+            if not re.fullmatch(r"\w[\w.-]*", name):
+                raise UserError(f"{FILE}: {section}.{name}: a name has letters, digits, -, _ and . alone.")
+            if name in seen:
+                what = "the bags of audio words have it" if name == "boaw" else "another set has it"
+                raise UserError(f"{FILE}: {section} cannot hold the name {name}; {what}.")
+            seen.add(name)
+
+
+def _check_fusions(parameters: Parameters) -> None:
+    for name, sets in parameters.fused_features.items():
+        known = [*parameters.sources, "boaw"]
+        for member in sets:
+            if member not in known:
+                raise UserError(
+                    f"{FILE}: fused_features.{name} names {member!r}, which is no feature set"
+                    f"{did_you_mean(member, known)}."
+                )
+        if len(set(sets)) < len(sets):
+            raise UserError(f"{FILE}: fused_features.{name} names a set twice; take it out.")
+    for name, fused_runs in parameters.fused_runs.items():
+        if name in parameters.runs or not re.fullmatch(r"\w[\w.-]*", name):
+            raise UserError(
+                f"{FILE}: fused_runs.{name}: choose a name of letters, digits and - that no run has."
+            )
+        for member in fused_runs.runs:
+            if member not in parameters.runs:
+                raise UserError(
+                    f"{FILE}: fused_runs.{name} names {member!r}, which is no run"
+                    f"{did_you_mean(member, parameters.runs)}."
+                )
+        if len(set(fused_runs.runs)) < len(fused_runs.runs):
+            raise UserError(f"{FILE}: fused_runs.{name} names a run twice; take it out.")
 
 
 def _models(models: Any) -> Any:
@@ -238,7 +325,7 @@ def _check_tasks(parameters: Parameters) -> None:
 
 
 def _check_runs(parameters: Parameters) -> None:
-    sets = [*parameters.features, "boaw"]
+    sets = parameters.feature_sets
     for name, changes in parameters.recipes.items():
         parameters._changed(f"recipes.{name}", changes)
     for name, model in parameters.models.items():
@@ -290,12 +377,15 @@ def _check_recipe(run: str, recipe: TrainingConfig, tasks: Mapping[str, Task]) -
 
 
 def _check_sections(parameters: Parameters) -> None:
-    if "boaw" in parameters.features:
-        raise UserError(f"{FILE}: features cannot hold the name boaw; the bags of audio words have it.")
-    if parameters.codebook.features not in parameters.features:
+    with_frames = [
+        name
+        for name, source in parameters.sources.items()
+        if isinstance(source, OpenSmileSet) or (isinstance(source, OpenSmileConfig) and source.frames)
+    ]
+    if parameters.codebook.features not in with_frames:
         raise UserError(
             f"{FILE}: codebook.features is {parameters.codebook.features!r}; "
-            f"the openSMILE sets are {', '.join(parameters.features)}."
+            f"the openSMILE sets are {', '.join(with_frames)}."
         )
     frames, layout = parameters.codebook.frames, parameters.codebook.layout
     groups = len(layout) if isinstance(layout, dict) else {"joint": 1, "split": 2}[layout]

@@ -1,7 +1,8 @@
 """Where the features of a set come from, typed: the entries of ``features`` and ``external``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
@@ -124,3 +125,29 @@ Packaged = OpenSmileSet | ResemblyzerSource | PitchSource | HubModel
 External = OpenSmileConfig | LocalModel | OnnxSource | TableSource
 """Sources behind a file or a folder of yours, at ``path``: entries of ``external``."""
 Source = Packaged | External
+
+PACKAGED: Mapping[str, type] = {
+    "opensmile": OpenSmileSet,
+    "resemblyzer": ResemblyzerSource,
+    "pitch": PitchSource,
+    "transformers": HubModel,
+}
+"""Kind → options, for entries of ``features``."""
+EXTERNAL: Mapping[str, type] = {
+    "table": TableSource,
+    "opensmile": OpenSmileConfig,
+    "transformers": LocalModel,
+    "onnx": OnnxSource,
+}
+"""Kind → options, for entries of ``external``."""
+
+
+def revived(entry: Mapping[str, Any]) -> Source:
+    """The options that ``asdict`` and JSON have made a dictionary of.
+
+    >>> revived({"kind": "resemblyzer", "output": "states"})
+    ResemblyzerSource(output='states', kind='resemblyzer')
+    """
+    kinds = EXTERNAL if "path" in entry else PACKAGED
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    return kinds[entry["kind"]](**values)
