@@ -1,8 +1,8 @@
 """Bags of audio words: how often each word of the codebook is near a frame of the clip.
 
 Reads data/lld/SET/ and data/codebook.txt (words and all that follows, as openXBOW stores them). Writes
-data/features/boaw.parquet, metrics/boaw.json and plots/codebook.png. The bags are those of openXBOW 1.3.1,
-bit for bit.
+data/features/boaw.parquet, data/cards/boaw.json, metrics/boaw.json and plots/codebook.png. The bags are those
+of openXBOW 1.3.1, bit for bit.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from stages.core.bags.counting import count_clips
 from stages.core.bags.usage import Usage
 from stages.core.bags.weighting import finish
 from stages.core.config.load import load
+from stages.core.features.cards import write_card
 from stages.core.features.descriptors import open_descriptors
 from stages.core.figures.codebook import draw as draw_codebook
 from stages.core.runtime.console import progress, say
@@ -59,6 +60,7 @@ def main() -> None:
         progress(rows(), len(descriptors.clip_ids), "clip"),
         {**descriptors.origin, "bags": made_by},
     )
+    write_card(Path("data/cards/boaw.json"), Path("data/features/boaw.parquet"))
     figures = usage.summary(int(descriptors.lengths.sum()), sum(map(len, groups)))
     write_json(Path("metrics/boaw.json"), figures)
     one, another = usage.most_different()

@@ -173,22 +173,22 @@ def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]
         raise UserError(
             f"{FILE}: {section} must hold names and what they stand for; it holds {_shown(entries)}."
         )
-    found = {}
+    found: dict[str, Source] = {}
     for name, entry in entries.items():
         where = f"{section}.{name}"
         if section == "features" and isinstance(entry, str):
             found[name] = OpenSmileSet(entry)
             continue
         options = entry if isinstance(entry, dict) else {}
-        kind = options.get("kind")
+        kind = str(options.get("kind"))
         if section == "features" and ("path" in options or (kind in EXTERNAL and kind not in kinds)):
             raise UserError(
                 f"{FILE}: {where} reads a file of yours; move it to section external with its path, so that "
                 "a change of the file is noticed."
             )
         if kind not in kinds:
-            hint = did_you_mean(str(kind), kinds)
-            raise UserError(f"{FILE}: {where}.kind is {_shown(kind)}, which {section} does not know{hint}.")
+            hint = did_you_mean(kind, kinds)
+            raise UserError(f"{FILE}: {where}.kind is {kind}, which {section} does not know{hint}.")
         found[name] = _typed(kinds[kind], options, where)
     return found
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from stages.core.features.sources.source import digest_of
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.files import read_json, write_json
+from stages.core.runtime.files import digest_of, read_json, write_json
 
 
 def write_card(card: Path, table: Path) -> None:

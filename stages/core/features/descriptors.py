@@ -35,7 +35,7 @@ def write_descriptors(
 
     Args:
         folder: where the shards go; older ones are replaced.
-        clip_ids: n clip ids.
+        clip_ids: n clip ids; without any, one empty shard is written.
         frames: n arrays float32 [frames, columns]; from a generator, they take no more memory than a shard.
         columns: names of the descriptors.
         origin: how they were made.
@@ -45,7 +45,7 @@ def write_descriptors(
     written: Future[None] | None = None
     # One shard is compressed while the next is read.
     with whole_folder(folder) as temporary, ThreadPoolExecutor(1) as writer:
-        for number, first in enumerate(range(0, len(clip_ids), clips_per_shard)):
+        for number, first in enumerate(range(0, max(1, len(clip_ids)), clips_per_shard)):
             ids = clip_ids[first : first + clips_per_shard]
             clips = list(islice(rest, len(ids)))
             if written:
@@ -65,7 +65,8 @@ def _write_shard(
 ) -> None:
     lengths = [len(clip) for clip in clips]
     values = np.empty((len(columns), sum(lengths)), np.float32)
-    np.concatenate([clip.T for clip in clips], axis=1, out=values)
+    if clips:
+        np.concatenate([clip.T for clip in clips], axis=1, out=values)
     clip_column = pa.array(np.repeat(np.array(clip_ids, object), lengths), pa.string())
     arrays = [clip_column, *(pa.array(column) for column in values)]
     table = pa.Table.from_arrays(arrays, names=["clip_id", *columns], metadata=metadata_of(origin))

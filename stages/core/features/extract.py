@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from stages.core.audio.shards import count, decode, read_shards
+from stages.core.config.sources import Source
 from stages.core.features.cache import Cache, key_of
-from stages.core.features.extractor import Features, extract_clip, fingerprint
+from stages.core.features.extractor import Features
+from stages.core.features.sources.source import extract_from, open_source
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UnusableClipError
@@ -30,12 +32,12 @@ class Extraction:
     computed: int
 
 
-def extract(audio: Path, feature_set: str, cache: Cache, stage: str, compute: ComputeOptions) -> Extraction:
+def extract(audio: Path, source: Source, cache: Cache, stage: str, compute: ComputeOptions) -> Extraction:
     """Fill the cache with the features of all clips.
 
     Args:
         audio: the folder of audio shards.
-        feature_set: openSMILE's name.
+        source: where the features come from.
         cache: what was computed before; what is computed now is added.
         stage: the name under which the quarantine lists faults.
         compute: where the work runs.
@@ -43,7 +45,7 @@ def extract(audio: Path, feature_set: str, cache: Cache, stage: str, compute: Co
     Raises:
         UserError: if there are no clips, or the cache is damaged.
     """
-    digest = fingerprint(feature_set)
+    digest = open_source(source).fingerprint
     keys: dict[str, bytes] = {}
     unusable: dict[bytes, UnusableClipError] = {}
 
@@ -57,7 +59,7 @@ def extract(audio: Path, feature_set: str, cache: Cache, stage: str, compute: Co
                 unusable[key] = fault
 
     computed = 0
-    for key, outcome in parallel_map(partial(extract_flac, feature_set), missing(), compute):
+    for key, outcome in parallel_map(partial(extract_flac, source), missing(), compute):
         computed += 1
         if isinstance(outcome, Crash):  # not kept, so that the next run tries again
             unusable[key] = UnusableClipError("crash", outcome.detail)
@@ -75,6 +77,6 @@ def extract(audio: Path, feature_set: str, cache: Cache, stage: str, compute: Co
     )
 
 
-def extract_flac(feature_set: str, flac: bytes) -> Features | UnusableClipError:
+def extract_flac(source: Source, flac: bytes) -> Features | UnusableClipError:
     """The features of one clip of a shard, or why it cannot be used."""
-    return extract_clip(feature_set, decode(flac))
+    return extract_from(source, decode(flac))

@@ -1,13 +1,14 @@
 """From one recording to the row that a model reads: what preprocess, features and boaw do, for one clip.
 
 Audio shards, feature tables and models say how they were made. Their *origin* is a dictionary with
-``preprocess`` (``peak_db``, ``trim_silence``), ``synthetic`` (whether the corpus is), ``feature_set``
-(openSMILE's name) and, for bags of audio words, ``bags`` (``layout``, ``normalize`` and the text of the
-``codebook``).
+``preprocess`` (``peak_db``, ``trim_silence``), ``synthetic`` (whether the corpus is) and ``feature_set``
+(openSMILE's name) or, for other sources, ``source`` (its options) and ``fingerprint``; for bags of audio
+words also ``bags`` (``layout``, ``normalize`` and the text of the ``codebook``). Where several sets stand
+side by side, ``fused`` holds the origin of each.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from stages.core.audio.recording import normalize, read_recording
 from stages.core.config.data import PreprocessOptions
-from stages.core.features.extractor import extract_clip
-from stages.core.features.feature_sets import column_names
-from stages.core.runtime.errors import UnusableClipError
+from stages.core.config.sources import OpenSmileSet, Source, revived
+from stages.core.features.extractor import Features
+from stages.core.features.sources.source import extract_from, open_source
+from stages.core.runtime.errors import UnusableClipError, UserError
 
 
 class RowExtractor:
@@ -28,13 +30,14 @@ class RowExtractor:
 
     Raises:
         KeyError: if the origin is not complete.
+        UserError: if a source cannot be opened here, or is not the one that the training read.
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
-        # openSMILE itself says what is too short; a recording of any length is read once.
+        # Sources themselves say what is too short; a recording of any length is read once.
         self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=math.inf)
-        self._feature_set: str = origin["feature_set"]
-        self._bags = _BagMaker(origin["bags"], self._feature_set) if "bags" in origin else None
+        origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
+        self._parts = [_Part(part) for part in origins]
 
     def row(self, path: Path) -> np.ndarray:
         """The features of a recording: float32 [d], with the bits that the pipeline would give.
@@ -43,21 +46,45 @@ class RowExtractor:
             UnusableClipError: if the recording cannot be used.
         """
         clip = normalize(*read_recording(path, self._options.max_seconds), self._options)
-        features = extract_clip(self._feature_set, clip)
-        if isinstance(features, UnusableClipError):
-            raise features
+        extracted: dict[str, Features] = {}
+        for part in self._parts:
+            if part.key not in extracted:
+                features = extract_from(part.source, clip)
+                if isinstance(features, UnusableClipError):
+                    raise features
+                extracted[part.key] = features
+        return np.concatenate([part.values(extracted[part.key]) for part in self._parts])
+
+
+class _Part:
+    """One feature set: its source, and its bags where it is one of bags."""
+
+    def __init__(self, origin: Mapping[str, Any]) -> None:
+        self.source: Source = (
+            revived(origin["source"]) if "source" in origin else OpenSmileSet(origin["feature_set"])
+        )
+        self.key = repr(self.source)
+        opened = open_source(self.source)
+        if origin.get("fingerprint", opened.fingerprint) != opened.fingerprint:
+            raise UserError(
+                f"the model was trained on features of {self.source.kind} with other weights, versions or a "
+                "device other than here; install those, or train it again."
+            )
+        self._bags = _BagMaker(origin["bags"], opened.frame_names) if "bags" in origin else None
+
+    def values(self, features: Features) -> np.ndarray:
+        """float32 [d] of a clip."""
         return self._bags.bag(features.descriptors) if self._bags else features.functionals
 
 
 class _BagMaker:
     """Makes a bag of audio words from the descriptors of a clip."""
 
-    def __init__(self, origin: Mapping[str, Any], feature_set: str) -> None:
+    def __init__(self, origin: Mapping[str, Any], columns: Sequence[str]) -> None:
         from stages.core.bags.assignment import Assigner
         from stages.core.bags.codebook import groups
         from stages.core.bags.codebook_file import for_descriptors, from_text
 
-        columns = column_names(feature_set).descriptors
         codebook = for_descriptors(from_text(origin["codebook"]), len(columns), "the codebook")
         self._assigner = Assigner(codebook, groups(columns, origin["layout"]))
         self._normalize = origin["normalize"]

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all; text, JSON and CSV as every stage writes them."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -14,6 +15,8 @@ from typing import Any
 from stages.core.runtime.errors import StageFileError
 
 _PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
+
+_BLOCK = 1 << 20  # bytes read at a time
 
 
 @contextmanager
@@ -119,3 +122,15 @@ def read_json(path: Path) -> Any:
         raise StageFileError(path, "does not exist") from None
     except ValueError:
         raise StageFileError(path, "is damaged") from None
+
+
+def digest_of(path: Path) -> str:
+    """Hex digest of a file, or of the names and the content of all files below a folder."""
+    digest = hashlib.blake2b(digest_size=8)
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    for file in files:
+        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as content:
+            while block := content.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()

@@ -51,7 +51,7 @@ def test_the_short_form_and_all_kinds_are_read() -> None:
     [
         (
             {"features": {"x": {"kind": "resembliser"}}},
-            r"features\.x\.kind is 'resembliser'.*mean resemblyzer",
+            r"features\.x\.kind is resembliser.*mean resemblyzer",
         ),
         (
             {"features": {"x": {"output": "states"}}},
@@ -71,7 +71,7 @@ def test_the_short_form_and_all_kinds_are_read() -> None:
         ({"external": {"x": {"kind": "table"}}}, r"external\.x\.path is missing"),
         (
             {"external": {"x": {"kind": "pitch"}}},
-            r"external\.x\.kind is 'pitch', which external does not know",
+            r"external\.x\.kind is pitch, which external does not know",
         ),
         ({"external": {"compare": {"kind": "table", "path": "t"}}}, r"external cannot hold the name compare"),
         (

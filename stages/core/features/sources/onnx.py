@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from stages.core.config.sources import OnnxSource
+from stages.core.features.extractor import Features
 from stages.core.features.sources.pooling import numbered, pool, pooled_names
 from stages.core.features.sources.source import (
-    Extracted,
     SourceError,
-    digest_of,
     existing_file,
     needed,
     vector_only,
 )
 from stages.core.runtime.errors import UnusableClipError
+from stages.core.runtime.files import digest_of
 
 RATE = 16000
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
@@ -45,6 +45,8 @@ class OnnxModel:
     Raises:
         SourceError: if onnxruntime or the model is missing, or the model asks for something else than audio.
     """
+
+    frame_names = ()
 
     def __init__(self, options: OnnxSource) -> None:
         import onnxruntime
@@ -129,7 +131,7 @@ class OnnxModel:
             raise UnusableClipError("too short", f"the model gives no frames of {len(samples)} samples")
         return pool(frames, self._options.pooling)
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] → the output, pooled where it has frames.
 
         Raises:

@@ -1,14 +1,45 @@
-"""openSMILE configurations of your own, run by the ``opensmile`` package."""
+"""openSMILE: its own feature sets, and configurations of yours, which the ``opensmile`` package runs."""
 
 import hashlib
 
 import numpy as np
 
-from stages.core.config.sources import OpenSmileConfig
-from stages.core.features.sources.source import Extracted, SourceError, digest_of, existing_file
-from stages.core.runtime.errors import UnusableClipError
+from stages.core.config.sources import OpenSmileConfig, OpenSmileSet
+from stages.core.features.extractor import Features, extract_clip, fingerprint
+from stages.core.features.feature_sets import column_names
+from stages.core.features.sources.source import SourceError, existing_file
+from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.runtime.files import digest_of
 
 RATE = 16000
+
+
+class FeatureSet:
+    """One of openSMILE's feature sets in one process.
+
+    Raises:
+        SourceError: if openSMILE has no set of that name.
+    """
+
+    def __init__(self, options: OpenSmileSet) -> None:
+        self._set = options.set
+        try:
+            columns = column_names(options.set)
+        except UserError as error:
+            raise SourceError(str(error)) from None
+        self.names, self.frame_names = columns.functionals, columns.descriptors
+
+    @property
+    def fingerprint(self) -> str:
+        """See :func:`stages.core.features.extractor.fingerprint`."""
+        return fingerprint(self._set)
+
+    def extract(self, samples: np.ndarray) -> Features:
+        """Functionals and descriptors; see :meth:`stages.core.features.extractor.Extractor.extract`."""
+        features = extract_clip(self._set, samples)
+        if isinstance(features, UnusableClipError):
+            raise features
+        return features
 
 
 class Configuration:
@@ -38,7 +69,7 @@ class Configuration:
         text = repr((options.level, options.frames, opensmile.__version__))
         self.fingerprint = f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}-{digest_of(path)}"
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] → the one row of the level, and the rows of the level of frames.
 
         Raises:
@@ -58,4 +89,4 @@ class Configuration:
                 raise UnusableClipError("NaN", f"{np.count_nonzero(np.isnan(values))} of the {what} are NaN")
         if not len(rows):
             raise UnusableClipError("too short", f"openSMILE gives nothing of {len(samples)} samples")
-        return Extracted(rows[0].astype(np.float32), np.ascontiguousarray(frames, np.float32))
+        return Features(rows[0].astype(np.float32), np.ascontiguousarray(frames, np.float32))

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from stages.core.config.sources import PitchSource
+from stages.core.features.extractor import Features
 from stages.core.features.sources.onnx import session_of
-from stages.core.features.sources.source import Extracted, SourceError, digest_of, vector_only
+from stages.core.features.sources.source import SourceError, vector_only
+from stages.core.runtime.files import digest_of
 
 HOP = 256
 SECONDS_PER_FRAME = HOP / 16000
@@ -37,6 +39,7 @@ class Pitch:
     """
 
     names = NAMES
+    frame_names = ()
 
     def __init__(self, options: PitchSource) -> None:
         import onnxruntime
@@ -63,7 +66,7 @@ class Pitch:
         confidence[np.abs(hops).max(axis=1) < _SILENCE] = 0.0
         return pitch, confidence
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] → the statistics that :func:`statistics` describes."""
         return vector_only(statistics(*self.track(samples)))
 

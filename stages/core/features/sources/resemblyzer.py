@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from stages.core.config.sources import ResemblyzerSource
+from stages.core.features.extractor import Features
 from stages.core.features.sources.pooling import numbered
-from stages.core.features.sources.source import Extracted, SourceError, digest_of, vector_only
+from stages.core.features.sources.source import SourceError, vector_only
 from stages.core.runtime.errors import UnusableClipError
+from stages.core.runtime.files import digest_of
 
 RATE = 16000
 _WINDOW, _HOP, _MELS = 400, 160, 40
@@ -32,6 +34,8 @@ class Encoder:
     Raises:
         SourceError: if the package or its weights are not there.
     """
+
+    frame_names = ()
 
     def __init__(self, options: ResemblyzerSource) -> None:
         import torch
@@ -52,7 +56,7 @@ class Encoder:
         states = [f"voice_state_{kind}_{n:04d}" for kind in ("mean", "sd", "max") for n in range(256)]
         self.names = (*(states if options.output == "states" else ()), *numbered("voice", 256))
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] → the embedding, of length 1; before it the states, if asked for.
 
         Raises:

@@ -1,53 +1,41 @@
 """What all sources of features have in common: an extractor opened from its options, once per process."""
 
-import hashlib
 import importlib
 import threading
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from stages.core.config.sources import Source, TableSource
+from stages.core.features.extractor import Features
 from stages.core.runtime.errors import UnusableClipError, UserError
-
-_BLOCK = 1 << 20
 
 
 class SourceError(UserError):
     """A source that cannot be opened; the message names file, field and remedy. The caller adds the entry."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message}.")
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What a source makes of one clip.
-
-    Attributes:
-        vector: float32 [d].
-        frames: float32 [frames, k]; k is 0 for sources that give no frames.
-    """
-
-    vector: np.ndarray
-    frames: np.ndarray
+        super().__init__(f"{message.removesuffix('.')}.")
 
 
 class Extractor(Protocol):
     """An opened source.
 
     Attributes:
-        names: d names of the vector's values.
+        names: d names of the functionals: one vector per clip, whatever the source calls it.
+        frame_names: k names of the descriptors; empty if the source gives no frames.
         fingerprint: what decides a vector beside the samples: options, versions, hash of the weights.
     """
 
     names: tuple[str, ...]
-    fingerprint: str
+    frame_names: tuple[str, ...]
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest."""
+
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] at 16 kHz → the clip's features.
 
         Raises:
@@ -55,7 +43,7 @@ class Extractor(Protocol):
         """
 
 
-def vector_only(values: np.ndarray) -> Extracted:
+def vector_only(values: np.ndarray) -> Features:
     """The features of a source without frames.
 
     Raises:
@@ -64,10 +52,11 @@ def vector_only(values: np.ndarray) -> Extracted:
     finite = np.isfinite(values)
     if not finite.all():
         raise UnusableClipError("NaN", f"{np.count_nonzero(~finite)} of {len(values)} values are not finite")
-    return Extracted(np.ascontiguousarray(values, np.float32), np.empty((0, 0), np.float32))
+    return Features(np.ascontiguousarray(values, np.float32), np.empty((0, 0), np.float32))
 
 
 _KINDS = {
+    "OpenSmileSet": "opensmile.FeatureSet",
     "OpenSmileConfig": "opensmile.Configuration",
     "ResemblyzerSource": "resemblyzer.Encoder",
     "PitchSource": "pitch.Pitch",
@@ -77,7 +66,9 @@ _KINDS = {
 }
 
 
-@cache
+_opened: dict[str, Extractor] = {}
+
+
 def open_source(options: Source) -> Extractor:
     """The extractor of a source, opened once per process.
 
@@ -87,35 +78,30 @@ def open_source(options: Source) -> Extractor:
     """
     if isinstance(options, TableSource):
         raise SourceError(f"the features of {options.path} were made elsewhere; new recordings have none")
-    module, name = _KINDS[type(options).__name__].split(".")
-    return getattr(importlib.import_module(f"stages.core.features.sources.{module}"), name)(options)
+    if repr(options) not in _opened:
+        module, name = _KINDS[type(options).__name__].split(".")
+        opener = getattr(importlib.import_module(f"stages.core.features.sources.{module}"), name)
+        _opened[repr(options)] = opener(options)
+    return _opened[repr(options)]
 
 
 _LOCK = threading.Lock()
 
 
-def extract(options: Source, samples: np.ndarray) -> Extracted | tuple[str, str]:
-    """Work of one clip as a process does it: the features, or the reason and the detail of a fault.
+def extract_from(options: Source, samples: np.ndarray) -> Features | UnusableClipError:
+    """The features of one clip, or why it cannot be used; works in any process and thread.
 
-    Each process keeps one extractor per source. Threads wait for each other.
+    Threads take turns.
+
+    Args:
+        options: the source.
+        samples: int16 [samples] at 16 kHz.
     """
     try:
         with _LOCK:
             return open_source(options).extract(samples)
-    except UnusableClipError as fault:
-        return fault.reason, fault.detail
-
-
-def digest_of(path: Path) -> str:
-    """Hex digest of a file, or of the names and the content of all files below a folder."""
-    digest = hashlib.blake2b(digest_size=8)
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
-        with file.open("rb") as content:
-            while block := content.read(_BLOCK):
-                digest.update(block)
-    return digest.hexdigest()
+    except UnusableClipError as error:
+        return error
 
 
 def existing_file(path: str) -> Path:

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from stages.core.config.sources import HubModel, LocalModel
+from stages.core.features.extractor import Features
 from stages.core.features.sources.pooling import numbered, pool, pooled_names
-from stages.core.features.sources.source import Extracted, SourceError, digest_of, needed, vector_only
+from stages.core.features.sources.source import SourceError, needed, vector_only
+from stages.core.runtime.files import digest_of
 
 RATE = 16000
 _REQUIREMENTS = "-r requirements-transformers.txt"
@@ -26,6 +28,8 @@ class SpeechModel:
     Raises:
         SourceError: if the package or the model is missing, or the model has no such layer.
     """
+
+    frame_names = ()
 
     def __init__(self, options: HubModel | LocalModel) -> None:
         transformers = needed("transformers", "transformers", _REQUIREMENTS)
@@ -75,7 +79,7 @@ class SpeechModel:
             mean = mean[: max(1, -(-len(wave) * len(mean) // shown))]
         return np.asarray(mean)
 
-    def extract(self, samples: np.ndarray) -> Extracted:
+    def extract(self, samples: np.ndarray) -> Features:
         """int16 [samples] → the frames, pooled.
 
         Raises:
