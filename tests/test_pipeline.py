@@ -94,9 +94,16 @@ METHODS = {
     "architecture": ["models", "runs"],
     "tasks_of": ["tasks", "models", "runs"],
     "run": ["runs"],
+    "sources": ["features", "external"],
+    "feature_sets": ["features", "external", "fused_features"],
 }
 # Sections of which the stage takes single keys, which dvc.yaml lists.
-BY_KEY = {"codebook": {"boaw"}, "features": {"features"}}
+BY_KEY = {
+    "codebook": {"boaw"},
+    "features": {"features", "external"},
+    "external": {"features", "external"},
+    "fuse_features": {"fused_features"},
+}
 DECIDES_NOTHING = {"compute", "boaw.device"}
 
 
@@ -114,7 +121,7 @@ def read_by(path: Path) -> set[str]:
 @pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage != "check"])
 def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
     listed = {name.split(".${")[0] for name in body(stage).get("params", [])}
-    read = read_by(ROOT / f"stages/{stage}.py")
+    read = read_by(module_of(stage))
     assert {
         name for name in read if not any(f"{name}.".startswith(f"{entry}.") for entry in listed)
     } - BY_KEY.get(stage, set()) == set()
@@ -138,6 +145,7 @@ def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
         ),
         ("data", "Le(0)] = -3.0", "Le(0)] = -6.0", "synthesize preprocess split features evaluate summarize"),
         ("features", "idf: bool = False", "idf: bool = True", "codebook boaw"),
+        ("sources", 'output: Literal["embedding", "states"] = "embedding"', 'output: str = "states"', "features"),
         ("evaluation", "Lt(1)] = 0.95", "Lt(1)] = 0.9", "evaluate summarize report"),
     ],
 )
