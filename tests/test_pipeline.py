@@ -145,7 +145,12 @@ def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
         ),
         ("data", "Le(0)] = -3.0", "Le(0)] = -6.0", "synthesize preprocess split features evaluate summarize"),
         ("features", "idf: bool = False", "idf: bool = True", "codebook boaw"),
-        ("sources", 'output: Literal["embedding", "states"] = "embedding"', 'output: str = "states"', "features"),
+        (
+            "sources",
+            'output: Literal["embedding", "states"] = "embedding"',
+            'output: str = "states"',
+            "features",
+        ),
         ("evaluation", "Lt(1)] = 0.95", "Lt(1)] = 0.9", "evaluate summarize report"),
     ],
 )

@@ -22,7 +22,7 @@ def tone(hertz: float, seconds: float = 1.0) -> np.ndarray:
 
 
 def opened(**options: object) -> Extractor:
-    return open_source.__wrapped__(OnnxSource(MODEL, **{"constants": LIMITS, **options}))
+    return open_source(OnnxSource(MODEL, **{"constants": LIMITS, **options}))
 
 
 def test_frames_are_those_of_the_package_and_pooled() -> None:
@@ -31,17 +31,17 @@ def test_frames_are_those_of_the_package_and_pooled() -> None:
     model = opened()
     assert model.names == ("pitch_mean", "pitch_sd")
     np.testing.assert_allclose(
-        model.extract(samples).vector, [theirs.pitch_hz.mean(), theirs.pitch_hz.std()], rtol=1e-4
+        model.extract(samples).functionals, [theirs.pitch_hz.mean(), theirs.pitch_hz.std()], rtol=1e-4
     )
-    confidence = opened(output="confidence", pooling="max").extract(samples).vector
+    confidence = opened(output="confidence", pooling="max").extract(samples).functionals
     np.testing.assert_allclose(confidence, [theirs.confidence.max()], rtol=1e-5)
 
 
 def test_a_clip_has_the_same_bits_in_any_company() -> None:
     model = opened()
-    first = model.extract(tone(300)).vector.tobytes()
+    first = model.extract(tone(300)).functionals.tobytes()
     model.extract(tone(900, 3.0))
-    assert model.extract(tone(300)).vector.tobytes() == first
+    assert model.extract(tone(300)).functionals.tobytes() == first
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_what_does_not_fit_is_one_sentence(options: dict, message: str) -> None:
 
 def test_no_model_and_a_damaged_one_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.onnx is no file; correct it"):
-        open_source.__wrapped__(OnnxSource("none.onnx"))
+        open_source(OnnxSource("none.onnx"))
     damaged = tmp_path / "model.onnx"
     damaged.write_bytes(b"\x08\x07\x12\x04junk")
     with pytest.raises(SourceError, match=r"onnxruntime cannot open .*model\.onnx as a model"):
-        open_source.__wrapped__(OnnxSource(str(damaged)))
+        open_source(OnnxSource(str(damaged)))
 
 
 def test_another_output_or_constant_is_another_fingerprint() -> None:
@@ -81,11 +81,11 @@ def test_another_output_or_constant_is_another_fingerprint() -> None:
 
 def test_pitch_above_opensmiles_ceiling_is_found() -> None:
     pitch = open_source(PitchSource())
-    found = dict(zip(pitch.names, pitch.extract(tone(1500)).vector, strict=True))
+    found = dict(zip(pitch.names, pitch.extract(tone(1500)).functionals, strict=True))
     assert found["share_above_1000"] > 0.9
     assert found["pitch_st_p50"] == pytest.approx(12 * np.log2(1500 / 55), abs=0.3)
     assert found["voiced_share"] > 0.9
-    low = dict(zip(pitch.names, pitch.extract(tone(200)).vector, strict=True))
+    low = dict(zip(pitch.names, pitch.extract(tone(200)).functionals, strict=True))
     assert low["share_above_620"] == 0
 
 

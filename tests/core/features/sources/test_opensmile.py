@@ -24,8 +24,8 @@ def test_a_configuration_gives_what_the_package_gives() -> None:
     found = source.extract(noise())
     theirs = package.process_signal((noise() / 32768).astype(np.float32), 16000).to_numpy()[0]
     assert source.names == tuple(package.feature_names)
-    assert found.vector.tobytes() == theirs.tobytes()
-    assert found.frames.shape[1] == 25
+    assert found.functionals.tobytes() == theirs.tobytes()
+    assert found.descriptors.shape[1] == 25
 
 
 def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:

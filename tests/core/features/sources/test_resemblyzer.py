@@ -49,8 +49,8 @@ def test_the_embedding_is_that_of_the_package(package: types.ModuleType, seconds
     samples = burst(seconds, level=0.9)  # louder than -30 dB: the package's preprocessing would not raise it
     theirs = package.VoiceEncoder("cpu", verbose=False).embed_utterance(samples / 32768)
     ours = open_source(ResemblyzerSource()).extract(samples)
-    assert ours.vector.dtype == np.float32
-    np.testing.assert_allclose(ours.vector, theirs, atol=2e-6)
+    assert ours.functionals.dtype == np.float32
+    np.testing.assert_allclose(ours.functionals, theirs, atol=2e-6)
 
 
 def test_a_quiet_clip_is_raised_as_the_package_does_it() -> None:
@@ -70,9 +70,9 @@ def test_mel_spectra_are_those_of_librosa() -> None:
 
 def test_states_stand_before_the_embedding() -> None:
     samples = burst(2.5)
-    alone = open_source(ResemblyzerSource()).extract(samples).vector
+    alone = open_source(ResemblyzerSource()).extract(samples).functionals
     states = open_source(ResemblyzerSource(output="states"))
-    found = states.extract(samples).vector
+    found = states.extract(samples).functionals
     assert len(found) == len(states.names) == len(set(states.names)) == 1024
     assert found[768:].tobytes() == alone.tobytes()
     mean, sd, highest = np.split(found[:768], 3)
@@ -81,15 +81,15 @@ def test_states_stand_before_the_embedding() -> None:
 
 def test_a_clip_has_the_same_bits_again_and_sources_differ_in_their_fingerprints() -> None:
     encoder = open_source(ResemblyzerSource())
-    first = encoder.extract(burst(1.0)).vector.tobytes()
+    first = encoder.extract(burst(1.0)).functionals.tobytes()
     encoder.extract(burst(2.0, seed=2))
-    assert encoder.extract(burst(1.0)).vector.tobytes() == first
+    assert encoder.extract(burst(1.0)).functionals.tobytes() == first
     assert encoder.fingerprint != open_source(ResemblyzerSource(output="states")).fingerprint
 
 
 def test_silence_is_a_fault_or_a_vector_never_nan() -> None:
     try:
-        vector = open_source(ResemblyzerSource()).extract(np.zeros(16000, np.int16)).vector
+        vector = open_source(ResemblyzerSource()).extract(np.zeros(16000, np.int16)).functionals
     except UnusableClipError:
         return
     assert np.isfinite(vector).all()

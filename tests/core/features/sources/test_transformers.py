@@ -71,7 +71,7 @@ def plain_frames(folder: Path, samples: np.ndarray) -> list[np.ndarray]:
 def test_a_layer_is_that_of_a_plain_loop(folders: dict[str, Path], name: str, seconds: float) -> None:
     layers = plain_frames(folders[name], noise(seconds))
     for layer in (0, 2, 3):
-        found = opened(folders[name], layer=layer).extract(noise(seconds)).vector
+        found = opened(folders[name], layer=layer).extract(noise(seconds)).functionals
         expected = np.r_[layers[layer].mean(axis=0), layers[layer].std(axis=0)]
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -80,7 +80,7 @@ def test_layers_are_averaged_by_their_weights(folders: dict[str, Path]) -> None:
     layers = np.stack([layer.mean(axis=0) for layer in plain_frames(folders["hubert"], noise(1.0))])
 
     def mean(**options: object) -> np.ndarray:
-        return opened(folders["hubert"], pooling="mean", **options).extract(noise(1.0)).vector
+        return opened(folders["hubert"], pooling="mean", **options).extract(noise(1.0)).functionals
 
     np.testing.assert_allclose(mean(layer="all"), layers.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(mean(layer=(1, 3)), (layers[1] + layers[3]) / 2, atol=1e-5)
@@ -91,19 +91,19 @@ def test_layers_are_averaged_by_their_weights(folders: dict[str, Path]) -> None:
 @pytest.mark.parametrize("name", ["hubert", "wav2vec2", "whisper"])
 def test_a_clip_has_the_same_bits_in_any_company(folders: dict[str, Path], name: str) -> None:
     model = opened(folders[name])
-    first = model.extract(noise(0.8)).vector.tobytes()
+    first = model.extract(noise(0.8)).functionals.tobytes()
     model.extract(noise(2.9, seed=2))
-    assert model.extract(noise(0.8)).vector.tobytes() == first
+    assert model.extract(noise(0.8)).functionals.tobytes() == first
 
 
 def test_whisper_keeps_the_frames_of_the_clip_alone(folders: dict[str, Path]) -> None:
     model = SpeechModel(LocalModel(path=str(folders["whisper"]), layer=2))
     assert len(model.frames(noise(1.0))) == 50
-    assert len(model.names) == len(model.extract(noise(1.0)).vector) == 64
+    assert len(model.names) == len(model.extract(noise(1.0)).functionals) == 64
 
 
 def test_a_clip_shorter_than_the_convolutions_is_padded(folders: dict[str, Path]) -> None:
-    found = opened(folders["wav2vec2"]).extract(noise(0.01)).vector
+    found = opened(folders["wav2vec2"]).extract(noise(0.01)).functionals
     assert np.isfinite(found).all()
 
 
