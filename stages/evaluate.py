@@ -18,6 +18,7 @@ from stages.core.dataset.join import join_clips
 from stages.core.figures.confusion import Matrix, draw
 from stages.core.metrics.metric import METRICS
 from stages.core.networks.model import Model
+from stages.core.networks.speakers import speakers_of, whole_speakers
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import read_json, write_csv, write_json
@@ -48,7 +49,7 @@ def main() -> None:
         read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")), clip_ids
     )
     tasks = {name: model.tasks[name] for name in parameters.tasks if name in model.tasks}
-    predictions = predict(model, features, run)
+    predictions = predict(model, features, speakers_of(labels), run)
     parts = {name: model.classes.get(name, task.columns) for name, task in tasks.items()}
     write_table(Path(f"data/predictions/{run}.parquet"), to_table(labels, predictions, parts))
     splits = score_run(
@@ -64,17 +65,29 @@ def main() -> None:
             say(f"{run}: {split} {name} {METRICS[task.score].label} {task.value} (seed {task.best_seed})")
 
 
-def predict(model: Model, features: np.ndarray, run: str) -> Predictions:
-    """Seed → task → float32 [n, outputs] for all clips.
+def predict(model: Model, features: np.ndarray, speakers: np.ndarray, run: str) -> Predictions:
+    """Seed → task → float32 [n, outputs] for all clips; a speaker's at once where the model asks for it.
 
     Raises:
         UserError: if a network predicts NaN, because its training diverged.
     """
-    blocks = [model.predict(features[first : first + BLOCK]) for first in range(0, len(features), BLOCK)]
     joined = {
-        seed: {name: np.concatenate([block[seed][name] for block in blocks]) for name in model.tasks}
+        seed: {
+            name: np.empty((len(features), model.description.outputs[name]), np.float32)
+            for name in model.tasks
+        }
         for seed in model.seeds
     }
+    size = len(features)
+    blocks = (
+        whole_speakers(speakers, BLOCK)
+        if model.reads_speakers
+        else (np.arange(first, min(first + BLOCK, size)) for first in range(0, size, BLOCK))
+    )
+    for rows in blocks:
+        for seed, by_task in model.predict(features[rows], speakers[rows]).items():
+            for name, values in by_task.items():
+                joined[seed][name][rows] = values
     for seed, by_task in joined.items():
         for name, values in by_task.items():
             if not np.isfinite(values).all():

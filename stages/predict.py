@@ -42,7 +42,10 @@ def main() -> None:
                 f"--submission {options.submission}: a team's name consists of letters, digits, - and _."
             )
         submitted_tasks(model)
-    outcomes = dict(predict_recordings(model, find_recordings(options.recordings), seeds))
+    if options.one_speaker and not model.reads_speakers:
+        raise UserError(f"{folder} predicts each recording by itself; leave --one-speaker out.")
+    recordings = find_recordings(options.recordings)
+    outcomes = dict(predict_recordings(model, recordings, seeds, one_speaker=options.one_speaker))
     if options.submission is not None:
         path = Path(f"ExVo-MultiTask_{options.submission}.csv")
         write_text(path, submission(model, outcomes))
@@ -73,6 +76,12 @@ def _options() -> argparse.Namespace:
         "--model", type=Path, help="a model's folder, copied from data/models, wherever it lies"
     )
     parser.add_argument("--seed", type=int, help="the networks of one seed (default: the mean over all)")
+    parser.add_argument(
+        "--one-speaker",
+        action="store_true",
+        help="all recordings are of one speaker, in whose units a model with scaling: speaker reads them "
+        "(default: each is of another)",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a list of objects")
     form.add_argument("--csv", action="store_true", help="one row per file")

@@ -9,9 +9,9 @@ import argparse
 import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -22,16 +22,19 @@ import numpy as np
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.dataset.join import join_clips
 from stages.core.networks import compiled, training, vmapped
+from stages.core.networks.calibration import calibrate
 from stages.core.networks.data import MultiTaskData, prepare
 from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
 from stages.core.networks.selection import select
+from stages.core.networks.speakers import speakers_of
 from stages.core.networks.stopping import TrainingResult
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.device import accelerator
 from stages.core.runtime.files import write_csv, write_json
-from stages.core.runtime.tables import origin_of, read_features, read_table
+from stages.core.runtime.tables import blocks_of, origin_of, read_features, read_table
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -53,13 +56,15 @@ def main() -> None:
         say(f"{run}: task {task} has {reason} in the training split and is left out")
     data = prepared.data
     began = time.perf_counter()
-    networks = train(data, architecture, config, parameters.compute.workers)
+    origin = origin_of(table)
+    blocks = blocks_of(origin) or {source.features: slice(0, len(names))}
+    networks = train(data, architecture, config, parameters.compute.workers, blocks)
     seconds = time.perf_counter() - began
     description = ModelDescription(
         run=run,
         features=source.features,
         model=source.model,
-        origin=origin_of(table),
+        origin=origin,
         feature_names=names,
         tasks=dict(data.tasks),
         outputs=dict(data.outputs),
@@ -76,7 +81,12 @@ def main() -> None:
         for network in networks
         for parameter, values in network.parameters.items()
     }
-    Model(description, weights, prepared.scaling).save(Path("data/models") / run)
+    model = Model(description, weights, prepared.scaling)
+    if config.calibration == "match":
+        clips = join_clips(recordings, splits, clip_ids)
+        rows = np.flatnonzero(clips["split"] == "validation")
+        model = calibrated(model, data, features[rows], speakers_of(clips)[rows])
+    model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
     write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})
@@ -113,11 +123,15 @@ class Trained:
 
 
 def train(
-    data: MultiTaskData, architecture: Architecture, config: TrainingConfig, threads: int
+    data: MultiTaskData,
+    architecture: Architecture,
+    config: TrainingConfig,
+    threads: int,
+    blocks: Mapping[str, slice] | None = None,
 ) -> list[Trained]:
     """Train one network per seed, or one per seed and task where the architecture is not joint."""
     groups = [list(data.tasks)] if architecture.joint else [[name] for name in data.tasks]
-    selected = [select(data.only(group), config.columns) for group in groups]
+    selected = [select(data.only(group), config.columns, blocks) for group in groups]
     results = _train_all([reduced for reduced, _ in selected], architecture, config, threads)
     jobs = product(zip(groups, selected, strict=True), config.seeds)
     trained = []
@@ -146,6 +160,28 @@ def _train_all(
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(train_one, product(parts, config.seeds))
+
+
+def calibrated(model: Model, data: MultiTaskData, features: np.ndarray, speakers: np.ndarray) -> Model:
+    """The model with the calibrations that its predictions of the validation split ask for.
+
+    Args:
+        model: a model without calibration.
+        data: targets of training and validation.
+        features: float32 [n, d] of the validation split, not scaled.
+        speakers: text [n].
+    """
+    by_seed = model.predict(features, speakers)
+    predictions = {task: np.stack([by_seed[seed][task] for seed in model.seeds]) for task in model.tasks}
+    train, validation = (
+        {
+            name: values if values.ndim == 1 else values * data.scales[name][1] + data.scales[name][0]
+            for name, values in examples.targets.items()
+        }
+        for examples in (data.train, data.validation)
+    )
+    found = calibrate(model.tasks, predictions, train, validation)
+    return replace(model, description=replace(model.description, calibration=found))
 
 
 def curves(networks: Sequence[Trained]) -> Iterator[list[Any]]:

@@ -6,7 +6,7 @@ model — is one sentence that names file, field and remedy.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -348,6 +348,7 @@ def _check_runs(parameters: Parameters) -> None:
             )
         recipe = parameters.recipe(name)
         _check_recipe(name, recipe, parameters.tasks_of(name))
+        _check_columns(name, recipe, parameters.fused_features.get(run.features, (run.features,)))
         weighting = recipe.loss_weighting
         for where, named in (
             (f"models.{run.model}.tasks", parameters.models[run.model].tasks or ()),
@@ -357,6 +358,15 @@ def _check_runs(parameters: Parameters) -> None:
                 if task not in parameters.tasks:
                     hint = did_you_mean(task, parameters.tasks)
                     raise UserError(f"{FILE}: {where} names {task!r}, which is no task{hint}.")
+
+
+def _check_columns(run: str, recipe: TrainingConfig, sets: Sequence[str]) -> None:
+    for name in recipe.columns if isinstance(recipe.columns, dict) else ():
+        if name not in sets:
+            raise UserError(
+                f"{FILE}: columns of run {run} names {name!r}, but the run reads {', '.join(sets)}; "
+                "take it out or correct it."
+            )
 
 
 def _check_recipe(run: str, recipe: TrainingConfig, tasks: Mapping[str, Task]) -> None:

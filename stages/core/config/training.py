@@ -50,9 +50,14 @@ class TrainingConfig:
         regression_loss: squared error, or the score: 1 − CCC of a batch, or the absolute error.
         class_weights: ``balanced`` gives each class the same weight in the loss.
         label_smoothing: share of a class label that goes to all classes alike.
-        scaling: of the features: standard units, or normal quantiles.
-        columns: how many features a network reads, those that correlate most with its labels; None: all.
+        scaling: of the features: standard units, or normal quantiles; ``speaker``: normal quantiles in the
+            units of each speaker (:mod:`stages.core.networks.speakers`), another setting: it needs to know
+            whose clips belong together.
+        columns: how many features a network reads, those that correlate most with its labels; None: all; for
+            sets side by side also set → number, all of the others.
         target_scale: ``standard``: linear targets in standard units inside the loss.
+        calibration: ``match``: predictions on the scale of the labels, learnt on validation
+            (:mod:`stages.core.networks.calibration`).
         device: where networks train; ``auto`` takes a GPU if there is one.
     """
 
@@ -68,9 +73,10 @@ class TrainingConfig:
     regression_loss: Literal["squared", "score"] = "squared"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Share = 0.0
-    scaling: Literal["standard", "quantile"] = "standard"
-    columns: Positive | None = None
+    scaling: Literal["standard", "quantile", "speaker"] = "standard"
+    columns: Positive | dict[str, Positive] | None = None
     target_scale: Literal["none", "standard"] = "none"
+    calibration: Literal["none", "match"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -96,7 +102,7 @@ class RunOptions:
     """One cell of the paper's tables.
 
     Attributes:
-        features: an openSMILE set of section ``features``, or boaw.
+        features: a set of the sections ``features``, ``external`` or ``fused_features``, or boaw.
         model: a model of section ``models``.
     """
 

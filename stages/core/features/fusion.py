@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -58,19 +57,6 @@ def fuse_tables(tables: Mapping[str, Path], fused: Path, stage: str) -> list[Fau
         for name in tables
         if clip not in present[name]
     ]
-
-
-def blocks_of(origin: Mapping[str, Any]) -> dict[str, slice]:
-    """Set → its columns in a fused table; empty for a table of one set.
-
-    >>> blocks_of({"fused": [{"set": "a", "columns": 2}, {"set": "b", "columns": 3}]})
-    {'a': slice(0, 2, None), 'b': slice(2, 5, None)}
-    """
-    blocks, first = {}, 0
-    for part in origin.get("fused", ()):
-        blocks[part["set"]] = slice(first, first + part["columns"])
-        first += part["columns"]
-    return blocks
 
 
 def _clips_of(parquet: pq.ParquetFile) -> list[str]:

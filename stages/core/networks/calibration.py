@@ -7,33 +7,38 @@ of their mean. A task judged by its absolute error stays as it is: spread costs 
 Temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from stages.core.config.tasks import Task
 
 TEMPERATURES = 2.0 ** (np.arange(-32, 65) / 16)
 """What is tried: 1/4 to 16 in steps of 4.4 %."""
 
 
 @dataclass(frozen=True)
-class LinearMap:
-    """Prediction → offset + factor × prediction, per column.
+class Calibration:
+    """How a task's predictions are brought to the scale of the labels.
 
     Attributes:
-        factor: per column.
+        factor: per column of a regression; prediction → offset + factor × prediction.
         offset: per column.
+        temperature: what a classification's logits are divided by.
     """
 
-    factor: tuple[float, ...]
-    offset: tuple[float, ...]
+    factor: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+    temperature: float = 1.0
 
-    def __call__(self, predictions: np.ndarray) -> np.ndarray:
+    def mapped(self, predictions: np.ndarray) -> np.ndarray:
         """float32 [n, columns] → float32 [n, columns], each value rounded once."""
         mapped = predictions.astype(np.float64) * np.array(self.factor) + np.array(self.offset)
         return mapped.astype(np.float32)
 
 
-def match(predictions: np.ndarray, labels: np.ndarray) -> LinearMap:
+def match(predictions: np.ndarray, labels: np.ndarray) -> Calibration:
     """The map that gives predictions the mean and the standard deviation of labels.
 
     A column that is constant in the predictions is shifted alone.
@@ -43,12 +48,12 @@ def match(predictions: np.ndarray, labels: np.ndarray) -> LinearMap:
         labels: [m, columns] of the training split; rows of NaN count nothing.
 
     >>> match(np.array([[1.0], [3.0]]), np.array([[10.0], [30.0]]))
-    LinearMap(factor=(10.0,), offset=(0.0,))
+    Calibration(factor=(10.0,), offset=(0.0,), temperature=1.0)
     """
     have_mean, have_sd = _moments(predictions)
     want_mean, want_sd = _moments(labels[~np.isnan(labels).any(axis=1)])
     factor = np.divide(want_sd, have_sd, out=np.ones_like(have_sd), where=have_sd > 0)
-    return LinearMap(tuple(factor.tolist()), tuple((want_mean - factor * have_mean).tolist()))
+    return Calibration(tuple(factor.tolist()), tuple((want_mean - factor * have_mean).tolist()))
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,3 +86,29 @@ def temperature(logits: np.ndarray, classes: np.ndarray) -> float:
         shares = (exponents[chosen] / exponents.sum(axis=2)).mean(axis=0)
         losses.append(-np.log(np.maximum(shares, 1e-300)).mean())
     return float(TEMPERATURES[int(np.argmin(np.round(losses, 9)))])
+
+
+def calibrate(
+    tasks: Mapping[str, Task],
+    predictions: Mapping[str, np.ndarray],
+    train: Mapping[str, np.ndarray],
+    validation: Mapping[str, np.ndarray],
+) -> dict[str, Calibration]:
+    """Calibrations of the tasks that are judged by CCC or UAR.
+
+    Args:
+        tasks: task → its declaration.
+        predictions: task → float32 [seeds, n, outputs] of the validation split.
+        train: task → targets of the training split, in the units of the predictions.
+        validation: task → targets of the validation split.
+    """
+    found = {}
+    for name, task in tasks.items():
+        if not predictions[name].shape[1]:
+            continue
+        if task.kind == "classification":
+            logits = np.log(np.maximum(predictions[name].astype(np.float64), 1e-38))
+            found[name] = Calibration(temperature=temperature(logits, validation[name]))
+        elif task.score == "ccc":
+            found[name] = match(predictions[name].mean(axis=0, dtype=np.float64), train[name])
+    return found

@@ -11,6 +11,7 @@ from stages.core.config.training import TrainingConfig
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.labels import classes_of, labelled, targets_of
 from stages.core.networks.scaling import Scaling, fit_scaling
+from stages.core.networks.speakers import speakers_of
 from stages.core.runtime.errors import UserError
 
 
@@ -87,7 +88,7 @@ def prepare(
     """Join labels, splits and features by clip; scale and choose classes by the training split alone.
 
     Args:
-        recordings: one row per usable clip: clip_id and the label columns.
+        recordings: one row per usable clip: clip_id, speaker and the label columns.
         splits: clip_id and split.
         clip_ids: the n clips that have features.
         features: float32 [n, d], in the order of ``clip_ids``.
@@ -106,9 +107,10 @@ def prepare(
             "no task has labels (of two classes) in the training split; see the label columns of the corpus."
         )
     scaling = fit_scaling(config.scaling, features[rows["train"]])
+    speakers = speakers_of(clips)
     scales = {name: _scale(task, targets[name][rows["train"]], config) for name, task in kept.items()}
     train, validation = (
-        _split_data(rows[split], scaling(features[rows[split]]), targets, scales)
+        _split_data(rows[split], scaling(features[rows[split]], speakers[rows[split]]), targets, scales)
         for split in ("train", "validation")
     )
     outputs = {name: len(classes.get(name, task.columns)) for name, task in kept.items()}

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class ModelDescription:
         clips: split → clips that were used.
         networks: one entry per network.
         versions: package → version that trained them.
+        calibration: task → how its predictions are brought to the scale of the labels; tasks without stay as
+            they are.
     """
 
     run: str
@@ -69,6 +72,7 @@ class ModelDescription:
     clips: dict[str, int]
     networks: list[NetworkSummary]
     versions: dict[str, str]
+    calibration: dict[str, Calibration] = field(default_factory=dict)
 
 
 def parsed(text: str) -> ModelDescription:
@@ -128,6 +132,15 @@ def _problems_of_description(description: ModelDescription) -> Iterator[str]:
         mean, deviation = description.scales.get(name, (math.nan, math.nan))
         if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
             yield f"the scale of task {name} is not finite and positive"
+    for name, calibration in description.calibration.items():
+        figures = (*calibration.factor, *calibration.offset, calibration.temperature)
+        outputs = 0 if name in description.classes else description.outputs.get(name)
+        if not (
+            len(calibration.factor) == len(calibration.offset) == outputs
+            and all(map(math.isfinite, figures))
+            and calibration.temperature > 0
+        ):
+            yield f"the calibration of task {name} does not fit its outputs"
     learnt = Counter((network.seed, task) for network in description.networks for task in network.tasks)
     tasks = {task for _, task in learnt}
     if not tasks or not tasks <= description.tasks.keys():
@@ -139,8 +152,8 @@ def _problems_of_description(description: ModelDescription) -> Iterator[str]:
 
 
 def _problems_of_scaling(columns: int, scaling: object, points: np.ndarray) -> Iterator[str]:
-    if scaling not in ("standard", "quantile"):
-        yield "scaling is neither standard nor quantile"
+    if scaling not in ("standard", "quantile", "speaker"):
+        yield "scaling is none of standard, quantile and speaker"
     elif points.ndim != 2 or points.dtype != np.float64 or not np.isfinite(points).all():
         yield "the scaling is not a table of finite numbers"
     elif points.shape[1] != columns or not points.size or (scaling == "standard" and len(points) != 4):

@@ -17,8 +17,10 @@ from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_limits
 
 from stages.core.config.tasks import Task
+from stages.core.networks.calibration import Calibration
 from stages.core.networks.description import ModelDescription, NetworkSummary, parsed, problem_of
 from stages.core.networks.scaling import Scaling
+from stages.core.networks.speakers import Speakers
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole_folder, write_json, write_text
 
@@ -91,17 +93,25 @@ class Model:
             if name.split("/")[0] in names and not name.endswith("/columns")
         ]
 
-    def predict(self, features: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
-        """Predict clips; a clip's prediction has the same bits in any company.
+    @property
+    def reads_speakers(self) -> bool:
+        """Whether a prediction depends on which other clips are of the same speaker."""
+        return self.scaling.kind == "speaker"
+
+    def predict(
+        self, features: np.ndarray, speakers: Speakers | None = None
+    ) -> dict[int, dict[str, np.ndarray]]:
+        """Predict clips; a clip's prediction has the same bits in any company (of other speakers).
 
         Args:
             features: float32 [n, d] in the order of ``feature_names``, not scaled.
+            speakers: who is heard in each clip, for models that read speakers; None: in each somebody else.
 
         Returns:
             Seed → task → float32 [n, columns] in label units (ratings, years), or [n, classes] probabilities.
         """
         inputs = np.zeros((max(1, -(-len(features) // BLOCK)) * BLOCK, features.shape[1]), np.float32)
-        inputs[: len(features)] = self.scaling(features)
+        inputs[: len(features)] = self.scaling(features, speakers)
         blocks = np.split(inputs, len(inputs) // BLOCK)
         predictions: dict[int, dict[str, np.ndarray]] = {seed: {} for seed in self.seeds}
         with threadpool_limits(1, "blas"):  # The number of threads could change the last bit.
@@ -110,7 +120,11 @@ class Model:
                 for task in network.tasks:
                     mean, deviation = (np.float32(value) for value in self.description.scales[task])
                     values = np.concatenate([output[task] for output in outputs])[: len(features)]
-                    predictions[network.seed][task] = values * deviation + mean
+                    values = values * deviation + mean
+                    calibration = self.description.calibration.get(task, Calibration())
+                    predictions[network.seed][task] = (
+                        calibration.mapped(values) if calibration.factor else values
+                    )
         return {seed: {task: by_task[task] for task in self.tasks} for seed, by_task in predictions.items()}
 
     def _forward(self, network: NetworkSummary, inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -134,7 +148,10 @@ class Model:
             hidden, depth = inputs, len(architecture.head)
             for index in range(depth):
                 hidden = _leaky_relu(layer(f"heads.{task}.{2 * index}", hidden))
-            outputs[task] = _activated(self.tasks[task], layer(f"heads.{task}.{2 * depth}", hidden))
+            output = layer(f"heads.{task}.{2 * depth}", hidden)
+            if task in self.description.calibration:
+                output /= np.float32(self.description.calibration[task].temperature)
+            outputs[task] = _activated(self.tasks[task], output)
         return outputs
 
     def save(self, folder: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from stages.core.networks.speakers import Speakers, in_speaker_units
+
 _BLOCK = 256
 _QUANTILES = 101
 
@@ -15,18 +17,31 @@ class Scaling:
 
     ``standard``: zero mean and unit variance of the training split, no value outside the range that the
     training split spans there, so that an absurd value (ComParE reaches 10¹³) stays harmless. ``quantile``:
-    normal quantiles of the training split, by linear interpolation. A constant column becomes 0.
+    normal quantiles of the training split, by linear interpolation. ``speaker``: the same, then in the units
+    of each speaker (:mod:`stages.core.networks.speakers`). A constant column becomes 0.
 
     Attributes:
-        kind: ``standard`` or ``quantile``.
+        kind: ``standard``, ``quantile`` or ``speaker``.
         points: float64 [4, d]: mean, 1 / sd (0 for a constant column), lowest, highest; or [quantiles, d].
     """
 
-    kind: Literal["standard", "quantile"]
+    kind: Literal["standard", "quantile", "speaker"]
     points: np.ndarray
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """float32 [n, d] → float32 [n, d], row by row: a row's result depends on no other row."""
+    def __call__(self, features: np.ndarray, speakers: Speakers | None = None) -> np.ndarray:
+        """float32 [n, d] → float32 [n, d]; a row's result depends on no other row, or on its speaker's alone.
+
+        Args:
+            features: float32 [n, d].
+            speakers: who is heard in each of the n clips, for ``speaker``; None: in each somebody else.
+        """
+        scaled = self._scaled(features)
+        if self.kind == "speaker":
+            names = np.arange(len(scaled)) if speakers is None else speakers
+            return in_speaker_units(scaled, names)
+        return scaled
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
         scaled = np.empty(features.shape, np.float32)
         for first in range(0, features.shape[1], _BLOCK):
             columns = slice(first, first + _BLOCK)
@@ -48,11 +63,11 @@ class Scaling:
         return scaled
 
 
-def fit_scaling(kind: Literal["standard", "quantile"], features: np.ndarray) -> Scaling:
+def fit_scaling(kind: Literal["standard", "quantile", "speaker"], features: np.ndarray) -> Scaling:
     """Learn a scaling.
 
     Args:
-        kind: ``standard`` or ``quantile``.
+        kind: ``standard``, ``quantile`` or ``speaker``.
         features: float32 [n, d] of the training split.
     """
     rows = 4 if kind == "standard" else min(_QUANTILES, len(features))

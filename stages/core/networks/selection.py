@@ -1,5 +1,6 @@
 """Which features a network reads: with few clips, thousands that have no bearing on its labels do harm."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ from stages.core.networks.data import MultiTaskData
 _BLOCK = 256
 
 
-def select(data: MultiTaskData, number: int | None) -> tuple[MultiTaskData, np.ndarray | None]:
+def select(
+    data: MultiTaskData, number: int | Mapping[str, int] | None, blocks: Mapping[str, slice] | None = None
+) -> tuple[MultiTaskData, np.ndarray | None]:
     """Keep the features that correlate most with the labels of the training split.
 
     A task weighs as the square root of its number of labelled clips: so much higher do its correlations stand
@@ -18,19 +21,26 @@ def select(data: MultiTaskData, number: int | None) -> tuple[MultiTaskData, np.n
 
     Args:
         data: tasks and clips with d features.
-        number: how many to keep; None for all.
+        number: how many to keep; None for all; or set → number, for sets side by side.
+        blocks: set → its columns.
 
     Returns:
         The data with these features alone, and int64 [number] which they are, in order; the data as it
         is and None, if all are kept.
     """
-    if number is None or number >= data.train.inputs.shape[1]:
+    width = data.train.inputs.shape[1]
+    if isinstance(number, Mapping):
+        wanted = [(block, number.get(name, width)) for name, block in (blocks or {}).items()]
+    else:
+        wanted = [(slice(0, width), width if number is None else number)]
+    if all(many >= block.stop - block.start for block, many in wanted):
         return data, None
     strength = sum(
         correlation(data.train.inputs, target) * np.sqrt((~np.isnan(target[:, 0])).sum())
         for target in _columns(data)
     )
-    kept = np.sort(np.argsort(-strength, kind="stable")[:number])
+    strongest = [block.start + np.argsort(-strength[block], kind="stable")[:many] for block, many in wanted]
+    kept = np.sort(np.concatenate(strongest))
     train, validation = (
         replace(examples, inputs=np.ascontiguousarray(examples.inputs[:, kept]))
         for examples in (data.train, data.validation)

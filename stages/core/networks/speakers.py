@@ -7,16 +7,19 @@ recording's prediction depends on which other recordings are of the same speaker
 usual one, in which nothing is known of a speaker.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
+Speakers = Sequence[str] | np.ndarray
+"""Who is heard in each of n clips."""
 PRIOR = 5
 """Clips that the mean and the variance of all speakers count for."""
 _BLOCK = 256
 
 
-def in_speaker_units(inputs: np.ndarray, speakers: Sequence[str]) -> np.ndarray:
+def in_speaker_units(inputs: np.ndarray, speakers: Speakers) -> np.ndarray:
     """Centre and scale the clips of each speaker.
 
     Args:
@@ -46,3 +49,31 @@ def in_speaker_units(inputs: np.ndarray, speakers: Sequence[str]) -> np.ndarray:
             deviation = np.sqrt(share * variance + (1 - share))
             result[rows, first : first + _BLOCK] = (block - share * mean) / deviation
     return result
+
+
+def speakers_of(clips: pd.DataFrame) -> np.ndarray:
+    """Who is heard in each clip, as text [n]; a clip without a speaker has one of its own.
+
+    Args:
+        clips: clip_id and speaker.
+
+    >>> speakers_of(pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["Ann", None]}))
+    array(['Ann', 'clip b'], dtype=object)
+    """
+    return clips["speaker"].fillna("clip " + clips["clip_id"]).to_numpy(object)
+
+
+def whole_speakers(speakers: Speakers, size: int) -> Iterator[np.ndarray]:
+    """Rows of all clips in blocks of ``size`` or more (the last may have fewer) that part no speaker's clips.
+
+    >>> [rows.tolist() for rows in whole_speakers(["a", "b", "a", "c"], 2)]
+    [[0, 2], [1, 3]]
+    """
+    names = np.asarray(speakers, object).astype(str)
+    order = np.argsort(names, kind="stable")
+    ends = np.flatnonzero(np.r_[names[order][1:] != names[order][:-1], True]) + 1
+    first = 0
+    for end in ends.tolist():
+        if end - first >= size or end == len(order):
+            yield order[first:end]
+            first = end

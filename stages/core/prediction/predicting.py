@@ -15,7 +15,11 @@ Outcome = Prediction | UnusableClipError
 
 
 def predict_recordings(
-    model: Model, paths: Sequence[Path], seeds: Sequence[int], block: int = BLOCK
+    model: Model,
+    paths: Sequence[Path],
+    seeds: Sequence[int],
+    block: int = BLOCK,
+    one_speaker: bool = False,
 ) -> Iterator[tuple[Path, Outcome]]:
     """Predict recordings by the mean over some seeds.
 
@@ -24,6 +28,8 @@ def predict_recordings(
         paths: the recordings.
         seeds: whose networks to average, of ``model.seeds``.
         block: how many recordings are predicted at once.
+        one_speaker: whether all are of one speaker, which matters to models that read speakers; else each is
+            of another. Their features are then held in memory together.
 
     Yields:
         Each path, in order, with its prediction, task → float32 [outputs], or with why it cannot be used.
@@ -35,18 +41,21 @@ def predict_recordings(
             waiting.append((path, extractor.row(path)))
         except UnusableClipError as error:
             waiting.append((path, error))
-        if len(waiting) == block:
+        if len(waiting) == block and not one_speaker:
             yield from _predict_block(model, waiting, seeds)
             waiting = []
-    yield from _predict_block(model, waiting, seeds)
+    yield from _predict_block(model, waiting, seeds, one_speaker)
 
 
 def _predict_block(
-    model: Model, rows: Sequence[tuple[Path, np.ndarray | UnusableClipError]], seeds: Sequence[int]
+    model: Model,
+    rows: Sequence[tuple[Path, np.ndarray | UnusableClipError]],
+    seeds: Sequence[int],
+    one_speaker: bool = False,
 ) -> Iterator[tuple[Path, Outcome]]:
     usable = [row for _, row in rows if isinstance(row, np.ndarray)]
     if usable:
-        by_seed = model.predict(np.stack(usable))
+        by_seed = model.predict(np.stack(usable), ["one"] * len(usable) if one_speaker else None)
         means = {task: np.mean([by_seed[seed][task] for seed in seeds], axis=0) for task in model.tasks}
     index = 0
     for path, row in rows:

@@ -87,6 +87,19 @@ def origin_of(path: Path) -> dict[str, Any]:
     return json.loads((_open(path).schema_arrow.metadata or {}).get(b"origin", b"{}"))
 
 
+def blocks_of(origin: Mapping[str, Any]) -> dict[str, slice]:
+    """Set → its columns in a table of several sets side by side; empty for a table of one set.
+
+    >>> blocks_of({"fused": [{"set": "a", "columns": 2}, {"set": "b", "columns": 3}]})
+    {'a': slice(0, 2, None), 'b': slice(2, 5, None)}
+    """
+    blocks, first = {}, 0
+    for part in origin.get("fused", ()):
+        blocks[part["set"]] = slice(first, first + part["columns"])
+        first += part["columns"]
+    return blocks
+
+
 def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     """Read a feature table as ``(clip_ids, names, float32 [n, d])``, rows contiguous.
 

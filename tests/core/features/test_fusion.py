@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stages.core.features.cards import check_card, write_card
-from stages.core.features.fusion import blocks_of, fuse_tables
+from stages.core.features.fusion import fuse_tables
 from stages.core.runtime.errors import StageFileError, UserError
-from stages.core.runtime.tables import origin_of, read_features, write_features
+from stages.core.runtime.tables import blocks_of, origin_of, read_features, write_features
 
 MADE = {"preprocess": {"peak_db": -3.0}, "synthetic": True}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.metrics.formulas import ccc
-from stages.core.networks.calibration import TEMPERATURES, LinearMap, match, temperature
+from stages.core.networks.calibration import TEMPERATURES, Calibration, match, temperature
 
 
 def test_matched_predictions_have_the_mean_and_the_sd_of_the_labels() -> None:
@@ -14,7 +14,7 @@ def test_matched_predictions_have_the_mean_and_the_sd_of_the_labels() -> None:
     predictions = generator.normal([0.5, 30.0], [0.1, 2.0], (400, 2)).astype(np.float32)
     labels = generator.normal([0.2, 25.0], [0.3, 9.0], (700, 2))
     labels[::7] = np.nan
-    mapped = match(predictions, labels)(predictions)
+    mapped = match(predictions, labels).mapped(predictions)
     assert mapped.dtype == np.float32
     np.testing.assert_allclose(mapped.mean(axis=0), np.nanmean(labels, axis=0), rtol=1e-5)
     np.testing.assert_allclose(mapped.std(axis=0), np.nanstd(labels, axis=0), rtol=1e-5)
@@ -24,7 +24,7 @@ def test_one_map_for_all_seeds_is_that_of_their_mean() -> None:
     seeds = np.random.default_rng(2).normal(0, [[[1.0]], [[2.0]]], (2, 50, 3)).astype(np.float32)
     chosen = match(seeds.mean(axis=0), np.random.default_rng(3).normal(4, 5, (60, 3)))
     np.testing.assert_allclose(
-        np.mean([chosen(seed) for seed in seeds], axis=0), chosen(seeds.mean(axis=0)), atol=1e-4
+        np.mean([chosen.mapped(seed) for seed in seeds], axis=0), chosen.mapped(seeds.mean(axis=0)), atol=1e-4
     )
 
 
@@ -32,13 +32,13 @@ def test_an_ensemble_that_varies_too_little_gains() -> None:
     generator = np.random.default_rng(4)
     labels = generator.uniform(0, 1, 500)
     predictions = (0.5 + 0.2 * (labels - 0.5) + generator.normal(0, 0.05, 500))[:, None]
-    mapped = match(predictions, labels[:, None])(predictions)
+    mapped = match(predictions, labels[:, None]).mapped(predictions)
     assert ccc(labels, mapped[:, 0]) > ccc(labels, predictions[:, 0]) + 0.2
 
 
 def test_a_constant_prediction_is_shifted_and_never_nan() -> None:
-    assert match(np.full((5, 1), 0.3), np.array([[1.0], [3.0]])) == LinearMap((1.0,), (1.7,))
-    assert match(np.array([[2.0]]), np.array([[1.0]])) == LinearMap((1.0,), (-1.0,))
+    assert match(np.full((5, 1), 0.3), np.array([[1.0], [3.0]])) == Calibration((1.0,), (1.7,))
+    assert match(np.array([[2.0]]), np.array([[1.0]])) == Calibration((1.0,), (-1.0,))
 
 
 @given(st.integers(1, 60), st.integers(2, 5), st.integers(0, 99))
