@@ -24,6 +24,7 @@ RNG = np.random.default_rng(5)
 RECORDINGS = pd.DataFrame(
     {
         "clip_id": CLIPS,
+        "speaker": [f"s{clip}" for clip in range(12)],
         "Awe": RNG.random(12),
         "Fear": RNG.random(12),
         "Country": [("Chile", "Benin", "Austria")[clip // 3 % 3] for clip in range(12)],
