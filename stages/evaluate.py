@@ -15,10 +15,11 @@ import numpy as np
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.dataset.join import join_clips
+from stages.core.dataset.speakers import speakers_of
 from stages.core.figures.confusion import Matrix, draw
 from stages.core.metrics.metric import METRICS
 from stages.core.networks.model import Model
-from stages.core.networks.speakers import speakers_of, whole_speakers
+from stages.core.networks.speakers import whole_speakers
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import read_json, write_csv, write_json
@@ -49,7 +50,7 @@ def main() -> None:
         read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")), clip_ids
     )
     tasks = {name: model.tasks[name] for name in parameters.tasks if name in model.tasks}
-    predictions = predict(model, features, speakers_of(labels), run)
+    predictions = predict(model, features, speakers_of(labels).to_numpy(str), run)
     parts = {name: model.classes.get(name, task.columns) for name, task in tasks.items()}
     write_table(Path(f"data/predictions/{run}.parquet"), to_table(labels, predictions, parts))
     splits = score_run(

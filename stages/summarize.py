@@ -15,6 +15,7 @@ from stages.core.runtime.files import read_json, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
 from stages.core.scoring.comparison import compare_all
+from stages.core.scoring.fusing import compare_fused
 from stages.core.scoring.naive_scores import naive_scores
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import RunGroups
@@ -36,6 +37,17 @@ def main() -> None:
     name = CorpusName(corpus["name"], corpus["synthetic"])
     summary = Summary(name, runs, naive_scores(labels, parameters.tasks))
     comparisons = compare_all(RunGroups(parameters), runs, predictions, labels)
+    for fused_name, fused in parameters.fused_runs.items():
+        comparisons += compare_fused(
+            fused_name,
+            fused.runs,
+            fused.method,
+            parameters.tasks,
+            runs,
+            predictions,
+            labels,
+            parameters.evaluate,
+        )
     same = paper.is_same_corpus(name.name) and not name.synthetic
     write_json(METRICS / "scores.json", nested_scores(runs))
     write_json(METRICS / "details.json", to_json(summary))

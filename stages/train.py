@@ -23,13 +23,13 @@ from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.dataset.join import join_clips
+from stages.core.dataset.speakers import speakers_of
 from stages.core.networks import compiled, training, vmapped
 from stages.core.networks.calibration import calibrate
 from stages.core.networks.data import MultiTaskData, prepare
 from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
 from stages.core.networks.selection import select
-from stages.core.networks.speakers import speakers_of
 from stages.core.networks.stopping import TrainingResult
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.device import accelerator
@@ -85,7 +85,7 @@ def main() -> None:
     if config.calibration == "match":
         clips = join_clips(recordings, splits, clip_ids)
         rows = np.flatnonzero(clips["split"] == "validation")
-        model = calibrated(model, data, features[rows], speakers_of(clips)[rows])
+        model = calibrated(model, data, features[rows], speakers_of(clips).to_numpy(str)[rows])
     model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.

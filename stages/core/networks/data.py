@@ -10,8 +10,8 @@ from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
 from stages.core.networks.scaling import Scaling, fit_scaling
-from stages.core.networks.speakers import speakers_of
 from stages.core.runtime.errors import UserError
 
 
@@ -107,7 +107,7 @@ def prepare(
             "no task has labels (of two classes) in the training split; see the label columns of the corpus."
         )
     scaling = fit_scaling(config.scaling, features[rows["train"]])
-    speakers = speakers_of(clips)
+    speakers = speakers_of(clips).to_numpy(str)
     scales = {name: _scale(task, targets[name][rows["train"]], config) for name, task in kept.items()}
     train, validation = (
         _split_data(rows[split], scaling(features[rows[split]], speakers[rows[split]]), targets, scales)

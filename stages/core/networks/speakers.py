@@ -10,7 +10,6 @@ usual one, in which nothing is known of a speaker.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pandas as pd
 
 Speakers = Sequence[str] | np.ndarray
 """Who is heard in each of n clips."""
@@ -49,18 +48,6 @@ def in_speaker_units(inputs: np.ndarray, speakers: Speakers) -> np.ndarray:
             deviation = np.sqrt(share * variance + (1 - share))
             result[rows, first : first + _BLOCK] = (block - share * mean) / deviation
     return result
-
-
-def speakers_of(clips: pd.DataFrame) -> np.ndarray:
-    """Who is heard in each clip, as text [n]; a clip without a speaker has one of its own.
-
-    Args:
-        clips: clip_id and speaker.
-
-    >>> speakers_of(pd.DataFrame({"clip_id": ["a", "b"], "speaker": ["Ann", None]}))
-    array(['Ann', 'clip b'], dtype=object)
-    """
-    return clips["speaker"].fillna("clip " + clips["clip_id"]).to_numpy(object)
 
 
 def whole_speakers(speakers: Speakers, size: int) -> Iterator[np.ndarray]:

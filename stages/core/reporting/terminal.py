@@ -11,6 +11,7 @@ from stages.core.scoring.summary import Summary
 _TITLES = {
     "multi-task": "Multi-task against single-task networks",
     "training": "Runs trained otherwise against the best run of the common training",
+    "fusion": "Fused runs against the best of their members, mean predictions of the seeds",
 }
 
 

@@ -24,7 +24,8 @@ class Comparison:
 
     Attributes:
         contrast: what distinguishes the runs: ``multi-task``, one network for all tasks against one per task;
-            ``training``, trained otherwise against the best run of the common training.
+            ``training``, trained otherwise against the best run of the common training; ``fusion``, several
+            runs as one against the best of them by validation, both with the mean prediction of their seeds.
         task: name of the task.
         score: name of its metric.
         split: validation or test.

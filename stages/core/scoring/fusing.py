@@ -1,156 +1,157 @@
-"""Late fusion: the predictions of several runs as one.
+"""Late fusion: the predictions of several runs as one, against the best of them.
 
-Each member enters with the mean prediction of its seeds. ``mean``: all count the same. ``weights``: per task,
-as often as a greedy search on validation picks them (Caruana et al., "Ensemble Selection from Libraries of
-Models", ICML 2004). Tasks that not all members have are fused from those that do.
+Each member counts with the mean prediction of its seeds. ``mean``: all members count the same. ``weights``:
+per task, as often as a greedy search on validation picks them (Caruana et al., "Ensemble Selection from
+Libraries of Models", ICML 2004). Test is looked at by the comparison alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.metrics.metric import METRICS
+from stages.core.scoring.comparison import Comparison, compare_task
+from stages.core.scoring.predictions import RunPredictions
+from stages.core.scoring.run_groups import Pair
+from stages.core.scoring.run_scores import RunScores
 
 PICKS = 20
 """Picks of the greedy search: weights are multiples of 1/20."""
 _ENOUGH = 1e-9  # a pick must gain more than rounding
 
 
-def mean_of_seeds(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row per clip: the mean prediction of the seeds, as the only seed 0.
+@dataclass(frozen=True)
+class FusedTask:
+    """The predictions of several runs for one task, as one.
 
-    Args:
-        predictions: clip_id, split, seed, and a column per output.
+    Attributes:
+        weights: run → its share; they add up to 1.
+        best: the member that is best on validation.
+        member: the mean prediction of its seeds.
+        fused: the weighted mean of the members.
     """
-    outputs = [name for name in predictions if name not in ("clip_id", "split", "seed")]
-    tables = [table.sort_values("clip_id") for _, table in predictions.groupby("seed", sort=True)]
-    total = np.zeros((len(tables[0]), len(outputs)))
-    for table in tables:
-        total += table[outputs].to_numpy(np.float64)
-    clips = tables[0][["clip_id", "split"]].reset_index(drop=True)
-    means = pd.DataFrame((total / len(tables)).astype(np.float32), columns=outputs)
-    return pd.concat([clips, pd.Series(np.zeros(len(clips), np.int64), name="seed"), means], axis=1)
+
+    weights: dict[str, float]
+    best: str
+    member: RunPredictions
+    fused: RunPredictions
 
 
-def outputs_of(table: pd.DataFrame, task: str) -> list[str]:
-    """The columns of a task's outputs; empty if the run did not learn it."""
-    return [name for name in table if name.startswith(f"{task}.")]
-
-
-def fuse(members: Mapping[str, pd.DataFrame], weights: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """The weighted mean of the members' predictions for the clips that all have.
+def compare_fused(
+    name: str,
+    members: Sequence[str],
+    method: Literal["mean", "weights"],
+    tasks: Mapping[str, Task],
+    runs: Mapping[str, RunScores],
+    predictions: Mapping[str, RunPredictions],
+    labels: pd.DataFrame,
+    options: EvaluationOptions,
+) -> Iterator[Comparison]:
+    """A fused run against its best member, for each task that at least two members learnt alike.
 
     Args:
-        members: run → what :func:`mean_of_seeds` gives.
-        weights: task → run → its share; the shares of a task add up to 1.
+        name: of the fused run.
+        members: the runs.
+        method: how they are weighed.
+        tasks: the declared tasks.
+        runs: run → its scores.
+        predictions: run → its predictions.
+        labels: clip_id, speaker, split and label columns.
+        options: replicates, confidence and seed of the bootstrap.
+    """
+    for task_name, task in tasks.items():
+        classes = {run: found for run in members if (found := classes_of(runs[run], task_name)) is not None}
+        alike = {run: predictions[run] for run in classes if classes[run] == next(iter(classes.values()))}
+        if len(alike) < 2:
+            continue
+        shared = classes[next(iter(alike))]
+        fused = fuse_task(task_name, task, shared, alike, method, labels)
+        if fused is None:
+            continue
+        pair = Pair("fusion", fused.best, name)
+        yield from compare_task(pair, task_name, task, shared, [fused.member, fused.fused], labels, options)
+
+
+def classes_of(run: RunScores, task: str) -> list[str] | None:
+    """The classes of a task of a run, empty for a regression; None if the run has no scores of it."""
+    scores = run.task(task, "validation") or run.task(task, "test")
+    if scores is None:
+        return None
+    return list(scores.confusion.classes) if scores.confusion else []
+
+
+def fuse_task(
+    name: str,
+    task: Task,
+    classes: Sequence[str],
+    members: Mapping[str, RunPredictions],
+    method: Literal["mean", "weights"],
+    labels: pd.DataFrame,
+) -> FusedTask | None:
+    """Fuse the predictions of one task for the clips that all members have.
 
     Returns:
-        clip_id, split, seed (0) and the outputs of each task of ``weights``.
+        The fused task; None if validation has no score, so that no member is best.
     """
-    first, *others = members.values()
-    shared = set(first["clip_id"]).intersection(*(set(table["clip_id"]) for table in others))
-    aligned = {
-        run: table[table["clip_id"].isin(shared)].reset_index(drop=True) for run, table in members.items()
-    }
-    fused = next(iter(aligned.values()))[["clip_id", "split", "seed"]].copy()
-    for task, shares in weights.items():
-        names = outputs_of(aligned[next(iter(shares))], task)
-        total = np.zeros((len(fused), len(names)))
-        for run, share in shares.items():
-            total += share * aligned[run][names].to_numpy(np.float64)
-        fused[names] = total.astype(np.float32)
-    return fused
+    parts = list(classes or task.columns)
+    clips = labels[np.logical_and.reduce([labels["clip_id"].isin(run.clip_ids) for run in members.values()])]
+    values = {run: mean_of_seeds(one, name, parts, clips["clip_id"]) for run, one in members.items()}
+    truth = targets_of(name, task, clips, classes)
+    rows = labelled(truth) & (clips["split"] == "validation").to_numpy()
+    on_validation = {run: one[rows] for run, one in values.items()}
+    metric = METRICS[task.score]
+    best = metric.best({run: metric.compute(truth[rows], one) for run, one in on_validation.items()})
+    if best is None:
+        return None
+    equal = dict.fromkeys(values, 1 / len(values))
+    weights = equal if method == "mean" else chosen_weights(task, truth[rows], on_validation)
+    fused = np.zeros_like(values[best])
+    for run, share in weights.items():
+        fused += share * values[run]
+    columns = [f"{name}.{part}" for part in parts]
+
+    def one_seed(table: np.ndarray) -> RunPredictions:
+        return RunPredictions({0: pd.DataFrame(table, index=clips["clip_id"], columns=columns)})
+
+    return FusedTask(weights, best, one_seed(values[best]), one_seed(fused))
 
 
-def equal_weights(runs: Sequence[str]) -> dict[str, float]:
-    """The same share for each run.
-
-    >>> equal_weights(["a", "b"])
-    {'a': 0.5, 'b': 0.5}
-    """
-    return dict.fromkeys(runs, 1 / len(runs))
+def mean_of_seeds(
+    run: RunPredictions, task: str, parts: Sequence[str], clip_ids: Sequence[str]
+) -> np.ndarray:
+    """Mean prediction of a run's seeds: float64 [n, parts], added in the order of the seeds."""
+    by_seed = run.of_task(task, parts, clip_ids)
+    total = np.zeros((len(clip_ids), len(parts)))
+    for seed in sorted(by_seed):
+        total += by_seed[seed]
+    return total / len(by_seed)
 
 
 def chosen_weights(task: Task, truth: np.ndarray, predictions: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Shares that a greedy search on validation finds: what is picked most often counts most.
+    """Shares that a greedy search finds: what is picked most often counts most.
 
     Args:
         task: decides the score.
-        truth: targets of the validation split, as :func:`stages.core.dataset.labels.targets_of` gives them.
+        truth: targets as :func:`stages.core.dataset.labels.targets_of` gives them, with a score.
         predictions: run → [n, outputs].
 
     Returns:
-        Run → share, of those picked; equal shares where validation has no score.
+        Run → share, of those picked.
     """
     metric = METRICS[task.score]
     picks: dict[str, int] = {}
-    total = np.zeros(next(iter(predictions.values())).shape)
+    total = np.zeros_like(next(iter(predictions.values())))
     for number in range(1, PICKS + 1):
         scores = {run: metric.compute(truth, (total + one) / number) for run, one in predictions.items()}
-        best = metric.best(scores)
-        if best is None:
-            return equal_weights(list(predictions))
+        highest = scores[metric.best(scores) or next(iter(scores))]
         # Of runs that are equal but for rounding, the first.
-        run = next(run for run in scores if metric.gain(scores[run], scores[best]) < _ENOUGH)
+        run = next(run for run in scores if metric.gain(scores[run], highest) < _ENOUGH)
         picks[run] = picks.get(run, 0) + 1
         total = total + predictions[run]
     return {run: picks[run] / PICKS for run in predictions if run in picks}
-
-
-def weights_of(
-    method: str, members: Mapping[str, pd.DataFrame], tasks: Mapping[str, Task], labels: pd.DataFrame
-) -> dict[str, dict[str, float]]:
-    """Task → run → share, for each task that at least two members learnt.
-
-    Args:
-        method: ``mean`` or ``weights``.
-        members: run → what :func:`mean_of_seeds` gives.
-        tasks: the tasks.
-        labels: clip_id, split and label columns.
-    """
-    found = {}
-    for name, task in tasks.items():
-        runs = [run for run, table in members.items() if outputs_of(table, name)]
-        if len(runs) < 2:
-            continue
-        if method == "mean":
-            found[name] = equal_weights(runs)
-            continue
-        clips = labels[labels["split"] == "validation"]
-        for run in runs:
-            clips = clips[clips["clip_id"].isin(members[run]["clip_id"])]
-        columns = outputs_of(members[runs[0]], name)
-        truth = targets_of(name, task, clips, [column.removeprefix(f"{name}.") for column in columns])
-        known = labelled(truth)
-        found[name] = chosen_weights(
-            task,
-            truth[known],
-            {
-                run: members[run]
-                .set_index("clip_id")
-                .loc[clips["clip_id"][known], columns]
-                .to_numpy(np.float64)
-                for run in runs
-            },
-        )
-    return found
-
-
-def best_member(
-    task: str, declared: Task, members: Mapping[str, pd.DataFrame], labels: pd.DataFrame
-) -> str | None:
-    """The member whose mean prediction is best on validation; None where validation has no score."""
-    clips = labels[labels["split"] == "validation"]
-    scores: dict[str, float | None] = {}
-    for run, table in members.items():
-        columns = outputs_of(table, task)
-        mine = clips[clips["clip_id"].isin(table["clip_id"])]
-        if not columns or mine.empty:
-            continue
-        truth = targets_of(task, declared, mine, [column.removeprefix(f"{task}.") for column in columns])
-        values = table.set_index("clip_id").loc[mine["clip_id"], columns].to_numpy(np.float64)
-        scores[run] = METRICS[declared.score].compute(truth, values)
-    return METRICS[declared.score].best(scores)

@@ -8,8 +8,9 @@ from typing import Literal
 from stages.core.config.load import Parameters
 from stages.core.config.training import TrainingConfig
 
-Contrast = Literal["multi-task", "training"]
-"""What distinguishes two runs: one network for all tasks instead of one per task; another training."""
+Contrast = Literal["multi-task", "training", "fusion"]
+"""What distinguishes two runs: one network for all tasks instead of one per task; another training; several
+runs as one instead of the best of them."""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,26 @@
 """Late fusion on predictions whose best mixture is known."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.scoring import fusing
+from stages.core.scoring.predictions import RunPredictions
+from stages.core.scoring.run_scores import Cost, RunScores
+from stages.core.scoring.score_run import score_run
 
-MOOD = Task("regression", ("Joy",), "ccc")
-KIND = Task("classification", ("Kind",), "uar")
-AGE = Task("regression", ("Age",), "mae")
+TASKS = {
+    "mood": Task("regression", ("Joy",), "ccc"),
+    "kind": Task("classification", ("Kind",), "uar"),
+    "age": Task("regression", ("Age",), "mae"),
+}
+CLASSES = ["a", "b"]
 CLIPS = [f"{index:03d}" for index in range(300)]
+OPTIONS = EvaluationOptions(bootstrap=200)
 
 
 @pytest.fixture
@@ -19,86 +29,103 @@ def labels() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "clip_id": CLIPS,
+            "speaker": [f"s{index % 10}" for index in range(300)],
             "split": np.repeat(["train", "validation", "test"], 100),
             "Joy": generator.uniform(0, 1, 300),
-            "Kind": generator.choice(["a", "b"], 300),
+            "Kind": generator.choice(CLASSES, 300),
             "Age": generator.uniform(20, 40, 300),
         }
     )
 
 
-def member(labels: pd.DataFrame, noise: float, seed: int, tasks: str = "mood kind age") -> pd.DataFrame:
+def member(labels: pd.DataFrame, noise: float, seed: int) -> RunPredictions:
     """Predictions of two seeds: the truth and some noise."""
-    tables = []
+    by_seed = {}
     for number in (1, 2):
         generator = np.random.default_rng((seed, number))
         share = np.clip((labels["Kind"] == "a") * 0.4 + 0.3 + generator.normal(0, noise, 300), 0, 1)
-        columns = {
-            "mood": {"mood.Joy": labels["Joy"] + generator.normal(0, noise, 300)},
-            "kind": {"kind.a": share, "kind.b": 1 - share},
-            "age": {"age.Age": labels["Age"] + 20 * generator.normal(0, noise, 300)},
+        table = {
+            "mood.Joy": labels["Joy"] + generator.normal(0, noise, 300),
+            "kind.a": share,
+            "kind.b": 1 - share,
+            "age.Age": labels["Age"] + 20 * generator.normal(0, noise, 300),
         }
-        outputs = {name: values for task in tasks.split() for name, values in columns[task].items()}
-        tables.append(pd.DataFrame({"clip_id": CLIPS, "split": labels["split"], "seed": number, **outputs}))
-    return pd.concat(tables).astype(dict.fromkeys(outputs, np.float32))
+        by_seed[number] = pd.DataFrame(table).astype(np.float32).set_index(labels["clip_id"])
+    return RunPredictions(by_seed)
 
 
-def test_the_mean_of_seeds_goes_by_clip(labels: pd.DataFrame) -> None:
-    table = member(labels, 0.2, 1)
-    found = fusing.mean_of_seeds(table.sample(frac=1, random_state=1))
-    expected = (table[table["seed"] == 1]["mood.Joy"] + table[table["seed"] == 2]["mood.Joy"]) / 2
-    assert found["clip_id"].tolist() == CLIPS
-    assert found["seed"].tolist() == [0] * 300
-    np.testing.assert_allclose(found["mood.Joy"], expected, rtol=1e-6)
+def fused(
+    name: str, members: dict[str, RunPredictions], method: str, labels: pd.DataFrame
+) -> fusing.FusedTask:
+    classes: Sequence[str] = CLASSES if name == "kind" else ()
+    found = fusing.fuse_task(name, TASKS[name], classes, members, method, labels)
+    assert found is not None
+    return found
 
 
-@pytest.mark.parametrize("name", ["mood", "kind", "age"])
+@pytest.mark.parametrize("name", list(TASKS))
 def test_the_search_prefers_the_better_and_mixes_equals(labels: pd.DataFrame, name: str) -> None:
-    tasks = {"mood": MOOD, "kind": KIND, "age": AGE}
-    good, other, bad = (
-        fusing.mean_of_seeds(member(labels, noise, seed)) for noise, seed in ((0.3, 1), (0.3, 2), (3.0, 3))
-    )
-    weights = fusing.weights_of(
-        "weights", {"good": good, "other": other, "bad": bad}, {name: tasks[name]}, labels
-    )[name]
-    assert sum(weights.values()) == pytest.approx(1)
-    assert weights.get("bad", 0) < 0.2
-    assert weights["good"] > 0.2 and weights["other"] > 0.2
+    members = {"bad": member(labels, 3.0, 3), "good": member(labels, 0.3, 1), "other": member(labels, 0.3, 2)}
+    found = fused(name, members, "weights", labels)
+    assert sum(found.weights.values()) == pytest.approx(1)
+    assert found.weights.get("bad", 0) < 0.2
+    assert found.weights["good"] > 0.2 and found.weights["other"] > 0.2
+    assert found.best in ("good", "other")
 
 
-def test_labels_of_test_are_not_looked_at(labels: pd.DataFrame) -> None:
-    members = {str(seed): fusing.mean_of_seeds(member(labels, 0.5, seed)) for seed in (1, 2, 3)}
-    before = fusing.weights_of("weights", members, {"mood": MOOD}, labels)
+def test_equal_weights_are_the_plain_mean_of_means(labels: pd.DataFrame) -> None:
+    members = {"one": member(labels, 0.2, 1), "two": member(labels, 0.4, 2)}
+    found = fused("mood", members, "mean", labels)
+    assert found.weights == {"one": 0.5, "two": 0.5}
+    plain = np.mean([table["mood.Joy"] for run in members.values() for table in run.by_seed.values()], axis=0)
+    np.testing.assert_allclose(found.fused.by_seed[0]["mood.Joy"], plain, atol=1e-6)
+    alone = np.mean([table["mood.Joy"] for table in members["one"].by_seed.values()], axis=0)
+    assert found.best == "one"
+    np.testing.assert_allclose(found.member.by_seed[0]["mood.Joy"], alone, atol=1e-6)
+
+
+def test_labels_of_test_decide_nothing(labels: pd.DataFrame) -> None:
+    members = {str(seed): member(labels, 0.5, seed) for seed in (1, 2, 3)}
+    before = fused("mood", members, "weights", labels)
     changed = labels.copy()
     changed.loc[changed["split"] != "validation", "Joy"] = 0.5
-    assert fusing.weights_of("weights", members, {"mood": MOOD}, changed) == before
+    after = fused("mood", members, "weights", changed)
+    assert (after.weights, after.best) == (before.weights, before.best)
 
 
-def test_fusing_is_the_weighted_mean_of_clips_that_all_have(labels: pd.DataFrame) -> None:
-    one, two = (fusing.mean_of_seeds(member(labels, 0.2, seed)) for seed in (1, 2))
-    fused = fusing.fuse({"one": one[5:], "two": two[:-3]}, {"mood": {"one": 0.25, "two": 0.75}})
-    assert fused["clip_id"].tolist() == CLIPS[5:-3]
-    expected = 0.25 * one["mood.Joy"][5:-3] + 0.75 * two["mood.Joy"][5:-3]
-    np.testing.assert_allclose(fused["mood.Joy"], expected, rtol=1e-6)
-    assert [name for name in fused if "." in name] == ["mood.Joy"]
+def test_clips_that_a_member_lacks_are_left_out(labels: pd.DataFrame) -> None:
+    one, two = member(labels, 0.2, 1), member(labels, 0.2, 2)
+    shorter = RunPredictions({seed: table.iloc[5:] for seed, table in two.by_seed.items()})
+    found = fused("mood", {"one": one, "two": shorter}, "mean", labels)
+    assert found.fused.clip_ids.tolist() == CLIPS[5:]
 
 
-def test_a_task_of_one_member_is_not_fused_and_without_labels_all_count_the_same(
-    labels: pd.DataFrame,
-) -> None:
-    members = {
-        "one": fusing.mean_of_seeds(member(labels, 0.2, 1, "mood age")),
-        "two": fusing.mean_of_seeds(member(labels, 0.2, 2, "mood")),
-    }
+def test_without_labels_in_validation_nothing_is_fused(labels: pd.DataFrame) -> None:
     unlabelled = labels.assign(Joy=np.where(labels["split"] == "validation", np.nan, labels["Joy"]))
-    weights = fusing.weights_of("weights", members, {"mood": MOOD, "age": AGE}, unlabelled)
-    assert weights == {"mood": {"one": 0.5, "two": 0.5}}
+    members = {"one": member(labels, 0.2, 1), "two": member(labels, 0.2, 2)}
+    assert fusing.fuse_task("mood", TASKS["mood"], (), members, "mean", unlabelled) is None
 
 
-def test_the_best_member_is_best_on_validation(labels: pd.DataFrame) -> None:
-    members = {
-        "noisy": fusing.mean_of_seeds(member(labels, 1.0, 1)),
-        "clear": fusing.mean_of_seeds(member(labels, 0.1, 2)),
+def test_the_comparison_shows_the_gain_of_two_noisy_runs(labels: pd.DataFrame) -> None:
+    members = {"one": member(labels, 0.4, 1), "two": member(labels, 0.4, 2)}
+    runs = {}
+    for run, predictions in members.items():
+        by_seed = {
+            seed: {
+                "mood": table[["mood.Joy"]].to_numpy(),
+                "kind": table[["kind.a", "kind.b"]].to_numpy(),
+                "age": table[["age.Age"]].to_numpy(),
+            }
+            for seed, table in predictions.by_seed.items()
+        }
+        splits = score_run(labels, by_seed, TASKS, {"kind": CLASSES}, None, OPTIONS)
+        runs[run] = RunScores("compare", "stl", Cost(1, 1, 1, 1), splits)
+    rows = list(fusing.compare_fused("both", ["one", "two"], "mean", TASKS, runs, members, labels, OPTIONS))
+    assert {(row.contrast, row.candidate, row.split) for row in rows} == {
+        ("fusion", "both", "validation"),
+        ("fusion", "both", "test"),
     }
-    for name, task in {"mood": MOOD, "kind": KIND, "age": AGE}.items():
-        assert fusing.best_member(name, task, members, labels) == "clear"
+    by_task = {row.task: row for row in rows if row.split == "test"}
+    assert by_task["mood"].difference > 0.02 and by_task["mood"].low > 0
+    assert by_task["age"].difference > 0.2
+    assert by_task["kind"].baseline in members
