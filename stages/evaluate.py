@@ -1,13 +1,11 @@
 """Predictions and scores of one run: ``python -m stages.evaluate RUN``.
 
-Reads data/models/RUN, its features, data/recordings.parquet, data/splits.parquet and
-metrics/corpus.json. Writes data/predictions/RUN.parquet (every clip of every split, each seed),
-data/scores/RUN.json and plots/confusion/RUN.csv and .png. A split without labels gets predictions and
-no scores.
+Reads data/models/RUN, its features, data/recordings.parquet and data/splits.parquet. Writes
+data/predictions/RUN.parquet (every clip of every split, each seed), data/scores/RUN.json and
+plots/confusion/RUN.csv. A split without labels gets predictions and no scores.
 """
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +14,16 @@ from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.speakers import speakers_of
-from stages.core.figures.confusion import Matrix, draw
 from stages.core.metrics.metric import METRICS
 from stages.core.networks.model import Model
 from stages.core.networks.speakers import whole_speakers
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import read_json, write_csv, write_json
+from stages.core.runtime.files import write_csv, write_json
 from stages.core.runtime.tables import read_features, read_table, write_table
-from stages.core.scoring.confusions import confusion_rows, shown_confusions
+from stages.core.scoring.confusions import COLUMNS, confusion_rows, shown_confusions
 from stages.core.scoring.predictions import Predictions, to_table
-from stages.core.scoring.run_scores import Cost, RunScores, SplitScores, to_json
+from stages.core.scoring.run_scores import Cost, RunScores, to_json
 from stages.core.scoring.score_run import score_run
 
 BLOCK = 4096  # clips predicted at a time, so that memory holds the features once
@@ -58,12 +55,12 @@ def main() -> None:
     )
     scores = RunScores(source.features, source.model, cost_of(model), splits)
     write_json(Path(f"data/scores/{run}.json"), to_json(scores))
-    write_confusions(run, splits, read_json(Path("metrics/corpus.json"))["name"])
+    write_csv(Path(f"plots/confusion/{run}.csv"), COLUMNS, confusion_rows(shown_confusions(splits)))
     for split, content in splits.items():
         if not content.tasks:
             say(f"{run}: {split} has no labels, so that it gets predictions and no scores")
         for name, task in content.tasks.items():
-            say(f"{run}: {split} {name} {METRICS[task.score].label} {task.value} (seed {task.best_seed})")
+            say(f"{run}: {split} {name} {METRICS[task.score].label} {task.value}")
 
 
 def predict(model: Model, features: np.ndarray, speakers: np.ndarray, run: str) -> Predictions:
@@ -103,21 +100,6 @@ def cost_of(model: Model) -> Cost:
     """What the run cost."""
     epochs = sum(network.epochs for network in model.networks)
     return Cost(model.parameters, model.multiply_adds, len(model.networks), epochs)
-
-
-def write_confusions(run: str, splits: Mapping[str, SplitScores], corpus: str) -> None:
-    """Confusion matrices of the best seed as a table for ``dvc plots`` and as a picture."""
-    split, confusions = shown_confusions(splits)
-    write_csv(Path(f"plots/confusion/{run}.csv"), ["actual", "predicted"], confusion_rows(confusions))
-    matrices = [
-        Matrix(
-            f"{name}, {run}, UAR {splits[split].tasks[name].value:.3f}\n{split} split of {corpus}",
-            confusion.classes,
-            np.array(confusion.counts),
-        )
-        for name, confusion in confusions.items()
-    ]
-    draw(Path(f"plots/confusion/{run}.png"), matrices, "no classification task with labels")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """All scores in one place: ``python -m stages.summarize``.
 
 Reads data/scores and data/predictions of the runs in params.yaml, the labels and splits, and
-metrics/corpus.json. Writes metrics/scores.json (for ``dvc metrics``), details.json (every score),
-comparison.json (which run is better, on the same clips) and paper.json (the paper's tables beside ours).
+metrics/corpus.json. Writes metrics/headline.json (the numbers that decide, for ``dvc metrics``), scores.json
+(the scores of every run), details.json (all there is about them), comparison.json (which run is better, on
+the same clips) and paper.json (the paper's tables beside ours).
 """
 
 from pathlib import Path
@@ -14,13 +15,13 @@ from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
-from stages.core.scoring.comparison import compare_all
+from stages.core.scoring.comparison import compare_all, correct
 from stages.core.scoring.fusing import compare_fused
-from stages.core.scoring.naive_scores import naive_scores
+from stages.core.scoring.naive_scores import naive_predictions, naive_scores
 from stages.core.scoring.predictions import RunPredictions
-from stages.core.scoring.run_groups import RunGroups
+from stages.core.scoring.run_groups import NAIVE, RunGroups
 from stages.core.scoring.run_scores import RunScores, read_record, to_json
-from stages.core.scoring.summary import CorpusName, Summary, nested_scores
+from stages.core.scoring.summary import CorpusName, Summary, headline, nested_scores
 
 METRICS = Path("metrics")
 
@@ -34,8 +35,10 @@ def main() -> None:
     predictions = {
         run: RunPredictions.of(read_table(Path(f"data/predictions/{run}.parquet"))) for run in parameters.runs
     }
+    predictions[NAIVE] = naive_predictions(labels, parameters.tasks)
     name = CorpusName(corpus["name"], corpus["synthetic"])
-    summary = Summary(name, runs, naive_scores(labels, parameters.tasks))
+    naive = naive_scores(labels, parameters.tasks, predictions[NAIVE])
+    summary = Summary(name, runs, naive).ordered(parameters.runs, parameters.tasks)
     comparisons = compare_all(RunGroups(parameters), runs, predictions, labels)
     for fused_name, fused in parameters.fused_runs.items():
         comparisons += compare_fused(
@@ -48,11 +51,16 @@ def main() -> None:
             labels,
             parameters.evaluate,
         )
+    comparisons = correct(comparisons)
     same = paper.is_same_corpus(name.name) and not name.synthetic
+    write_json(METRICS / "headline.json", headline(summary, comparisons))
     write_json(METRICS / "scores.json", nested_scores(runs))
     write_json(METRICS / "details.json", to_json(summary))
     write_json(METRICS / "comparison.json", [to_json(comparison) for comparison in comparisons])
-    write_json(METRICS / "paper.json", {"same_corpus": same, "rows": paper.beside_paper(runs, same)})
+    write_json(
+        METRICS / "paper.json",
+        {"same_corpus": same, "rows": paper.beside_paper(runs, parameters.tasks, same)},
+    )
     say(f"metrics/: {len(runs)} runs; `python -m stages.scores` prints their scores")
 
 

@@ -145,7 +145,7 @@ def main() -> None:
             continue
         parts = {split: inputs[mask] for split, mask in rows.items()}
         truths = {split: truth[mask] for split, mask in rows.items()}
-        sampling = Sampling.of(labels["speaker"][rows["test"]], parameters.evaluate)
+        sampling = Sampling.of(labels[rows["test"]], parameters.evaluate)
         shown = {run: figures for run in parameters.runs for figures in networks(run, name, task_name)}
         metric = METRICS[task.score]
         say(f"\n{task_name}, {metric.label} ({metric.better} is better)")
@@ -156,7 +156,9 @@ def main() -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 predicted = predict(task, parts, truths, len(classes))
-                estimate = sampling.estimate(task.score, truths["test"], predicted)
+                estimate = sampling.estimate(
+                    task.score, sampling.sums(task.score, truths["test"], [predicted])
+                )
             cut = learner == "boosting" and features.shape[1] > BOOSTED
             title = f"{learner} ({BOOSTED} columns)" if cut else learner
             seconds = time.perf_counter() - began

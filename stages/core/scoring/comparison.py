@@ -1,7 +1,8 @@
 """Which of two runs is better, and how sure that is: paired on the same clips, over speakers and seeds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,9 @@ import pandas as pd
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
-from stages.core.dataset.speakers import speakers_of
 from stages.core.scoring import bootstrap
 from stages.core.scoring.predictions import RunPredictions
-from stages.core.scoring.run_groups import Contrast, Pair, RunGroups
+from stages.core.scoring.run_groups import NAIVE, Contrast, Pair, RunGroups
 from stages.core.scoring.run_scores import SPLITS, RunScores, best_run, rounded
 from stages.core.scoring.sampling import Sampling
 from stages.core.scoring.sums import score_of_sums
@@ -23,9 +23,10 @@ class Comparison:
     """How much better one run is than another, on one split and task.
 
     Attributes:
-        contrast: what distinguishes the runs: ``multi-task``, one network for all tasks against one per task;
-            ``training``, trained otherwise against the best run of the common training; ``fusion``, several
-            runs as one against the best of them by validation, both with the mean prediction of their seeds.
+        contrast: what distinguishes the runs: ``naive``, a run against the naive predictor; ``multi-task``,
+            one network for all tasks against one per task; ``features``, two feature sets with the same
+            model; ``training``, trained otherwise against the best run of the common training; ``fusion``,
+            several runs as one against the best of them by validation, both with the mean of their seeds.
         task: name of the task.
         score: name of its metric.
         split: validation or test.
@@ -37,6 +38,7 @@ class Comparison:
         low: lower end of its interval; None where it is not defined.
         high: upper end.
         p: two-sided p-value.
+        p_corrected: the same, corrected by Holm's method for all comparisons of the contrast on the split.
     """
 
     contrast: Contrast
@@ -51,11 +53,7 @@ class Comparison:
     low: float | None
     high: float | None
     p: float | None
-
-    @property
-    def leaves_out_zero(self) -> bool:
-        """Whether the interval is known and zero lies outside."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+    p_corrected: float | None = None
 
 
 def compare_all(
@@ -64,30 +62,36 @@ def compare_all(
     predictions: Mapping[str, RunPredictions],
     labels: pd.DataFrame,
 ) -> list[Comparison]:
-    """Every comparison of the runs, for each task and split that both have.
+    """Every comparison of the runs, for each task and split that both have; see also :func:`correct`.
 
     Args:
         groups: which runs are compared with which.
         runs: run → its scores.
-        predictions: run → its predictions.
+        predictions: run → its predictions, and those of the naive predictor.
         labels: clip_id, speaker, split and label columns.
     """
-    tasks, options = groups.parameters.tasks, groups.parameters.evaluate
-    return [
-        comparison
-        for pair, names in _pairs(groups, runs)
-        for name in names
-        if (classes := _shared_classes(runs, pair, name)) is not None
-        for comparison in compare_task(
-            pair,
-            name,
-            tasks[name],
-            classes,
-            [predictions[pair.baseline], predictions[pair.candidate]],
-            labels,
-            options,
-        )
-    ]
+    declared = groups.parameters.tasks
+    found: list[Comparison] = []
+    for pair, names in _pairs(groups, runs):
+        shared = {name: _shared_classes(runs, pair, name) for name in names}
+        tasks = {name: (declared[name], parts) for name, parts in shared.items() if parts is not None}
+        sides = predictions[pair.baseline], predictions[pair.candidate]
+        found += compare_pair(pair, tasks, sides, labels, groups.parameters.evaluate)
+    return found
+
+
+def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with p-values corrected for the number of those of their contrast and split."""
+    families: dict[tuple[str, str], list[int]] = {}
+    for index, row in enumerate(comparisons):
+        if row.p is not None:
+            families.setdefault((row.contrast, row.split), []).append(index)
+    result = list(comparisons)
+    for family in families.values():
+        p_values = bootstrap.corrected([comparisons[index].p or 0.0 for index in family])
+        for index, p in zip(family, p_values, strict=True):
+            result[index] = replace(result[index], p_corrected=rounded(p))
+    return result
 
 
 def _pairs(groups: RunGroups, runs: Mapping[str, RunScores]) -> Iterator[tuple[Pair, Sequence[str]]]:
@@ -96,7 +100,9 @@ def _pairs(groups: RunGroups, runs: Mapping[str, RunScores]) -> Iterator[tuple[P
     A run that is trained otherwise stands against the best run of the common training, by validation.
     """
     tasks = list(groups.parameters.tasks)
-    for pair in groups.multi_task_pairs():
+    for run in groups.parameters.runs:
+        yield Pair("naive", NAIVE, run), tasks
+    for pair in (*groups.multi_task_pairs(), *groups.feature_pairs()):
         yield pair, tasks
     best = {task: best_run(runs, groups.common, task, "validation") for task in tasks}
     for run in groups.trained_otherwise:
@@ -105,47 +111,36 @@ def _pairs(groups: RunGroups, runs: Mapping[str, RunScores]) -> Iterator[tuple[P
                 yield Pair("training", common, run), [task]
 
 
-def compare_task(
+def compare_pair(
     pair: Pair,
-    name: str,
-    task: Task,
-    classes: Sequence[str],
-    predictions: Sequence[RunPredictions],
+    tasks: Mapping[str, tuple[Task, Sequence[str]]],
+    predictions: tuple[RunPredictions, RunPredictions],
     labels: pd.DataFrame,
     options: EvaluationOptions,
 ) -> Iterator[Comparison]:
-    """Compare two runs by one task on each split that has labels.
+    """Compare two runs by each task on each split that has labels.
 
     Args:
         pair: the runs.
-        name: of the task.
-        task: the task.
-        classes: of a classification; empty for a regression.
+        tasks: name → the task and its classes, which are empty for a regression.
         predictions: of the baseline and of the candidate; only clips that both have count.
         labels: clip_id, speaker, split and label columns.
         options: replicates, confidence and seed of the bootstrap.
     """
-    parts = classes or task.columns
     shared = labels[np.logical_and(*(labels["clip_id"].isin(of_run.clip_ids) for of_run in predictions))]
-    for split in SPLITS:
-        clips = shared[shared["split"] == split]
+    splits = {split: shared[shared["split"] == split] for split in SPLITS}
+    samplings = {split: Sampling.of(clips, options) for split, clips in splits.items()}
+    for (name, (task, classes)), (split, clips) in product(tasks.items(), splits.items()):
         truth = targets_of(name, task, clips, classes)
         if not labelled(truth).any():
             continue
-        sampling = Sampling.of(speakers_of(clips), options)
-        sums = [
-            np.stack(
-                [
-                    sampling.sums(task.score, truth, values)
-                    for values in of_run.of_task(name, parts, clips["clip_id"]).values()
-                ]
-            )
+        parts, sampling = classes or task.columns, samplings[split]
+        baseline, candidate = (
+            sampling.sums(task.score, truth, of_run.of_task(name, parts, clips["clip_id"]).values())
             for of_run in predictions
-        ]
-        found = bootstrap.difference(
-            task.score, sums[0], sums[1], sampling.drawn, options.confidence, options.seed
         )
-        means = [score_of_sums(task.score, of_run.sum(axis=1)).mean() for of_run in sums]
+        found = sampling.difference(task.score, baseline, candidate)
+        means = [score_of_sums(task.score, sums.sum(axis=1)).mean() for sums in (baseline, candidate)]
         yield Comparison(
             pair.contrast,
             name,
@@ -160,9 +155,9 @@ def compare_task(
 def _shared_classes(runs: Mapping[str, RunScores], pair: Pair, task: str) -> list[str] | None:
     """The classes of a task that both runs learn, empty for a regression; None if they do not share it."""
     found: list[list[str]] = []
-    for run in (pair.baseline, pair.candidate):
+    for run in {pair.baseline, pair.candidate} - {NAIVE}:
         scores = runs[run].task(task, "validation") or runs[run].task(task, "test")
         if scores is None:
             return None
         found.append(scores.confusion.classes if scores.confusion else [])
-    return found[0] if found[0] == found[1] else None
+    return found[0] if found[0] == found[-1] else None

@@ -2,28 +2,28 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from stages.core.scoring.run_scores import Confusion, SplitScores
 
+COLUMNS = ("task", "actual", "predicted", "share")
 
-def shown_confusions(splits: Mapping[str, SplitScores]) -> tuple[str, dict[str, Confusion]]:
-    """Split, and task → confusion there: of test, or of validation where test has no labels."""
+
+def shown_confusions(splits: Mapping[str, SplitScores]) -> dict[str, Confusion]:
+    """Task → confusion on test, or on validation where test has no labels."""
     for split in ("test", "validation"):
         found = {name: task.confusion for name, task in splits[split].tasks.items() if task.confusion}
         if found:
-            return split, found
-    return "test", {}
+            return found
+    return {}
 
 
-def confusion_rows(confusions: Mapping[str, Confusion]) -> list[tuple[str, str]]:
-    """A row (actual, predicted) per clip, sorted, so that it names nobody.
+def confusion_rows(confusions: Mapping[str, Confusion]) -> list[tuple[str, str, str, float]]:
+    """A row per task, actual and predicted class, with the share of the actual class that it makes up.
 
-    With several classifications a class begins with the task's name.
+    A class that is never predicted has rows, too, with shares of 0.
     """
-    rows: list[tuple[str, str]] = []
-    for name, confusion in confusions.items():
-        names = [f"{name}: {label}" if len(confusions) > 1 else label for label in confusion.classes]
-        for (actual, predicted), clips in np.ndenumerate(np.array(confusion.counts)):
-            rows += [(names[actual], names[predicted])] * int(clips)
-    return sorted(rows)
+    return [
+        (name, actual, predicted, round(clips / max(1, sum(counts)), 4))
+        for name, confusion in confusions.items()
+        for actual, counts in zip(confusion.classes, confusion.counts, strict=True)
+        for predicted, clips in zip(confusion.classes, counts, strict=True)
+    ]

@@ -16,7 +16,7 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.metrics.metric import METRICS
-from stages.core.scoring.comparison import Comparison, compare_task
+from stages.core.scoring.comparison import Comparison, compare_pair
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import Pair
 from stages.core.scoring.run_scores import RunScores
@@ -75,7 +75,8 @@ def compare_fused(
         if fused is None:
             continue
         pair = Pair("fusion", fused.best, name)
-        yield from compare_task(pair, task_name, task, shared, [fused.member, fused.fused], labels, options)
+        sides = fused.member, fused.fused
+        yield from compare_pair(pair, {task_name: (task, shared)}, sides, labels, options)
 
 
 def classes_of(run: RunScores, task: str) -> list[str] | None:

@@ -1,6 +1,7 @@
 """Groups of clips that are scored apart, to see for whom a model works."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +11,25 @@ from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
 
 
+@dataclass(frozen=True)
+class ClipGroups:
+    """Clips by the values of a column.
+
+    Attributes:
+        column: the column.
+        of_speakers: whether all clips of a speaker are in the same group.
+        masks: name → bool [n].
+    """
+
+    column: str
+    of_speakers: bool
+    masks: Mapping[str, np.ndarray]
+
+
 def groups_of(
     task: Task, tasks: Mapping[str, Task], labels: pd.DataFrame, column: str | None
-) -> dict[str, np.ndarray]:
-    """Groups whose scores are compared: name → bool [n].
+) -> ClipGroups | None:
+    """Groups whose scores are compared; None if there are none.
 
     The values of a column (countries); for the task that predicts this column itself, thirds of the first
     regression with a single column and an error as its score (age), by clips of the corpus.
@@ -21,18 +37,25 @@ def groups_of(
     Args:
         task: the task that is scored.
         tasks: all tasks.
-        labels: n clips with the label columns.
+        labels: n clips: speaker and label columns.
         column: by whose values clips are grouped; None for no groups.
     """
     if column is None or column not in labels:
-        return {}
+        return None
     if column not in task.columns:
         values = labels[column]
-        return {str(value): (values == value).to_numpy(bool) for value in sorted(values.dropna().unique())}
+        names = sorted(values.dropna().unique())
+        return _groups(column, labels, {str(name): (values == name).to_numpy(bool) for name in names})
     for other in tasks.values():
         if METRICS[other.score].in_label_units and len(other.columns) == 1:
-            return _thirds(other.columns[0], labels[other.columns[0]].to_numpy(np.float64))
-    return {}
+            (name,) = other.columns
+            return _groups(name, labels, _thirds(name, labels[name].to_numpy(np.float64)))
+    return None
+
+
+def _groups(column: str, labels: pd.DataFrame, masks: Mapping[str, np.ndarray]) -> ClipGroups | None:
+    varied = labels.groupby("speaker")[column].nunique() > 1
+    return ClipGroups(column, not varied.any(), masks) if masks else None
 
 
 def _thirds(name: str, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stages.core.scoring.run_scores import SPLITS, RunScores
+from stages.core.config.tasks import Task
+from stages.core.scoring.run_scores import SPLITS, RunScores, rounded
 
 MISPRINTS = (
     "Table 3: the ± of age repeats that of emotion, in five of six rows, on test in all six.",
@@ -86,7 +87,26 @@ _PRINTED = """
     4.5201 0.0310 4.7888 0.0306
 """
 
-_TASKS = (("emotion", "ccc"), ("country", "uar"), ("age", "mae"))
+# Its tasks: metric and label columns.
+TASKS = {
+    "emotion": (
+        "ccc",
+        (
+            "Amusement",
+            "Awe",
+            "Awkwardness",
+            "Distress",
+            "Excitement",
+            "Fear",
+            "Horror",
+            "Sadness",
+            "Surprise",
+            "Triumph",
+        ),
+    ),
+    "country": ("uar", ("Country",)),
+    "age": ("mae", ("Age",)),
+}
 
 
 def _rows() -> tuple[Row, ...]:
@@ -94,7 +114,7 @@ def _rows() -> tuple[Row, ...]:
     lines = [line.split() for line in _PRINTED.strip().splitlines()]
     for first in range(0, len(lines), 4):
         table, features, model = lines[first]
-        for (task, score), numbers in zip(_TASKS, lines[first + 1 : first + 4], strict=True):
+        for (task, (score, _)), numbers in zip(TASKS.items(), lines[first + 1 : first + 4], strict=True):
             rows.append(Row(int(table), features, model, task, score, *map(float, numbers)))
     return tuple(rows)
 
@@ -111,38 +131,41 @@ def is_same_corpus(name: str) -> bool:
     return "".join(filter(str.isalnum, name)).lower() == "humevb"
 
 
-def beside_paper(runs: Mapping[str, RunScores], same_corpus: bool) -> list[dict[str, Any]]:
-    """The paper's Tables 2 and 3, each row with ours (best seed on validation) where such a run exists.
+def has_paper_values(name: str, task: Task) -> bool:
+    """Whether a task is one of the paper's: its name, metric and label columns."""
+    return TASKS.get(name) == (task.score, tuple(sorted(task.columns)))
+
+
+def beside_paper(
+    runs: Mapping[str, RunScores], tasks: Mapping[str, Task], same_corpus: bool
+) -> list[dict[str, Any]]:
+    """The rows of the paper's Tables 2 and 3 that some run can stand beside, with its values.
+
+    Ours are of the seed that is best on validation, as in the paper.
 
     Args:
         runs: run → scores.
-        same_corpus: whether they are of the paper's corpus; only then differences are given.
+        tasks: the declared tasks.
+        same_corpus: whether the scores are of the paper's corpus; only then differences are given.
     """
+    shared = {name for name, task in tasks.items() if has_paper_values(name, task)}
     by_model = {(run.features, run.model): run for run in runs.values()}
     rows = []
     for row in ROWS:
+        run = by_model.get((row.features, row.model))
+        if run is None or row.task not in shared:
+            continue
         printed = asdict(row)
         theirs = {key: printed.pop(key) for split in SPLITS for key in (split, f"{split}_sd")}
-        run = by_model.get((row.features, row.model))
-        ours = _ours(run, row) if run else None
-        difference = None
-        if same_corpus and ours is not None:
-            difference = {
-                split: None if ours[split] is None else round(ours[split] - theirs[split], 6)
-                for split in SPLITS
-            }
-        rows.append({**printed, "paper": theirs, "ours": ours, "difference": difference})
+        ours: dict[str, float | None] = {}
+        for split in SPLITS:
+            scores = run.task(row.task, split)
+            ours[split] = scores.best_seed.value if scores else None
+            ours[f"{split}_sd"] = scores.sd if scores else None
+        difference = {
+            split: rounded(value - theirs[split]) for split in SPLITS if (value := ours[split]) is not None
+        }
+        rows.append(
+            {**printed, "paper": theirs, "ours": ours, "difference": difference if same_corpus else None}
+        )
     return rows
-
-
-def _ours(run: RunScores, row: Row) -> dict[str, float | None] | None:
-    """A run's values beside a printed row; None without the task, None for each value of another metric."""
-    found = {split: run.task(row.task, split) for split in SPLITS}
-    if not any(found.values()):
-        return None
-    values: dict[str, float | None] = {}
-    for split, scores in found.items():
-        same = scores is not None and scores.score == row.score
-        values[split] = scores.value if scores and same else None
-        values[f"{split}_sd"] = scores.sd if scores and same else None
-    return values

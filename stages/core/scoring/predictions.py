@@ -60,6 +60,10 @@ class RunPredictions:
         """The clips that have predictions."""
         return next(iter(self.by_seed.values())).index
 
+    def has(self, task: str, parts: Sequence[str]) -> bool:
+        """Whether there are predictions of a task."""
+        return bool(parts) and f"{task}.{parts[0]}" in next(iter(self.by_seed.values()))
+
     def of_task(self, task: str, parts: Sequence[str], clip_ids: Sequence[str]) -> dict[int, np.ndarray]:
         """Seed → float32 [n, parts] for these clips, in their order."""
         columns = [f"{task}.{part}" for part in parts]

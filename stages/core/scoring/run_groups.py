@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Literal
 
 from stages.core.config.load import Parameters
 from stages.core.config.training import TrainingConfig
 
-Contrast = Literal["multi-task", "training", "fusion"]
-"""What distinguishes two runs: one network for all tasks instead of one per task; another training; several
-runs as one instead of the best of them."""
+Contrast = Literal["naive", "multi-task", "features", "training", "fusion"]
+"""What distinguishes two runs: a prediction that ignores its input; one network for all tasks instead of one
+per task; other features for the same model; another training; several runs as one instead of the best."""
+NAIVE = "naive predictor"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,14 @@ class RunGroups:
                     and self._but_for_weights(single) == self._but_for_weights(multi)
                 ):
                     yield Pair("multi-task", single, multi)
+
+    def feature_pairs(self) -> Iterator[Pair]:
+        """Runs of the same model on two feature sets, in the order of params.yaml."""
+        for first, second in combinations(self.parameters.runs, 2):
+            if self.parameters.runs[first].model == self.parameters.runs[second].model and self._features(
+                first
+            ) != self._features(second):
+                yield Pair("features", first, second)
 
     def _but_for_weights(self, run: str) -> TrainingConfig:
         return replace(self._training[run], loss_weighting="equal", target_scale="none")

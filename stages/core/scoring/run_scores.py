@@ -30,25 +30,38 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class GroupScore(Interval):
-    """The score of a group of clips."""
+class PartScore(Interval):
+    """The score of a part of the clips, such as a group or a class, and how many clips it has."""
 
     clips: int
 
 
 @dataclass(frozen=True)
-class ClassRecall:
-    """The recall of a class with its interval, and how many clips are of the class."""
+class SeedScore:
+    """The score of one seed."""
 
-    recall: float | None
-    low: float | None
-    high: float | None
-    clips: int
+    seed: int
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Scores of groups of clips.
+
+    Attributes:
+        column: the label column whose values make the groups.
+        of_speakers: whether all clips of a speaker are in the same group.
+        scores: group → score; not defined for a group whose clips are all of one class or have equal labels.
+    """
+
+    column: str
+    of_speakers: bool
+    scores: dict[str, PartScore]
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Clips by actual class (rows) and predicted class (columns)."""
+    """Clips by actual class (rows) and predicted class (columns), added over seeds."""
 
     classes: list[str]
     counts: list[list[int]]
@@ -56,16 +69,18 @@ class Confusion:
 
 @dataclass(frozen=True)
 class TaskScores(Interval):
-    """All scores of one task on one split; ``value``, ``low`` and ``high`` are those of the best seed.
+    """All scores of one task on one split.
+
+    ``value`` is the mean of the seeds' scores; its interval is over speakers and seeds. Columns, classes and
+    groups are means over seeds, too.
 
     Attributes:
         score: name of the metric.
-        best_seed: the seed that is best on validation.
-        mean: over seeds, of their scores.
         sd: sample standard deviation over seeds; None for one seed.
         seeds: seed → score.
-        ensemble: the score of the mean prediction of all seeds.
-        groups: name of a group of clips → its score.
+        best_seed: the seed that is best on validation, and its score on this split.
+        ensemble: the score of the mean prediction of all seeds, with an interval over speakers.
+        groups: scores of groups of clips; None where there are none.
         columns: of a regression, column → score.
         classes: of a classification, class → recall.
         confusion: of a classification.
@@ -73,14 +88,13 @@ class TaskScores(Interval):
     """
 
     score: str
-    best_seed: int
-    mean: float | None
     sd: float | None
     seeds: dict[str, float | None]
+    best_seed: SeedScore
     ensemble: Interval
-    groups: dict[str, GroupScore]
+    groups: Groups | None = None
     columns: dict[str, Interval] | None = None
-    classes: dict[str, ClassRecall] | None = None
+    classes: dict[str, PartScore] | None = None
     confusion: Confusion | None = None
     ccc: float | None = None
 
@@ -121,7 +135,7 @@ class RunScores:
 
 def to_json(record: Any) -> Any:
     """A record as JSON can hold it, without what a task does not have (``columns`` of a classification)."""
-    optional = {"columns", "classes", "confusion", "ccc"}
+    optional = {"groups", "columns", "classes", "confusion", "ccc"}
     return asdict(
         record,
         dict_factory=lambda items: {
@@ -144,7 +158,7 @@ def read_record(kind: type[Record], path: Path) -> Record:
 
 
 def best_run(runs: Mapping[str, RunScores], names: Iterable[str], task: str, split: str) -> str | None:
-    """Which of the named runs has the best score of a task (best seed); None if none has one."""
+    """Which of the named runs has the best score of a task; None if none has one."""
     found = {name: runs[name].task(task, split) for name in names}
     known = {name: scores for name, scores in found.items() if scores}
     if not known:
@@ -167,6 +181,7 @@ def rounded(value: float | np.floating) -> float | None:
     return None if np.isnan(value) else round(float(value), 6) + 0.0
 
 
-def rounded_interval(values: Sequence[float] | np.ndarray) -> Interval:
+def rounded_ends(values: Sequence[float] | np.ndarray) -> tuple[float | None, float | None, float | None]:
     """Value, low and high for JSON."""
-    return Interval(*map(rounded, values))
+    value, low, high = map(rounded, values)
+    return value, low, high

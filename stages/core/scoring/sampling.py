@@ -1,11 +1,13 @@
 """Whose clips they are, and which speakers each replicate of the bootstrap draws."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from stages.core.config.evaluation import EvaluationOptions
+from stages.core.dataset.speakers import speakers_of
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sums import speaker_sums
 
@@ -17,26 +19,38 @@ class Sampling:
     Attributes:
         speaker: int [n], the speaker of each clip.
         drawn: float64 [replicates, speakers].
-        confidence: of the intervals.
+        options: replicates, confidence and seed of the bootstrap.
     """
 
     speaker: np.ndarray
     drawn: np.ndarray
-    confidence: float
+    options: EvaluationOptions
 
     @classmethod
-    def of(cls, speakers: pd.Series, options: EvaluationOptions) -> "Sampling":
-        """Draws for clips with these speakers; the same speakers give the same draws."""
-        names, speaker = np.unique(speakers.to_numpy(str), return_inverse=True)
-        drawn = (
-            bootstrap.draws(len(names), options.bootstrap, options.seed) if len(names) else np.empty((0, 0))
+    def of(cls, clips: pd.DataFrame, options: EvaluationOptions) -> "Sampling":
+        """Draws for clips (clip_id, speaker); the same speakers give the same draws."""
+        names, speaker = np.unique(speakers_of(clips).to_numpy(str), return_inverse=True)
+        rng = np.random.default_rng(options.seed)
+        drawn = bootstrap.draws(len(names), options.bootstrap, rng) if len(names) else np.empty((0, 0))
+        return cls(speaker, drawn, options)
+
+    def sums(self, score: str, truth: np.ndarray, predictions: Iterable[np.ndarray]) -> np.ndarray:
+        """What a score needs to know of each seed and speaker: [seeds, speakers, terms, parts]."""
+        speakers = self.drawn.shape[1]
+        return np.stack(
+            [speaker_sums(score, truth, values, self.speaker, speakers) for values in predictions]
         )
-        return cls(speaker, drawn, options.confidence)
 
-    def sums(self, score: str, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-        """What a score needs to know of each speaker; see :func:`stages.core.scoring.sums.speaker_sums`."""
-        return speaker_sums(score, truth, prediction, self.speaker, self.drawn.shape[1])
+    def estimate(self, score: str, sums: np.ndarray) -> bootstrap.Estimate:
+        """The mean score over seeds with its interval."""
+        return bootstrap.estimate(score, sums, self.drawn, self.options.confidence, self._rng())
 
-    def estimate(self, score: str, truth: np.ndarray, prediction: np.ndarray) -> bootstrap.Estimate:
-        """A score of these clips with its interval."""
-        return bootstrap.estimate(score, self.sums(score, truth, prediction), self.drawn, self.confidence)
+    def difference(self, score: str, baseline: np.ndarray, candidate: np.ndarray) -> bootstrap.Difference:
+        """How much better the candidate is."""
+        return bootstrap.difference(
+            score, baseline, candidate, self.drawn, self.options.confidence, self._rng()
+        )
+
+    def _rng(self) -> np.random.Generator:
+        """What draws the seeds: other numbers than those that draw the speakers."""
+        return np.random.default_rng([self.options.seed, 1])

@@ -9,22 +9,24 @@ import pandas as pd
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
-from stages.core.dataset.speakers import speakers_of
 from stages.core.metrics import formulas
 from stages.core.metrics.metric import METRICS
-from stages.core.scoring.groups import groups_of
+from stages.core.scoring.groups import ClipGroups, groups_of
 from stages.core.scoring.predictions import Predictions
 from stages.core.scoring.run_scores import (
     SPLITS,
-    ClassRecall,
     Confusion,
-    GroupScore,
+    Groups,
+    Interval,
+    PartScore,
+    SeedScore,
     SplitScores,
     TaskScores,
     rounded,
-    rounded_interval,
+    rounded_ends,
 )
 from stages.core.scoring.sampling import Sampling
+from stages.core.scoring.sums import score_of_sums
 
 
 def score_run(
@@ -46,44 +48,33 @@ def score_run(
         options: replicates, confidence and seed of the bootstrap.
     """
     truths = {name: targets_of(name, task, labels, classes.get(name, ())) for name, task in tasks.items()}
-    by_task = {name: {seed: of_seed[name] for seed, of_seed in predictions.items()} for name in tasks}
-    rows = {split: np.flatnonzero(labels["split"] == split) for split in SPLITS}
-    best = {
-        name: best_seed(task, truths[name], by_task[name], rows["validation"]) for name, task in tasks.items()
-    }
     groups = {name: groups_of(task, tasks, labels, group_column) for name, task in tasks.items()}
-    scored = {}
-    for split, chosen in rows.items():
-        sampling = Sampling.of(speakers_of(labels).iloc[chosen], options)
-        of_tasks = {
-            name: score_task(
-                task,
-                classes.get(name, task.columns),
-                truths[name][chosen],
-                {seed: values[chosen] for seed, values in by_task[name].items()},
-                best[name],
-                sampling,
-                {group: mask[chosen] for group, mask in groups[name].items()},
-            )
-            for name, task in tasks.items()
-            if labelled(truths[name][chosen]).any()
-        }
-        scored[split] = SplitScores(
-            len(chosen), sampling.drawn.shape[1], exvo_score(of_tasks.values()), of_tasks
+    found: dict[str, SplitScores] = {}
+    best: dict[str, int] = {}
+    for split in SPLITS:
+        rows = np.flatnonzero(labels["split"] == split)
+        sampling = Sampling.of(labels.iloc[rows], options)
+        of_tasks = {}
+        for name, task in tasks.items():
+            by_seed = {seed: of_seed[name][rows] for seed, of_seed in predictions.items()}
+            truth, parts = truths[name][rows], classes.get(name, task.columns)
+            if split == "validation":
+                best[name] = best_seed(task, truth, by_seed)
+            if labelled(truth).any():
+                scores = score_task(task, parts, truth, by_seed, best[name], sampling)
+                of_tasks[name] = replace(
+                    scores, groups=score_groups(task, truth, by_seed, groups[name], rows, sampling)
+                )
+        found[split] = SplitScores(
+            len(rows), sampling.drawn.shape[1], exvo_score(of_tasks.values()), of_tasks
         )
-    return scored
+    return found
 
 
-def best_seed(
-    task: Task, truth: np.ndarray, by_seed: Mapping[int, np.ndarray], validation: np.ndarray
-) -> int:
-    """The seed that is best on validation (row numbers); the first if validation has no score."""
+def best_seed(task: Task, truth: np.ndarray, by_seed: Mapping[int, np.ndarray]) -> int:
+    """The seed that is best on these clips, those of validation; the first if none has a score."""
     metric = METRICS[task.score]
-    values = {
-        seed: metric.compute(truth[validation], prediction[validation])
-        for seed, prediction in by_seed.items()
-    }
-    best = metric.best(values)
+    best = metric.best({seed: metric.compute(truth, values) for seed, values in by_seed.items()})
     return min(by_seed) if best is None else best
 
 
@@ -94,52 +85,80 @@ def score_task(
     by_seed: Mapping[int, np.ndarray],
     best: int,
     sampling: Sampling,
-    groups: Mapping[str, np.ndarray],
 ) -> TaskScores:
-    """All scores of one task on n clips.
+    """All scores of one task on n clips, but for those of groups.
 
     Args:
         task: the task.
         parts: label columns of a regression, classes of a classification.
         truth: as :func:`stages.core.dataset.labels.targets_of` gives it.
         by_seed: seed → [n, parts].
-        best: the seed whose intervals, parts and groups are kept.
+        best: the seed that is best on validation.
         sampling: of these clips.
-        groups: name → bool [n], the clips to score apart.
     """
-    metric, chosen = METRICS[task.score], by_seed[best]
-    values = {str(seed): metric.compute(truth, prediction) for seed, prediction in by_seed.items()}
-    over_seeds = np.array(list(values.values()))
-    estimate = sampling.estimate(task.score, truth, chosen)
-    ensemble = sampling.estimate(
-        task.score, truth, np.stack(list(by_seed.values())).mean(axis=0, dtype=np.float64)
-    )
+    sums = sampling.sums(task.score, truth, by_seed.values())
+    estimate = sampling.estimate(task.score, sums)
+    mean_prediction = np.stack(list(by_seed.values())).mean(axis=0, dtype=np.float64)
+    ensemble = sampling.estimate(task.score, sampling.sums(task.score, truth, [mean_prediction]))
+    of_seeds = dict(zip(by_seed, score_of_sums(task.score, sums.sum(axis=1)), strict=True))
     scores = TaskScores(
         value=rounded(estimate.value),
         low=rounded(estimate.low),
         high=rounded(estimate.high),
         score=task.score,
-        best_seed=best,
-        mean=rounded(over_seeds.mean()),
-        sd=rounded(over_seeds.std(ddof=1)) if len(values) > 1 else None,
-        seeds={seed: rounded(value) for seed, value in values.items()},
-        ensemble=rounded_interval((ensemble.value, ensemble.low, ensemble.high)),
-        groups={
-            name: _score_group(task, truth, chosen, mask, sampling)
-            for name, mask in groups.items()
-            if (mask & labelled(truth)).any()
-        },
+        sd=rounded(np.std(list(of_seeds.values()), ddof=1)) if len(of_seeds) > 1 else None,
+        seeds={str(seed): rounded(value) for seed, value in of_seeds.items()},
+        best_seed=SeedScore(best, rounded(of_seeds[best])),
+        ensemble=Interval(*rounded_ends((ensemble.value, ensemble.low, ensemble.high))),
     )
     if task.kind == "classification":
-        counts = formulas.confusion(truth, chosen.argmax(axis=1), len(parts))
+        counts = sum(
+            formulas.confusion(truth, values.argmax(axis=1), len(parts)) for values in by_seed.values()
+        )
         recalls = {
-            name: ClassRecall(rounded(value), rounded(low), rounded(high), int(clips))
-            for name, (value, low, high), clips in zip(parts, estimate.parts, estimate.clips, strict=True)
+            name: PartScore(*rounded_ends(row), int(clips))
+            for name, row, clips in zip(parts, estimate.parts, estimate.clips, strict=True)
         }
-        return replace(scores, classes=recalls, confusion=Confusion(list(parts), counts.tolist()))
-    columns = {name: rounded_interval(row) for name, row in zip(parts, estimate.parts, strict=True)}
-    ccc = rounded(formulas.mean_ccc(truth, chosen)) if metric.in_label_units else None
-    return replace(scores, columns=columns, ccc=ccc)
+        return replace(scores, classes=recalls, confusion=Confusion(list(parts), np.asarray(counts).tolist()))
+    columns = {name: Interval(*rounded_ends(row)) for name, row in zip(parts, estimate.parts, strict=True)}
+    if not METRICS[task.score].in_label_units:
+        return replace(scores, columns=columns)
+    cccs = score_of_sums("ccc", sampling.sums("ccc", truth, by_seed.values()).sum(axis=1))
+    return replace(scores, columns=columns, ccc=rounded(cccs.mean()))
+
+
+def score_groups(
+    task: Task,
+    truth: np.ndarray,
+    by_seed: Mapping[int, np.ndarray],
+    groups: ClipGroups | None,
+    rows: np.ndarray,
+    sampling: Sampling,
+) -> Groups | None:
+    """The score of each group that has labelled clips; None without such a group.
+
+    Args:
+        task: the task.
+        truth: of n clips.
+        by_seed: seed → [n, parts].
+        groups: of all clips of the corpus.
+        rows: int [n], which of them these clips are.
+        sampling: of these clips.
+    """
+    if groups is None:
+        return None
+    scores = {}
+    for name, mask in groups.masks.items():
+        inside = mask[rows]
+        part = np.where(inside, truth, -1) if truth.ndim == 1 else np.where(inside[:, None], truth, np.nan)
+        known = labelled(part)
+        if not known.any():
+            continue
+        single_class = task.kind == "classification" and len(np.unique(part[known])) < 2
+        found = sampling.estimate(task.score, sampling.sums(task.score, part, by_seed.values()))
+        values = [np.nan] * 3 if single_class else [found.value, found.low, found.high]
+        scores[name] = PartScore(*rounded_ends(values), int(known.sum()))
+    return Groups(groups.column, groups.of_speakers, scores) if scores else None
 
 
 def exvo_score(tasks: Iterable[TaskScores]) -> float | None:
@@ -149,12 +168,3 @@ def exvo_score(tasks: Iterable[TaskScores]) -> float | None:
     if len(values) != 3 or set(by_score) != {"ccc", "uar", "mae"}:
         return None
     return rounded(formulas.exvo(by_score["ccc"], by_score["uar"], by_score["mae"]))
-
-
-def _score_group(
-    task: Task, truth: np.ndarray, prediction: np.ndarray, mask: np.ndarray, sampling: Sampling
-) -> GroupScore:
-    part = np.where(mask, truth, -1) if truth.ndim == 1 else np.where(mask[:, None], truth, np.nan)
-    found = sampling.estimate(task.score, part, prediction)
-    clips = int(labelled(part).sum())
-    return GroupScore(rounded(found.value), rounded(found.low), rounded(found.high), clips)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.naive_scores import NaiveScore
-from stages.core.scoring.run_scores import RunScores
+from stages.core.scoring.run_scores import RunScores, best_run
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,49 @@ def _ordered(run: RunScores, tasks: Iterable[str]) -> RunScores:
 
 
 def nested_scores(runs: Mapping[str, RunScores]) -> dict[str, Any]:
-    """``features.model.split.task.figure``, rounded to 4 places."""
+    """``features.model.split.task``, then a metric as the mean over seeds and what stands beside it.
+
+    ``ccc``, ``ccc_sd`` over seeds, ``ccc_low`` and ``ccc_high`` of the interval, ``ccc_best_seed`` and
+    ``ccc_ensemble``, rounded to 4 places.
+    """
     nested: dict[str, Any] = {}
     for run in runs.values():
         model = nested.setdefault(run.features, {}).setdefault(run.model, {})
         for split, scores in run.splits.items():
             for name, task in scores.tasks.items():
                 values = {
-                    task.score: task.value,
-                    **{f"{task.score}_{key}": getattr(task, key) for key in ("mean", "sd", "low", "high")},
+                    "": task.value,
+                    "_sd": task.sd,
+                    "_low": task.low,
+                    "_high": task.high,
+                    "_best_seed": task.best_seed.value,
+                    "_ensemble": task.ensemble.value,
                 }
                 model.setdefault(split, {})[name] = {
-                    key: None if value is None else round(value, 4) for key, value in values.items()
+                    f"{task.score}{key}": None if value is None else round(value, 4)
+                    for key, value in values.items()
                 }
     return nested
+
+
+def headline(summary: Summary, comparisons: Iterable[Comparison]) -> dict[str, dict[str, float]]:
+    """The numbers that decide, per task, all of the test split.
+
+    The score of the run that is best on validation, that of the naive predictor, and the median gain of
+    multi-task over single-task networks.
+    """
+    found: dict[str, dict[str, float]] = {}
+    rows = [row for row in comparisons if row.contrast == "multi-task" and row.split == "test"]
+    for task, naive in summary.naive["test"].items():
+        best = best_run(summary.runs, summary.runs, task, "validation")
+        scores = summary.runs[best].task(task, "test") if best else None
+        if scores is None or scores.value is None:
+            continue
+        gains = sorted(row.difference for row in rows if row.task == task and row.difference is not None)
+        values = {
+            scores.score: scores.value,
+            "naive": naive.value,
+            "multi_task_gain": gains[(len(gains) - 1) // 2] if gains else None,
+        }
+        found[task] = {key: round(value, 4) for key, value in values.items() if value is not None}
+    return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # A truth whose variance is this small a part of its mean square is constant but for rounding.
-_CONSTANT = 1e-12
+_CONSTANT = 1e-9
 
 
 def speaker_sums(
