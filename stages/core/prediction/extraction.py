@@ -6,18 +6,19 @@ Audio shards, feature tables and models say how they were made. Their *origin* i
 ``codebook``).
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.core.audio.recording import normalize, read_recording
+from stages.core.audio.recording import read_clip
 from stages.core.config.data import PreprocessOptions
 from stages.core.features.extractor import extract_clip
 from stages.core.features.feature_sets import column_names
 from stages.core.runtime.errors import UnusableClipError
+
+LONGEST = 3600.0  # seconds
 
 
 class RowExtractor:
@@ -31,8 +32,8 @@ class RowExtractor:
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
-        # openSMILE itself says what is too short; a recording of any length is read once.
-        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=math.inf)
+        # openSMILE itself says what is too short.
+        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=LONGEST)
         self._feature_set: str = origin["feature_set"]
         self._bags = _BagMaker(origin["bags"], self._feature_set) if "bags" in origin else None
 
@@ -42,8 +43,10 @@ class RowExtractor:
         Raises:
             UnusableClipError: if the recording cannot be used.
         """
-        clip = normalize(*read_recording(path, self._options.max_seconds), self._options)
-        features = extract_clip(self._feature_set, clip)
+        clip = read_clip(path, self._options)
+        if isinstance(clip, UnusableClipError):
+            raise clip
+        features = extract_clip(self._feature_set, clip.samples)
         if isinstance(features, UnusableClipError):
             raise features
         return self._bags.bag(features.descriptors) if self._bags else features.functionals
