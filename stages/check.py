@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.command import guarded
-from stages.core.audio.recording import measure
+from stages.core.audio.decoding import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable

@@ -10,13 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.command import guarded
-from stages.core.audio.recording import SAMPLE_RATE, normalize, read_recording
-from stages.core.audio.shards import encode, write_shards
+from stages.core.audio.converting import convert_recordings
+from stages.core.audio.shards import write_shards
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
@@ -59,21 +57,26 @@ def convert(
         One row per usable clip (clip_id, seconds, source_rate, source_channels), and the other clips' faults.
 
     Raises:
-        UserError: if a recording changes meanwhile, or the system kills a process.
+        UserError: if a recording changes meanwhile.
     """
     stamps = _stamps(corpus)
     shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
     origin = {"preprocess": shaped, "synthetic": corpus.synthetic}
-    facts: list[dict[str, Any]] = []
+    facts: list[tuple[str, float, int, int]] = []
+    notes: dict[str, list[str]] = {}
     faults: list[Fault] = []
 
     def usable() -> Iterator[tuple[str, bytes]]:
-        for clip_id, outcome in _converted(corpus, options, processes, faults):
-            if isinstance(outcome, tuple):
-                faults.append(Fault(clip_id, "preprocess", *outcome))
-            else:
-                yield clip_id, outcome.pop("flac")
-                facts.append({"clip_id": clip_id, **outcome})
+        paths = {clip_id: corpus.paths[clip_id] for clip_id in corpus.clips["clip_id"]}
+        clips = convert_recordings(paths, options, processes)
+        for clip_id, clip in progress(clips, len(paths), "clip", lambda: f"{len(faults)} quarantined"):
+            if isinstance(clip, UnusableClipError):
+                faults.append(Fault(clip_id, "preprocess", clip.reason, clip.detail))
+                continue
+            yield clip_id, clip.flac
+            facts.append((clip_id, clip.seconds, clip.source_rate, clip.source_channels))
+            if clip.note:
+                notes[clip.note] = [*notes.get(clip.note, []), clip_id]
 
     with whole_folder(AUDIO) as folder:
         write_shards(folder, usable(), CLIPS_PER_SHARD, origin)
@@ -83,6 +86,8 @@ def convert(
                 f"the recording of clip {changed[0][0]} changed while the corpus was read; "
                 f"run the stage again when nothing writes to the corpus."
             )
+    for note, clip_ids in notes.items():
+        say(f"note: {len(clip_ids)} recordings, for example of clip {clip_ids[0]}: {note}")
     return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
 
 
@@ -94,39 +99,6 @@ def _stamps(corpus: Corpus) -> dict[str, tuple[int, int]]:
             facts = path.stat()
             stamps[clip_id] = (facts.st_size, facts.st_mtime_ns)
     return stamps
-
-
-def _converted(
-    corpus: Corpus, options: PreprocessOptions, processes: int | None, faults: Sequence[Fault]
-) -> Iterator[tuple[str, Any]]:
-    clip_ids = list(corpus.clips["clip_id"])
-    run = joblib.Parallel(n_jobs=processes or -1, return_as="generator", pre_dispatch="8 * n_jobs")
-    outcomes = run(
-        joblib.delayed(_convert_one)(corpus.paths[clip_id].absolute(), options) for clip_id in clip_ids
-    )
-    bar = progress(outcomes, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
-    try:
-        yield from zip(clip_ids, bar, strict=True)
-    except TerminatedWorkerError:
-        raise UserError(
-            "a process that read recordings was killed, most likely for want of memory; "
-            "set compute.processes in params.yaml to fewer and run the stage again."
-        ) from None
-
-
-def _convert_one(path: Path, options: PreprocessOptions) -> dict[str, Any] | tuple[str, str]:
-    """The clip and its facts, or the reason and the detail of its fault."""
-    try:
-        samples, rate = read_recording(path, options.max_seconds)
-        clip = normalize(samples, rate, options)
-    except UnusableClipError as fault:
-        return fault.reason, fault.detail
-    return {
-        "flac": encode(clip),
-        "seconds": len(clip) / SAMPLE_RATE,
-        "source_rate": rate,
-        "source_channels": samples.shape[1],
-    }
 
 
 def summary(

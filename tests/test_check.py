@@ -45,7 +45,7 @@ def test_a_sound_corpus(
     printed = capsys.readouterr().out
     assert "clips listed             24" in printed
     assert "not readable           1, for example 00003" in printed
-    assert "too short              1, for example 00004: 0.0500 s, least 0.1 s" in printed
+    assert "too short              1, for example 00004: 0.0500 s, the limit is 0.1 s" in printed
     assert "verdict: synthetic can be used, without the clips named above" in printed
     assert json.loads((project / "metrics/check.json").read_text())["labelled for age"] == 24
 

@@ -1,8 +1,6 @@
 import csv
 import json
-import os
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +50,7 @@ def test_the_zoo_of_bad_clips(corpus: Path, project: Path) -> None:
         "not finite": "not finite",
         "one sample": "too short",
         "silent": "silent",
-        "text": "not readable",
+        "text": "not audio",
         "very long": "too long",
     }
     clips = json.loads((project / "metrics/corpus.json").read_text())["clips"]
@@ -111,31 +109,33 @@ def test_a_recording_that_changes_while_it_is_read(
 ) -> None:
     set_parameters(compute={"processes": 1})
     path = corpus / "wav" / "00003.wav"
-    read = preprocess.read_recording
+    convert = preprocess.convert_recordings
 
-    def read_beside_a_writer(*arguments: Any) -> tuple[np.ndarray, int]:
+    def convert_beside_a_writer(*arguments: Any) -> Iterator[tuple[str, Any]]:
         if deleted:
-            path.unlink(missing_ok=True)
+            path.unlink()
         else:
             soundfile.write(path, tone(), 8_000)
-        return read(*arguments)
+        yield from convert(*arguments)
 
-    monkeypatch.setattr(preprocess, "read_recording", read_beside_a_writer)
+    monkeypatch.setattr(preprocess, "convert_recordings", convert_beside_a_writer)
     with pytest.raises(UserError, match="the recording of clip 00003 changed while the corpus was read; run"):
         preprocess.main()
     assert not Path("data/recordings.parquet").exists()
 
 
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.usefixtures("corpus")
-def test_a_process_that_the_system_kills(
-    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_recordings_that_hold_no_voice_are_named(
+    corpus: Path, project: Path, set_parameters: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    set_parameters(compute={"processes": 2})
-    monkeypatch.setattr(preprocess, "_convert_one", die)
-    with pytest.raises(UserError, match="killed, most likely for want of memory; set"):
-        preprocess.main()
-    assert not Path("data/recordings.parquet").exists()
+    wav = corpus / "wav"
+    dither = np.random.default_rng(0).integers(-1, 2, 16_000).astype(np.int16)
+    soundfile.write(wav / "00001.wav", dither, 16_000)
+    soundfile.write(wav / "00002.wav", np.sign(tone()), 44_100)
+    soundfile.write(wav / "00003.wav", np.c_[tone(), -tone()], 44_100)
+    preprocess.main()
+    assert quarantine(project) == {"00001": "too quiet", "00002": "clipped"}
+    note = "note: 1 recordings, for example of clip 00003: its channels cancel each other; channel 1 is used"
+    assert note in capsys.readouterr().out.splitlines()
+    set_parameters(preprocess={"min_peak_db": -100, "max_clipped": 1})
+    preprocess.main()
+    assert quarantine(project) == {}

@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import yaml
 
-from stages.core.audio.recording import SAMPLE_RATE, normalize
+from stages.core.audio.mixing import SAMPLE_RATE
+from stages.core.audio.recording import Clip, read_clip
 from stages.core.audio.shards import encode, write_shard
 from stages.core.config.data import PreprocessOptions
 from stages.core.features.extractor import extract_clip
@@ -47,7 +47,7 @@ def clips(number: int) -> list[np.ndarray]:
     if not RECORDINGS:
         return [voice(1 + seed % 20 / 10, 100 + 7 * seed % 300, seed) for seed in range(number)]
     chosen = RECORDINGS[:: max(1, len(RECORDINGS) // number)][:number]
-    return [normalize(*soundfile.read(path, always_2d=True), PreprocessOptions()) for path in chosen]
+    return [clip.samples for path in chosen if isinstance(clip := read_clip(path, PreprocessOptions()), Clip)]
 
 
 def with_package(name: str, levels: slice, samples: np.ndarray) -> None:

@@ -1,136 +1,104 @@
-"""From any recording to 16 kHz, 16 bit, mono with its peak at −3 dBFS, and shards of such clips.
+"""From any recording to 16 kHz, 16 bit, mono with its peak at −3 dBFS.
 
 The paper (section 2) says "normalized to −3 decibels, and converted to 16 kHz, 16 bit, mono". The
 order matters: resampling moves peaks, so the peak is scaled last and the *result* peaks at −3 dBFS.
 Full scale is 32,768, as in sox.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
+from stages.core.audio.decoding import decode
+from stages.core.audio.mixing import Mix, mix_blocks
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError
 
-SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
 _TRIM_DB = -40.0
 _TRIM_FRAME = 400
-_LOUDEST = 1e30  # of full scale; beyond, float recordings hold no sound, and sums overflow
-_SOFTEST = 1e-30
 
 
-def measure(path: Path, options: PreprocessOptions) -> float:
-    """Seconds of a recording by its header alone, without decoding it.
+@dataclass(frozen=True)
+class Clip:
+    """A recording as the pipeline uses it.
 
-    Raises:
-        UnusableClipError: if the header shows what :func:`read_recording` or :func:`normalize` refuse.
+    Attributes:
+        samples: int16 [samples] at 16 kHz.
+        rate: sample rate of the recording, in Hz.
+        channels: channels of the recording.
+        note: what a person should know of it; empty: nothing.
     """
-    with _opened(path) as file:
-        _refuse_longer(file.frames, file.samplerate, options.max_seconds)
-        _refuse_shorter(file.frames, file.samplerate, options.min_seconds)
-        return file.frames / file.samplerate
+
+    samples: np.ndarray
+    rate: int
+    channels: int
+    note: str = ""
 
 
-def read_recording(path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
-    """Read a recording of any format, width and channel count that libsndfile knows.
+def read_clip(path: Path, options: PreprocessOptions) -> Clip | UnusableClipError:
+    """A recording as a clip, or why it cannot be used; works in any process.
+
+    It is the mean of its channels, or the loudest where their mean is 20 dB below it.
 
     Args:
-        path: the file.
-        max_seconds: longer recordings are refused before they are decoded.
-
-    Returns:
-        float64 samples [frames, channels] in [−1, 1], and the rate in Hz.
-
-    Raises:
-        UnusableClipError: if the file is missing, unreadable, not audio, truncated, empty or too long.
+        path: a recording of any format, width and channel count that libsndfile reads.
+        options: peak, limits of duration, level and clipping, trimming.
     """
-    with _opened(path) as file:
-        _refuse_longer(file.frames, file.samplerate, max_seconds)
-        samples = file.read(dtype="float64", always_2d=True)
-        if len(samples) < file.frames:
-            raise UnusableClipError("truncated", f"{len(samples)} of {file.frames} samples could be read")
-        return samples, file.samplerate
-
-
-def _refuse_longer(frames: int, rate: int, max_seconds: float) -> None:
-    if frames > max_seconds * rate:
-        raise UnusableClipError("too long", f"{frames / rate:.1f} s, limit {max_seconds:g} s")
-
-
-def _refuse_shorter(frames: int, rate: int, min_seconds: float) -> None:
-    if frames < min_seconds * rate:
-        raise UnusableClipError("too short", f"{frames / rate:.4f} s, least {min_seconds:g} s")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """A recording, opened; whatever fails meanwhile is an :class:`UnusableClipError`."""
-    if path.exists() and not path.is_file():  # a pipe would never end
-        raise UnusableClipError("not readable", "it is no file")
     try:
-        with soundfile.SoundFile(path) as file:
-            yield file
-    except FileNotFoundError:
-        raise UnusableClipError("missing", "no such file") from None
-    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as error:
-        if not path.exists():
-            raise UnusableClipError("missing", "no such file") from None
-        if path.is_file() and path.stat().st_size == 0:
-            raise UnusableClipError("empty", "the file has no bytes") from None
-        raise UnusableClipError("not readable", str(error).replace(str(path), path.name)) from None
+        mix, note = mix_blocks(decode(path, options.max_seconds)), ""
+        if mix.loudest is not None:
+            note = f"its channels cancel each other; channel {mix.loudest + 1} is used"
+            mix = mix_blocks(decode(path, options.max_seconds), mix.loudest)
+        return Clip(normalize(mix, options), mix.rate, mix.channels, note)
+    except UnusableClipError as error:
+        return error
+    except MemoryError:
+        return UnusableClipError("too large", "there is not enough memory to decode it")
 
 
-def normalize(samples: np.ndarray, rate: int, options: PreprocessOptions) -> np.ndarray:
-    """Mix down, resample to 16 kHz (soxr, high quality), scale the peak, round to 16 bit.
-
-    Args:
-        samples: float [frames, channels].
-        rate: sample rate in Hz.
-        options: peak in dBFS, limits of duration, trimming.
-
-    Returns:
-        int16 [frames'].
+def normalize(mix: Mix, options: PreprocessOptions) -> np.ndarray:
+    """Check what was recorded, scale its peak and round it to 16 bit: int16 [samples] at 16 kHz.
 
     Raises:
-        UnusableClipError: if samples are not finite, silent, constant, or the clip is too short.
-
-    >>> tone = np.sin(np.arange(48_000) * 0.1)[:, None] * 0.2
-    >>> clip = normalize(tone, 48_000, PreprocessOptions())
-    >>> clip.dtype, len(clip), int(np.abs(clip).max())
-    (dtype('int16'), 16000, 23198)
+        UnusableClipError: if the recording is silent, constant, too quiet, clipped or too short.
     """
-    if not np.isfinite(samples).all():
-        raise UnusableClipError(
-            "not finite", f"{np.count_nonzero(~np.isfinite(samples))} samples are NaN or infinite"
-        )
-    if np.abs(samples).max(initial=0) > _LOUDEST:
-        raise UnusableClipError("not finite", f"samples reach {np.abs(samples).max():.0e} times full scale")
-    mono = samples.mean(axis=1)
-    _refuse_shorter(len(mono), rate, options.min_seconds)
-    if mono.max() == mono.min():
-        raise UnusableClipError(
-            *(("silent", "all samples are 0") if mono[0] == 0 else ("constant", "no variation"))
-        )
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
-    if not len(mono):
-        raise UnusableClipError("too short", f"nothing is left of {len(samples)} samples at {SAMPLE_RATE} Hz")
-    peak = np.abs(mono).max()
-    if peak < _SOFTEST:
-        raise UnusableClipError("silent", f"no sample at {SAMPLE_RATE} Hz above {_SOFTEST:g} of full scale")
+    _check(mix, options)
+    mono = mix.samples
     if options.trim_silence:
         mono = _trim(mono)
     scaled = mono * (10 ** (options.peak_db / 20) * FULL_SCALE / np.abs(mono).max())
     return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
+def _check(mix: Mix, options: PreprocessOptions) -> None:
+    """Refuse what holds no voice."""
+    seconds, limit = mix.frames / mix.rate, options.min_peak_db
+    if seconds < options.min_seconds or not len(mix.samples):
+        raise UnusableClipError("too short", f"{seconds:.4f} s, the limit is {options.min_seconds:g} s")
+    if mix.low == mix.high == 0:
+        raise UnusableClipError("silent", "all samples are 0")
+    if mix.low == mix.high:
+        raise UnusableClipError("constant", "all samples are equal")
+    if (peak := _decibels((mix.high - mix.low) / 2)) < limit:
+        raise UnusableClipError("too quiet", f"its peak is {peak:.1f} dB, the limit is {limit:g} dB")
+    if (peak := _decibels(np.abs(mix.samples).max())) < limit:
+        raise UnusableClipError(
+            "too quiet", f"its peak below 8 kHz is {peak:.1f} dB, the limit is {limit:g} dB"
+        )
+    if mix.clipped > options.max_clipped:
+        detail = f"{mix.clipped:.0%} of the samples are at full scale, the limit is {options.max_clipped:.0%}"
+        raise UnusableClipError("clipped", detail)
+
+
+def _decibels(amplitude: float) -> float:
+    """Decibels of full scale; silence is −300."""
+    return 20 * np.log10(max(amplitude, 1e-15))
+
+
 def _trim(samples: np.ndarray) -> np.ndarray:
-    """Cut frames of 25 ms below −40 dB of the loudest from both ends."""
+    """Cut frames of 25 ms that are 40 dB below the loudest from both ends."""
     frames = np.array_split(samples, max(1, len(samples) // _TRIM_FRAME))
     energy = np.array([np.mean(frame**2) for frame in frames])
     loud = np.flatnonzero(energy >= energy.max() * 10 ** (_TRIM_DB / 10))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from stages.core.audio.recording import SAMPLE_RATE
+from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.tables import metadata_of, origin_of, write_table
 

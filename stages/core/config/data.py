@@ -45,12 +45,16 @@ class PreprocessOptions:
         trim_silence: cut frames 40 dB below the loudest from both ends.
         min_seconds: shorter recordings are quarantined.
         max_seconds: longer recordings are quarantined.
+        min_peak_db: recordings whose peak lies below it, in dB of full scale, are quarantined.
+        max_clipped: recordings of which a larger share of the samples is at full scale are quarantined.
     """
 
     peak_db: Annotated[float, Ge(-60), Le(0)] = -3.0
     trim_silence: bool = False
     min_seconds: Annotated[float, Gt(0)] = 0.1
     max_seconds: Annotated[float, Gt(0)] = 60.0
+    min_peak_db: Annotated[float, Le(0)] = -60.0
+    max_clipped: Annotated[float, Ge(0), Le(1)] = 0.5
 
 
 @dataclass(frozen=True)

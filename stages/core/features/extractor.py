@@ -24,7 +24,7 @@ import opensmile
 from opensmile.core.config import config as package
 from opensmile.core.lib import OpenSMILE, OpenSmileException
 
-from stages.core.audio.recording import SAMPLE_RATE
+from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.features.feature_sets import feature_set_of, package_extractors
 from stages.core.runtime.errors import UnusableClipError
 

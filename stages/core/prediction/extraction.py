@@ -7,19 +7,20 @@ words also ``bags`` (``layout``, ``normalize`` and the text of the ``codebook``)
 side by side, ``fused`` holds the origin of each.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.core.audio.recording import normalize, read_recording
+from stages.core.audio.recording import read_clip
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.sources import OpenSmileSet, Source, revived
 from stages.core.features.extractor import Features
 from stages.core.features.sources.source import extract_from, open_source
 from stages.core.runtime.errors import UnusableClipError, UserError
+
+LONGEST = 3600.0  # seconds
 
 
 class RowExtractor:
@@ -34,8 +35,8 @@ class RowExtractor:
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
-        # Sources themselves say what is too short; a recording of any length is read once.
-        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=math.inf)
+        # Sources themselves say what is too short.
+        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=LONGEST)
         origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
         self._parts = [_Part(part) for part in origins]
 
@@ -45,11 +46,13 @@ class RowExtractor:
         Raises:
             UnusableClipError: if the recording cannot be used.
         """
-        clip = normalize(*read_recording(path, self._options.max_seconds), self._options)
+        clip = read_clip(path, self._options)
+        if isinstance(clip, UnusableClipError):
+            raise clip
         extracted: dict[str, Features] = {}
         for part in self._parts:
             if part.key not in extracted:
-                features = extract_from(part.source, clip)
+                features = extract_from(part.source, clip.samples)
                 if isinstance(features, UnusableClipError):
                     raise features
                 extracted[part.key] = features

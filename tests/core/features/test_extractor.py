@@ -7,7 +7,8 @@ import opensmile
 import pytest
 import soundfile
 
-from stages.core.audio.recording import SAMPLE_RATE, normalize
+from stages.core.audio.mixing import SAMPLE_RATE, mix_blocks
+from stages.core.audio.recording import normalize
 from stages.core.config.data import PreprocessOptions
 from stages.core.features import extractor as extractor_module
 from stages.core.features.extractor import Extractor, Features, extract_clip, fingerprint
@@ -68,7 +69,7 @@ def differences(samples: np.ndarray, name: str, functionals_only: bool = False) 
 
 def differences_of_recording(path) -> list[str]:
     samples, rate = soundfile.read(path, always_2d=True)
-    clip = normalize(samples, rate, PreprocessOptions())
+    clip = normalize(mix_blocks([(rate, samples)]), PreprocessOptions())
     return [*differences(clip, "ComParE_2016"), *differences(clip, "eGeMAPSv02", functionals_only=True)]
 
 

@@ -1,0 +1,297 @@
+"""Every sample that a good decoder gives, or the reason: whole, cut, mislabelled and hostile files."""
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages.core.audio import mpeg
+from stages.core.audio.decoding import decode, measure
+from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.errors import UnusableClipError
+from tests.helpers.corpora import tone
+
+RATE = 44_100
+FRAMES = 22_050
+# format/subtype → samples that a decoder gives more than were written: the last block of a codec is filled up
+WHOLE_BLOCKS = {
+    "WAV/PCM_16": 0,
+    "WAV/PCM_24": 0,
+    "WAV/FLOAT": 0,
+    "WAV/ULAW": 0,
+    "WAV/IMA_ADPCM": 4088,
+    "WAV/MS_ADPCM": 4083,
+    "WAV/GSM610": 350,
+    "WAV/G721_32": 120,
+    "WAVEX/PCM_16": 0,
+    "RF64/PCM_16": 0,
+    "W64/PCM_16": 0,
+    "AIFF/PCM_16": 0,
+    "AIFF/IMA_ADPCM": 64,
+    "SVX/PCM_16": 0,
+    "AU/PCM_16": 0,
+    "AU/ULAW": 0,
+    "AU/G721_32": 120,
+    "CAF/PCM_16": 0,
+    "CAF/ALAC_16": 0,
+    "NIST/PCM_16": 0,
+    "FLAC/PCM_16": 0,
+    "FLAC/PCM_24": 0,
+    "OGG/VORBIS": 0,
+    "OGG/OPUS": 0,
+    "MP3/MPEG_LAYER_III": 0,
+}
+
+
+def encoded(kind: str, samples: np.ndarray | None = None, rate: int = RATE, **options: object) -> bytes:
+    """A recording in memory."""
+    buffer = io.BytesIO()
+    form, subtype = kind.split("/")
+    samples = tone(FRAMES / RATE, RATE) if samples is None else samples
+    soundfile.write(
+        buffer, samples, 48_000 if subtype == "OPUS" else rate, format=form, subtype=subtype, **options
+    )
+    return buffer.getvalue()
+
+
+def frames_of(folder: Path, data: bytes | bytearray) -> int:
+    path = folder / "x.wav"
+    path.write_bytes(data)
+    return sum(len(block) for _, block in decode(path, 60))
+
+
+def reason_of(folder: Path, data: bytes | bytearray) -> str:
+    with pytest.raises(UnusableClipError) as caught:
+        frames_of(folder, data)
+    assert caught.value.detail
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("kind", WHOLE_BLOCKS)
+def test_a_whole_file_gives_every_sample_and_a_cut_one_none(tmp_path: Path, kind: str) -> None:
+    data = encoded(kind)
+    found = frames_of(tmp_path, data)
+    assert FRAMES <= found <= FRAMES + WHOLE_BLOCKS[kind]
+    assert measure(tmp_path / "x.wav", PreprocessOptions()) == pytest.approx(
+        found / (48_000 if kind == "OGG/OPUS" else RATE)
+    )
+    for end in (len(data) // 2, len(data) - 7):
+        assert reason_of(tmp_path, data[:end]) in {"truncated", "damaged"}
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+def test_sizes_of_streams_are_allowed(tmp_path: Path, size: int) -> None:
+    wav = bytearray(encoded("WAV/PCM_16"))
+    wav[4:8] = wav[40:44] = struct.pack("<I", size)
+    assert frames_of(tmp_path, wav) == FRAMES
+    assert measure(tmp_path / "x.wav", PreprocessOptions()) == 0.5
+
+
+def test_unknown_lengths_of_other_containers_are_allowed(tmp_path: Path) -> None:
+    for size in (0, 0xFFFFFFFF):
+        au = bytearray(encoded("AU/PCM_16"))
+        au[8:12] = struct.pack(">I", size)
+        assert frames_of(tmp_path, au) == FRAMES
+    caf = bytearray(encoded("CAF/PCM_16"))
+    first = caf.find(b"data") + 4
+    caf[first : first + 8] = b"\xff" * 8
+    assert frames_of(tmp_path, caf) == FRAMES
+    w64 = bytearray(encoded("W64/PCM_16"))
+    first = w64.find(b"data") + 16
+    w64[first : first + 8] = bytes(8)
+    assert frames_of(tmp_path, w64) == FRAMES
+
+
+def test_an_empty_wav_is_empty_whatever_follows(tmp_path: Path) -> None:
+    header = bytearray(encoded("WAV/PCM_16")[:44])
+    header[40:44] = bytes(4)
+    assert reason_of(tmp_path, header) == "empty"
+    assert reason_of(tmp_path, header + b"LIST" + struct.pack("<I", 4) + b"INFO") == "empty"
+
+
+def with_total(flac: bytes, total: int) -> bytes:
+    """A FLAC that announces another number of samples; 0: unknown."""
+    data = bytearray(flac)
+    data[21] &= 0xF0
+    data[22:26] = struct.pack(">I", total)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["FLAC/PCM_16", "FLAC/PCM_24"])
+def test_flac_of_unknown_and_wrong_length(tmp_path: Path, kind: str) -> None:
+    flac = encoded(kind)
+    for total in (0, 100, FRAMES - 1):
+        assert frames_of(tmp_path, with_total(flac, total)) == FRAMES
+    assert measure(tmp_path / "x.wav", PreprocessOptions()) == 0.5
+    assert reason_of(tmp_path, with_total(flac, FRAMES + 1)) == "truncated"
+    assert reason_of(tmp_path, with_total(flac, 0)[:-100]) == "damaged"
+    assert frames_of(tmp_path, flac + b"TAG" + bytes(125)) == FRAMES
+
+
+def test_a_damaged_flac_is_not_used(tmp_path: Path) -> None:
+    flac = bytearray(encoded("FLAC/PCM_16"))
+    flac[len(flac) // 2] ^= 0xFF
+    assert reason_of(tmp_path, flac) == "damaged"
+
+
+@pytest.mark.parametrize("kind", ["OGG/VORBIS", "OGG/OPUS"])
+def test_ogg_streams(tmp_path: Path, kind: str) -> None:
+    ogg = encoded(kind)
+    assert frames_of(tmp_path, ogg + encoded(kind, tone(0.3))) == frames_of(tmp_path, ogg) + round(0.3 * RATE)
+    assert frames_of(tmp_path, ogg + b"a tag" * 20) == FRAMES
+    assert reason_of(tmp_path, ogg[: ogg.rfind(b"OggS")]) == "truncated"
+    assert reason_of(tmp_path, ogg + encoded("OGG/VORBIS", tone(0.3, 22_050), 22_050)) == "not readable"
+    damaged = bytearray(ogg)
+    damaged[len(ogg) // 2] ^= 1
+    assert reason_of(tmp_path, damaged) == "damaged"
+
+
+class Mp3:
+    """An MP3 in parts."""
+
+    def __init__(self, rate: int = RATE, mode: str = "VARIABLE") -> None:
+        samples = tone(0.5, rate) * np.r_[np.full(rate // 4, 1e-3), np.ones(round(rate * 0.5) - rate // 4)]
+        self.whole = encoded("MP3/MPEG_LAYER_III", samples, rate, bitrate_mode=mode, compression_level=0.5)
+        frames, cut = mpeg._mpeg_frames(self.whole, 0, len(self.whole))
+        assert not cut
+        self.starts = [first for first, _ in frames]
+        self.samples = frames[0][1].samples
+        self.bare = self.whole[self.starts[1] :]  # without the frame that tells their number
+        self.decoded = (len(frames) - 1) * self.samples
+
+    def announcing(self, count: int) -> bytes:
+        data = bytearray(self.whole)
+        first = max(data.find(b"Xing"), data.find(b"Info")) + 8
+        data[first : first + 4] = struct.pack(">I", count)
+        return bytes(data)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE", "AVERAGE"])
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 32_000, 44_100, 48_000])
+def test_mp3_without_a_length_is_read_to_its_end(tmp_path: Path, mode: str, rate: int) -> None:
+    mp3 = Mp3(rate, mode)
+    assert frames_of(tmp_path, mp3.whole) == rate // 2
+    assert frames_of(tmp_path, mp3.bare) == mp3.decoded
+    assert measure(tmp_path / "x.wav", PreprocessOptions()) == mp3.decoded / rate
+
+
+def test_mp3_with_a_wrong_length(tmp_path: Path) -> None:
+    mp3 = Mp3()
+    for count in (0, 1, len(mp3.starts) // 2):
+        assert frames_of(tmp_path, mp3.announcing(count)) == mp3.decoded
+    assert reason_of(tmp_path, mp3.announcing(len(mp3.starts) + 5)) == "truncated"
+    assert reason_of(tmp_path, mp3.whole[: mp3.starts[-5]]) == "truncated"
+    assert frames_of(tmp_path, mp3.whole + mp3.whole) == 2 * mp3.decoded + mp3.samples
+
+
+def test_mp3_among_tags_and_garbage(tmp_path: Path) -> None:
+    mp3 = Mp3()
+    id3 = b"ID3\x04\0\0\0\0\x10\0" + bytes(2048)
+    ape = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0) + bytes(8)
+    for tail in (b"", b"TAG" + bytes(125), ape, bytes(1000)):
+        assert frames_of(tmp_path, id3 + mp3.whole + tail) == FRAMES
+        assert frames_of(tmp_path, mp3.whole + tail) == FRAMES
+        assert frames_of(tmp_path, id3 + mp3.bare + tail) == mp3.decoded
+        assert frames_of(tmp_path, mp3.bare + tail) == mp3.decoded
+    assert frames_of(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + mp3.whole) == FRAMES
+    middle = mp3.starts[10] - mp3.starts[1]
+    assert frames_of(tmp_path, mp3.bare[:middle] + b"garbage!" * 3000 + mp3.bare[middle:]) == mp3.decoded
+
+
+def test_mp3_cut_within_a_frame(tmp_path: Path) -> None:
+    mp3 = Mp3()
+    for data in (mp3.whole, mp3.bare, b"ID3\x04\0\0\0\0\x10\0" + bytes(2048) + mp3.bare):
+        assert reason_of(tmp_path, data[:-7]) == "truncated"
+
+
+def wav_header(rate: int, channels: int, frames: int) -> bytes:
+    """A WAV whose samples are not written."""
+    size = frames * channels * 2
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2, channels * 2, 16)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", size)
+    return b"RIFF" + struct.pack("<I", size + 36) + b"WAVE" + chunks
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "reason"),
+    [
+        (1, 1, "sample rate"),
+        (3999, 1, "sample rate"),
+        (192_000, 64, "too large"),
+        (800_000, 1, "sample rate"),
+    ],
+)
+def test_rates_and_channels_beyond_reason_are_refused_without_decoding(
+    tmp_path: Path, rate: int, channels: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav_header(rate, channels, 10 * rate))
+    with path.open("r+b") as file:
+        file.truncate(44 + 10 * rate * channels * 2)  # sparse
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(UnusableClipError) as caught:
+        list(decode(path, 60))
+    assert caught.value.reason == reason
+
+
+def test_decoding_takes_little_memory_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav_header(192_000, 8, 192_000))
+    with path.open("r+b") as file:
+        file.truncate(44 + 192_000 * 16)
+    sizes = [block.nbytes for _, block in decode(path, 60)]
+    assert max(sizes) <= 1 << 21
+    assert sum(sizes) == 192_000 * 8 * 8
+
+
+def test_too_long_is_noticed_before_the_end_where_no_length_is_announced(tmp_path: Path) -> None:
+    path = tmp_path / "x.flac"
+    path.write_bytes(
+        with_total(encoded("FLAC/PCM_16", np.random.default_rng(0).normal(size=8 * RATE) * 0.1), 0)
+    )
+    seen = 0
+    with pytest.raises(UnusableClipError, match="too long"):
+        for _, block in decode(path, 1.0):
+            seen += len(block)
+    assert seen <= RATE
+    (tmp_path / "huge.wav").write_bytes(b"")
+    with (tmp_path / "huge.wav").open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UnusableClipError, match=r"too long: the file has 1099\.5 GB"):
+        list(decode(tmp_path / "huge.wav", 60.0))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e31])
+def test_samples_that_are_no_sound(tmp_path: Path, value: float) -> None:
+    samples = tone()
+    samples[100] = value
+    assert reason_of(tmp_path, encoded("WAV/DOUBLE", samples)) == "not finite"
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "missing": lambda _: None,
+    "empty": lambda path: path.write_bytes(b""),
+    "not audio": lambda path: path.write_text("This is no recording. " * 40),
+    "not readable": lambda path: path.mkdir(),
+    "too long": lambda path: soundfile.write(path, np.zeros(61 * 8000), 8000, format="WAV"),
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_bad_file_is_named_by_its_fault(tmp_path: Path, reason: str) -> None:
+    path = tmp_path / "x.wav"
+    BAD[reason](path)
+    for attempt in (lambda: list(decode(path, 60)), lambda: measure(path, PreprocessOptions())):
+        with pytest.raises(UnusableClipError) as caught:
+            attempt()
+        assert caught.value.reason == reason
+
+
+def test_the_header_shows_what_is_too_short(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.wav", tone(0.05), RATE)
+    with pytest.raises(UnusableClipError, match=r"too short: 0\.0500 s, the limit is 0\.1 s"):
+        measure(tmp_path / "x.wav", PreprocessOptions())
