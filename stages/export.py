@@ -55,7 +55,7 @@ def export(run: str, folder: Path) -> float:
         raise UserError(f"metrics/details.json has no scores of {run}; `dvc repro` makes them.")
     graph = onnx_model(model, {"run": run, "how_features_are_made": how_features_are_made(model)})
     serialized = graph.SerializeToString()
-    _, _, features = read_features(Path(f"data/features/{model.description['features']}.parquet"))
+    _, _, features = read_features(Path(f"data/features/{model.description.features}.parquet"))
     chosen = np.linspace(0, len(features) - 1, min(CHECKED, len(features))).astype(int)
     difference = largest_difference(model, serialized, features[chosen])
     if not difference <= TOLERANCE:

@@ -4,8 +4,8 @@
 
 SOURCE is what ``save_to_disk`` wrote, a folder of Parquet files, or a folder of recordings with metadata.csv
 (``audiofolder``, for which ``datasets`` needs the package torchcodec). Columns of text and numbers become
-columns of data_info.csv; the splits train, validation and test become the Split; the recordings keep their bytes.
-Nothing is fetched, and no code of the dataset runs.
+columns of data_info.csv; the splits train, validation and test become the Split; the recordings keep their
+bytes. Nothing is fetched, and no code of the dataset runs.
 """
 
 import argparse
@@ -125,7 +125,8 @@ def _sound_of(source: Path, features: Mapping[str, Any]) -> str:
     found = [column for column, feature in features.items() if _is_sound(feature)]
     if len(found) != 1:
         raise UserError(
-            f"{source} has {len(found) or 'no'} columns of sound among {', '.join(features)}; a corpus needs one."
+            f"{source} has {len(found) or 'no'} columns of sound among {', '.join(features)}; "
+            "a corpus needs one."
         )
     return found[0]
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.core.networks.model import NORM_EPSILON, Model
+from stages.core.networks.description import NetworkSummary
+from stages.core.networks.model import LEAK, NORM_EPSILON, Model
 from stages.core.networks.scaling import Scaling, normal_quantiles
+from stages.core.prediction.predicting import output_names
 from stages.core.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,19 +47,19 @@ def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
     graph = _Graph()
     inputs, columns = _scaled(graph, model)
     seeds: dict[str, list[str]] = {task: [] for task in model.tasks}
-    for entry in model.networks:
-        for task, output in _network(graph, model, entry, inputs, columns).items():
+    for network in model.networks:
+        for task, output in _network(graph, model, network, inputs, columns).items():
             seeds[task].append(output)
     for task, outputs in seeds.items():
         graph.node("Mean", outputs, output=task)
-    sizes = {INPUT: len(model.feature_names), **{task: model.description["outputs"][task] for task in seeds}}
+    sizes = {INPUT: len(model.feature_names), **{task: model.description.outputs[task] for task in seeds}}
     infos = {
         name: helper.make_tensor_value_info(name, FLOAT, ["clips", size]) for name, size in sizes.items()
     }
     made = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            model.description["run"],
+            model.description.run,
             [infos[INPUT]],
             [infos[task] for task in seeds],
             graph.constants,
@@ -65,7 +67,7 @@ def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    outputs_of = {task: list(model.classes.get(task, model.tasks[task].columns)) for task in seeds}
+    outputs_of = {task: list(output_names(model, task)) for task in seeds}
     names = {"feature_names": json.dumps(model.feature_names), "outputs": json.dumps(outputs_of)}
     helper.set_model_props(made, {**metadata, **names})
     checker.check_model(made, full_check=True)
@@ -130,7 +132,7 @@ class _Graph:
 
 def _scaled(graph: _Graph, model: Model) -> tuple[str, np.ndarray]:
     """The scaled inputs [clips, kept], and int64 [kept]: the columns that a network reads at all."""
-    chosen = [model.weights.get(f"{entry['name']}/columns") for entry in model.networks]
+    chosen = [model.weights.get(f"{network.name}/columns") for network in model.networks]
     known = [columns for columns in chosen if columns is not None]
     kept = np.arange(len(model.feature_names))
     if len(known) == len(chosen):
@@ -176,47 +178,39 @@ def _quantile(graph: _Graph, scaling: Scaling, values: str) -> str:
 
 
 def _network(
-    graph: _Graph, model: Model, entry: Mapping[str, Any], inputs: str, kept: np.ndarray
+    graph: _Graph, model: Model, network: NetworkSummary, inputs: str, kept: np.ndarray
 ) -> dict[str, str]:
     """Task → the outputs of one network, in label units."""
-    name, architecture = entry["name"], model.description["architecture"]
+    architecture = model.description.architecture
 
-    def weights(parameter: str) -> np.ndarray:
-        return model.weights[f"{name}/{parameter}"]
+    def constants(layer: str) -> list[str]:
+        parts = (model.weights[f"{network.name}/{layer}.{part}"] for part in ("weight", "bias"))
+        return [graph.constant(values) for values in parts]
 
-    def linear(parameter: str, values: str) -> str:
-        constants = [graph.constant(weights(f"{parameter}.{part}")) for part in ("weight", "bias")]
-        return graph.node("Gemm", [values, *constants], transB=1)
+    def linear(layer: str, values: str) -> str:
+        return graph.node("Gemm", [values, *constants(layer)], transB=1)
 
-    columns = model.weights.get(f"{name}/columns")
-    hidden = inputs
+    def active(values: str) -> str:
+        return graph.node("LeakyRelu", [values], alpha=float(LEAK))
+
+    hidden, columns = inputs, model.weights.get(f"{network.name}/columns")
     if columns is not None:
         hidden = graph.node("Gather", [inputs, graph.constant(np.searchsorted(kept, columns))], axis=1)
-    for index in range(len(architecture["trunk"])):
-        norm = [graph.constant(weights(f"trunk.{index}.1.{part}")) for part in ("weight", "bias")]
-        values = linear(f"trunk.{index}.0", hidden)
-        values = graph.node("LayerNormalization", [values, *norm], epsilon=float(NORM_EPSILON))
-        hidden = _active(graph, architecture["activation"], values)
+    for index in range(len(architecture.trunk)):
+        values = [linear(f"trunk.{index}.0", hidden), *constants(f"trunk.{index}.1")]
+        hidden = active(graph.node("LayerNormalization", values, epsilon=float(NORM_EPSILON)))
     outputs = {}
-    for task in entry["tasks"]:
-        values, depth = hidden, len(architecture["head"])
+    for task in network.tasks:
+        value, depth = hidden, len(architecture.head)
         for index in range(depth):
-            values = _active(graph, architecture["activation"], linear(f"heads.{task}.{2 * index}", values))
-        values = linear(f"heads.{task}.{2 * depth}", values)
+            value = active(linear(f"heads.{task}.{2 * index}", value))
+        value = linear(f"heads.{task}.{2 * depth}", value)
         if model.tasks[task].kind == "classification":
-            values = graph.node("Softmax", [values], axis=1)
+            value = graph.node("Softmax", [value], axis=1)
         elif model.tasks[task].output == "sigmoid":
-            values = graph.node("Sigmoid", [values])
+            value = graph.node("Sigmoid", [value])
         mean, deviation = (
-            graph.constant(np.array(scale, np.float32)) for scale in model.description["scales"][task]
+            graph.constant(np.array(scale, np.float32)) for scale in model.description.scales[task]
         )
-        outputs[task] = graph.node("Add", [graph.node("Mul", [values, deviation]), mean])
+        outputs[task] = graph.node("Add", [graph.node("Mul", [value, deviation]), mean])
     return outputs
-
-
-def _active(graph: _Graph, activation: str, values: str) -> str:
-    if activation == "silu":
-        return graph.node("Mul", [values, graph.node("Sigmoid", [values])])
-    if activation == "relu":
-        return graph.node("Relu", [values])
-    return graph.node("LeakyRelu", [values], alpha=0.01)

@@ -22,7 +22,7 @@ def model_card(model: Model, details: Json, corpus: Json, splits: Json, confiden
         splits: clips and speakers of each split (metrics/split.json).
         confidence: of the intervals.
     """
-    scored = details["runs"][model.description["run"]]["splits"]
+    scored = details["runs"][model.description.run]["splits"]
     parts = [
         _opening(model, corpus),
         _features(model),
@@ -47,7 +47,7 @@ def how_features_are_made(model: Model) -> str:
         f"Each recording is mixed down to mono, resampled to 16 kHz,{trimmed} scaled to a peak of "
         f"{peak} dBFS and rounded to 16 bit. "
     )
-    version = model.description["versions"]["opensmile"]
+    version = model.description.versions["opensmile"]
     if "bags" in origin:
         return text + (
             f"The low-level descriptors and deltas of openSMILE's {origin['feature_set']} (opensmile "
@@ -61,7 +61,7 @@ def how_features_are_made(model: Model) -> str:
 
 
 def _opening(model: Model, corpus: Json) -> str:
-    lines = [f"# {model.description['run']}\n"]
+    lines = [f"# {model.description.run}\n"]
     heard = [
         f"{name} ({', '.join(model.classes.get(name, task.columns))})" for name, task in model.tasks.items()
     ]
@@ -104,15 +104,15 @@ def _data(corpus: Json, splits: Json) -> str:
 
 
 def _training(model: Model) -> str:
-    recipe, architecture = model.description["recipe"], model.description["architecture"]
-    trunk, head = (", ".join(map(str, architecture[part])) or "none" for part in ("trunk", "head"))
-    networks = "One network for all tasks" if architecture["joint"] else "One network for each task"
+    training, architecture = model.description.training, model.description.architecture
+    trunk, head = (", ".join(map(str, part)) or "none" for part in (architecture.trunk, architecture.head))
+    networks = "One network for all tasks" if architecture.joint else "One network for each task"
     seeds = ", ".join(map(str, model.seeds))
     return f"""## Training
 
 {networks}; trunk {trunk}; hidden layers of a head: {head}; {model.parameters:,} weights for each of the seeds
-{seeds}. {recipe["optimizer"].capitalize()}, learning rate {recipe["learning_rate"]:g}, batches of
-{recipe["batch_size"]}, at most {recipe["epochs"]} epochs, stopped after {recipe["patience"]} without
+{seeds}. {training.optimizer.capitalize()}, learning rate {training.learning_rate:g}, batches of
+{training.batch_size}, at most {training.epochs} epochs, stopped after {training.patience} without
 improvement on validation. `model.json` has every option.
 """
 
