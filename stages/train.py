@@ -6,14 +6,9 @@ plots/curves/RUN.csv.
 """
 
 import argparse
-import math
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from itertools import product
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +16,18 @@ import numpy as np
 
 from stages.command import guarded
 from stages.core.config.load import load
-from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.dataset.join import join_clips
-from stages.core.dataset.speakers import speakers_of
-from stages.core.networks import compiled, training, vmapped
-from stages.core.networks.calibration import calibrate
-from stages.core.networks.data import MultiTaskData, prepare
-from stages.core.networks.description import ModelDescription, NetworkSummary
-from stages.core.networks.model import Model
-from stages.core.networks.selection import select
-from stages.core.networks.stopping import TrainingResult
+from stages.core.networks.data import prepare
+from stages.core.networks.run import (
+    RunTables,
+    Trained,
+    in_order_of_seeds,
+    model_of,
+    number_of_networks,
+    train_run,
+)
 from stages.core.runtime.console import progress, say
-from stages.core.runtime.device import accelerator
 from stages.core.runtime.files import write_csv, write_json
-from stages.core.runtime.tables import blocks_of, origin_of, read_features, read_table
+from stages.core.runtime.tables import origin_of, read_features, read_table
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -47,141 +40,27 @@ def main() -> None:
     run = parser.parse_args().run
     parameters = load()
     config, architecture = parameters.recipe(run), parameters.architecture(run)
-    source = parameters.runs[run]
-    table = Path(f"data/features/{source.features}.parquet")
-    clip_ids, names, features = read_features(table)
+    options = parameters.runs[run]
+    table = Path(f"data/features/{options.features}.parquet")
     recordings, splits = (read_table(Path(f"data/{name}.parquet")) for name in ("recordings", "splits"))
-    prepared = prepare(recordings, splits, clip_ids, features, parameters.tasks_of(run), config)
+    tables = RunTables(*read_features(table), origin_of(table), recordings, splits)
+    prepared = prepare(recordings, splits, tables.clip_ids, tables.features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")
-    data = prepared.data
     began = time.perf_counter()
-    origin = origin_of(table)
-    blocks = blocks_of(origin) or {source.features: slice(0, len(names))}
-    networks = train(data, architecture, config, parameters.compute.workers, blocks)
-    seconds = time.perf_counter() - began
-    description = ModelDescription(
-        run=run,
-        features=source.features,
-        model=source.model,
-        origin=origin,
-        feature_names=names,
-        tasks=dict(data.tasks),
-        outputs=dict(data.outputs),
-        classes=dict(prepared.classes),
-        scales=dict(data.scales),
-        architecture=architecture,
-        training=config,
-        clips={"train": len(data.train), "validation": len(data.validation)},
-        networks=[network.summary for network in networks],
-        versions={package: version(package) for package in ("torch", "numpy", "opensmile")},
+    trained = train_run(
+        prepared.data, architecture, config, parameters.compute.workers, tables.origin, options.features
     )
-    weights = {
-        f"{network.name}/{parameter}": values
-        for network in networks
-        for parameter, values in network.parameters.items()
-    }
-    model = Model(description, weights, prepared.scaling)
-    if config.calibration == "match":
-        clips = join_clips(recordings, splits, clip_ids)
-        rows = np.flatnonzero(clips["split"] == "validation")
-        model = calibrated(model, data, features[rows], speakers_of(clips).to_numpy(str)[rows])
+    number = number_of_networks(prepared.data, architecture, config)
+    networks = in_order_of_seeds(progress(trained, number, "network"), config)
+    seconds = time.perf_counter() - began
+    model = model_of(run, options, tables, prepared, architecture, config, networks)
     model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
     write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})
     epochs = np.mean([network.result.epochs for network in networks])
     say(f"{run}: {len(networks)} networks, {epochs:.1f} epochs each on average, {seconds:.1f} s")
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One network of a run: its name, seed and tasks, the features that it reads, and how it was trained."""
-
-    name: str
-    seed: int
-    tasks: list[str]
-    columns: np.ndarray | None
-    result: TrainingResult
-
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """What the model keeps of it."""
-        columns = {} if self.columns is None else {"columns": self.columns}
-        return {**self.result.weights, **columns}
-
-    @property
-    def summary(self) -> NetworkSummary:
-        """How its training went, with the scores of the epoch whose weights were kept."""
-        best = self.result.best_epoch
-        scores = {
-            row["task"]: None if math.isnan(row["score"]) else row["score"]
-            for row in self.result.curves
-            if row["epoch"] == best and row["split"] == "validation" and row["task"] in self.tasks
-        }
-        return NetworkSummary(self.name, self.seed, self.tasks, best, self.result.epochs, scores)
-
-
-def train(
-    data: MultiTaskData,
-    architecture: Architecture,
-    config: TrainingConfig,
-    threads: int,
-    blocks: Mapping[str, slice] | None = None,
-) -> list[Trained]:
-    """Train one network per seed, or one per seed and task where the architecture is not joint."""
-    groups = [list(data.tasks)] if architecture.joint else [[name] for name in data.tasks]
-    selected = [select(data.only(group), config.columns, blocks) for group in groups]
-    results = _train_all([reduced for reduced, _ in selected], architecture, config, threads)
-    jobs = product(zip(groups, selected, strict=True), config.seeds)
-    trained = []
-    for ((tasks, (_, columns)), seed), result in zip(
-        jobs, progress(results, len(groups) * len(config.seeds), "network"), strict=True
-    ):
-        name = f"seed{seed}" if architecture.joint else f"seed{seed}-{tasks[0]}"
-        trained.append(Trained(name, seed, tasks, columns, result))
-    return sorted(trained, key=lambda network: config.seeds.index(network.seed))
-
-
-def _train_all(
-    parts: Sequence[MultiTaskData], architecture: Architecture, config: TrainingConfig, threads: int
-) -> Iterator[TrainingResult]:
-    """Each part with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
-    device = accelerator(config.device, "train.device")
-    if device:
-        for data in parts:
-            yield from vmapped.train_networks(data, architecture, config, device)
-        return
-    engine = compiled if compiled.covers(architecture, config) else training
-
-    def train_one(job: tuple[MultiTaskData, int]) -> TrainingResult:
-        data, seed = job
-        return engine.train_network(data, architecture, config, seed)
-
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(train_one, product(parts, config.seeds))
-
-
-def calibrated(model: Model, data: MultiTaskData, features: np.ndarray, speakers: np.ndarray) -> Model:
-    """The model with the calibrations that its predictions of the validation split ask for.
-
-    Args:
-        model: a model without calibration.
-        data: targets of training and validation.
-        features: float32 [n, d] of the validation split, not scaled.
-        speakers: text [n].
-    """
-    by_seed = model.predict(features, speakers)
-    predictions = {task: np.stack([by_seed[seed][task] for seed in model.seeds]) for task in model.tasks}
-    train, validation = (
-        {
-            name: values if values.ndim == 1 else values * data.scales[name][1] + data.scales[name][0]
-            for name, values in examples.targets.items()
-        }
-        for examples in (data.train, data.validation)
-    )
-    found = calibrate(model.tasks, predictions, train, validation)
-    return replace(model, description=replace(model.description, calibration=found))
 
 
 def curves(networks: Sequence[Trained]) -> Iterator[list[Any]]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stages.core.networks.calibration import Calibration
 from stages.core.networks.description import NetworkSummary
 from stages.core.networks.model import LEAK, NORM_EPSILON, Model
-from stages.core.networks.scaling import Scaling, normal_quantiles
+from stages.core.networks.scaling import normal_quantiles
 from stages.core.prediction.predicting import output_names
 from stages.core.runtime.errors import UserError
 
@@ -36,8 +37,13 @@ def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
         metadata: kept beside the graph, with the names of features and outputs.
 
     Raises:
-        UserError: if the package onnx is not installed.
+        UserError: if the package onnx is not installed, or the model reads speakers.
     """
+    if model.reads_speakers:
+        raise UserError(
+            f"{model.description.run} scales features by speaker, which ONNX cannot hold: a prediction depends "
+            "on the speaker's other clips."
+        )
     try:
         from onnx import checker, helper
     except ImportError:
@@ -139,20 +145,20 @@ def _scaled(graph: _Graph, model: Model) -> tuple[str, np.ndarray]:
         kept = np.unique(np.concatenate(known))
     values = graph.node("Gather", [INPUT, graph.constant(kept)], axis=1)
     values = graph.node("Cast", [values], to=DOUBLE)
-    scale = {"standard": _standard, "quantile": _quantile}[model.scaling.kind]
-    values = scale(graph, Scaling(model.scaling.kind, model.scaling.points[:, kept]), values)
+    scale = _standard if model.scaling.kind == "standard" else _quantile
+    values = scale(graph, model.scaling.points[:, kept], values)
     return graph.node("Cast", [values], to=FLOAT), kept
 
 
-def _standard(graph: _Graph, scaling: Scaling, values: str) -> str:
-    mean, factor, lowest, highest = (graph.constant(row) for row in scaling.points)
+def _standard(graph: _Graph, points: np.ndarray, values: str) -> str:
+    mean, factor, lowest, highest = (graph.constant(row) for row in points)
     values = graph.node("Min", [graph.node("Max", [values, lowest]), highest])
     return graph.node("Mul", [graph.node("Sub", [values, mean]), factor])
 
 
-def _quantile(graph: _Graph, scaling: Scaling, values: str) -> str:
+def _quantile(graph: _Graph, points: np.ndarray, values: str) -> str:
     """Linear interpolation between knots as a sum over segments: rise × share that lies below."""
-    points, levels = scaling.points, normal_quantiles(len(scaling.points))
+    levels = normal_quantiles(len(points))
     segments, width = points.shape[1], len(points) - 1
     first = np.zeros(segments)
     starts, widths, rises = (
@@ -205,12 +211,22 @@ def _network(
         for index in range(depth):
             value = active(linear(f"heads.{task}.{2 * index}", value))
         value = linear(f"heads.{task}.{2 * depth}", value)
+        calibration = model.description.calibration.get(task, Calibration())
         if model.tasks[task].kind == "classification":
-            value = graph.node("Softmax", [value], axis=1)
+            temperature = graph.constant(np.array(calibration.temperature, np.float32))
+            value = graph.node("Softmax", [graph.node("Div", [value, temperature])], axis=1)
         elif model.tasks[task].output == "sigmoid":
             value = graph.node("Sigmoid", [value])
         mean, deviation = (
             graph.constant(np.array(scale, np.float32)) for scale in model.description.scales[task]
         )
-        outputs[task] = graph.node("Add", [graph.node("Mul", [value, deviation]), mean])
+        value = graph.node("Add", [graph.node("Mul", [value, deviation]), mean])
+        outputs[task] = _calibrated(graph, calibration, value) if calibration.factor else value
     return outputs
+
+
+def _calibrated(graph: _Graph, calibration: Calibration, value: str) -> str:
+    factor, offset = (graph.constant(np.array(row)) for row in (calibration.factor, calibration.offset))
+    value = graph.node("Cast", [value], to=DOUBLE)
+    value = graph.node("Add", [graph.node("Mul", [value, factor]), offset])
+    return graph.node("Cast", [value], to=FLOAT)

@@ -48,15 +48,24 @@ def how_features_are_made(model: Model) -> str:
         f"{peak} dBFS and rounded to 16 bit. "
     )
     version = model.description.versions["opensmile"]
-    if "bags" in origin:
-        return text + (
-            f"The low-level descriptors and deltas of openSMILE's {origin['feature_set']} (opensmile "
-            f"{version}) are assigned to the audio words of codebook.txt, in openXBOW's text format, "
-            "and counted."
-        )
+    origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
+    parts = [_features_of(part, version) for part in origins]
+    beside = "; beside it, in the same row, " if len(parts) > 1 else ""
+    return f"{text}Of this, {beside.join(parts)}."
+
+
+def _features_of(origin: Json, version: str) -> str:
+    """What one feature set is."""
+    if "feature_set" not in origin:
+        options = ", ".join(f"{name} {value}" for name, value in sorted(origin["source"].items()))
+        source = f"the source of features with the options {options}"
+    else:
+        source = f"openSMILE's {origin['feature_set']} (opensmile {version})"
+    if "bags" not in origin:
+        return f"the functionals of {source} are computed"
     return (
-        text
-        + f"The functionals of openSMILE's {origin['feature_set']} (opensmile {version}) are computed of it."
+        f"the low-level descriptors and deltas of {source} are assigned to the audio words of a codebook in "
+        "openXBOW's text format, which comes with the model, and counted"
     )
 
 

@@ -6,11 +6,13 @@ import torch
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks.calibration import Calibration
 from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
 from stages.core.networks.network import Network
 from stages.core.networks.scaling import fit_scaling
 from stages.core.prediction.onnx_graph import largest_difference, onnx_model
+from stages.core.runtime.errors import UserError
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -34,7 +36,13 @@ def features(number: int = 200) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def model(joint: bool, kind: Any, columns: int | None = None, head: tuple[int, ...] = (8,)) -> Model:
+def model(
+    joint: bool,
+    kind: Any,
+    columns: int | None = None,
+    head: tuple[int, ...] = (8,),
+    calibration: dict[str, Calibration] | None = None,
+) -> Model:
     architecture = Architecture(joint, (16, 8), head)
     groups = [list(TASKS)] if joint else [[task] for task in TASKS]
     networks, weights = [], {}
@@ -65,6 +73,7 @@ def model(joint: bool, kind: Any, columns: int | None = None, head: tuple[int, .
         clips={},
         networks=networks,
         versions={},
+        calibration=calibration or {},
     )
     return Model(description, weights, fit_scaling(kind, features()))
 
@@ -85,6 +94,22 @@ def test_onnx_runtime_predicts_what_the_model_does(joint: bool, kind: str, colum
 def test_a_head_without_hidden_layers() -> None:
     made = model(False, "standard", head=())
     assert largest_difference(made, onnx_model(made, {}).SerializeToString(), features()) < 1e-5
+
+
+def test_calibrated_predictions() -> None:
+    calibration = {
+        "mood": Calibration((1.7, 0.4), (-0.2, 0.3)),
+        "kind": Calibration(temperature=3.0),
+    }
+    made, plain = model(True, "standard", calibration=calibration), model(True, "standard")
+    serialized = onnx_model(made, {}).SerializeToString()
+    assert largest_difference(made, serialized, features()) < 1e-5
+    assert largest_difference(plain, serialized, features()) > 0.1
+
+
+def test_a_model_that_reads_speakers_is_refused() -> None:
+    with pytest.raises(UserError, match="scales features by speaker, which ONNX cannot hold"):
+        onnx_model(model(True, "speaker"), {})
 
 
 def test_the_comparison_notices_a_wrong_graph() -> None:

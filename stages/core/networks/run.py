@@ -1,0 +1,201 @@
+"""All networks of a run: one per seed, or one per seed and task, and the model that they make."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core.config.training import Architecture, RunOptions, TrainingConfig
+from stages.core.dataset.join import join_clips
+from stages.core.dataset.speakers import speakers_of
+from stages.core.networks import compiled, training, vmapped
+from stages.core.networks.calibration import calibrate
+from stages.core.networks.data import MultiTaskData, Prepared
+from stages.core.networks.description import ModelDescription, NetworkSummary
+from stages.core.networks.model import Model
+from stages.core.networks.selection import select
+from stages.core.networks.stopping import TrainingResult
+from stages.core.runtime.device import accelerator
+from stages.core.runtime.tables import blocks_of
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """The clips of a run, as earlier stages made them.
+
+    Attributes:
+        clip_ids: the n clips that have features.
+        names: the d features.
+        features: float32 [n, d].
+        origin: how the features were made.
+        recordings: one row per usable clip: clip_id, speaker and the label columns.
+        splits: clip_id and split.
+    """
+
+    clip_ids: Sequence[str]
+    names: list[str]
+    features: np.ndarray
+    origin: dict[str, Any]
+    recordings: pd.DataFrame
+    splits: pd.DataFrame
+
+    def of_split(self, split: str) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+        """Of the clips of a split: labels, features float32 [n, d], and speakers as text [n]."""
+        clips = join_clips(self.recordings, self.splits, self.clip_ids)
+        rows = np.flatnonzero(clips["split"] == split)
+        return clips.iloc[rows], self.features[rows], speakers_of(clips).to_numpy(str)[rows]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network of a run: its name, seed and tasks, the features that it reads, and how it was trained."""
+
+    name: str
+    seed: int
+    tasks: list[str]
+    columns: np.ndarray | None
+    result: TrainingResult
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """What the model keeps of it."""
+        columns = {} if self.columns is None else {"columns": self.columns}
+        return {**self.result.weights, **columns}
+
+    @property
+    def summary(self) -> NetworkSummary:
+        """How its training went, with the scores of the epoch whose weights were kept."""
+        best = self.result.best_epoch
+        scores = {
+            row["task"]: None if math.isnan(row["score"]) else row["score"]
+            for row in self.result.curves
+            if row["epoch"] == best and row["split"] == "validation" and row["task"] in self.tasks
+        }
+        return NetworkSummary(self.name, self.seed, self.tasks, best, self.result.epochs, scores)
+
+
+def number_of_networks(data: MultiTaskData, architecture: Architecture, config: TrainingConfig) -> int:
+    """How many networks :func:`train_run` trains."""
+    return len(config.seeds) * (1 if architecture.joint else len(data.tasks))
+
+
+def train_run(
+    data: MultiTaskData,
+    architecture: Architecture,
+    config: TrainingConfig,
+    threads: int,
+    origin: Mapping[str, Any],
+    features: str,
+) -> Iterator[Trained]:
+    """Train one network per seed, or one per seed and task where the architecture is not joint.
+
+    Args:
+        data: inputs and targets.
+        architecture: the networks.
+        config: how they are trained.
+        threads: networks that train side by side.
+        origin: how the features were made.
+        features: name of the feature set.
+
+    Yields:
+        Each network as soon as it is trained.
+    """
+    blocks = blocks_of(origin) or {features: slice(0, data.train.inputs.shape[1])}
+    groups = [list(data.tasks)] if architecture.joint else [[name] for name in data.tasks]
+    selected = [select(data.only(group), config.columns, blocks) for group in groups]
+    results = _train_all([reduced for reduced, _ in selected], architecture, config, threads)
+    jobs = product(zip(groups, selected, strict=True), config.seeds)
+    for ((tasks, (_, columns)), seed), result in zip(jobs, results, strict=True):
+        name = f"seed{seed}" if architecture.joint else f"seed{seed}-{tasks[0]}"
+        yield Trained(name, seed, tasks, columns, result)
+
+
+def in_order_of_seeds(networks: Iterable[Trained], config: TrainingConfig) -> list[Trained]:
+    """All networks, seed by seed."""
+    return sorted(networks, key=lambda network: config.seeds.index(network.seed))
+
+
+def _train_all(
+    parts: Sequence[MultiTaskData], architecture: Architecture, config: TrainingConfig, threads: int
+) -> Iterator[TrainingResult]:
+    """Each part with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
+    device = accelerator(config.device, "train.device")
+    if device:
+        for data in parts:
+            yield from vmapped.train_networks(data, architecture, config, device)
+        return
+    engine = compiled if compiled.covers(architecture, config) else training
+
+    def train_one(job: tuple[MultiTaskData, int]) -> TrainingResult:
+        data, seed = job
+        return engine.train_network(data, architecture, config, seed)
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(train_one, product(parts, config.seeds))
+
+
+def calibrated(model: Model, data: MultiTaskData, features: np.ndarray, speakers: np.ndarray) -> Model:
+    """The model with the calibrations that its predictions of the validation split ask for.
+
+    Args:
+        model: a model without calibration.
+        data: targets of training and validation.
+        features: float32 [n, d] of the validation split, not scaled.
+        speakers: text [n].
+    """
+    by_seed = model.predict(features, speakers)
+    predictions = {task: np.stack([by_seed[seed][task] for seed in model.seeds]) for task in model.tasks}
+    train, validation = (
+        {
+            name: values if values.ndim == 1 else values * data.scales[name][1] + data.scales[name][0]
+            for name, values in examples.targets.items()
+        }
+        for examples in (data.train, data.validation)
+    )
+    found = calibrate(model.tasks, predictions, train, validation)
+    return replace(model, description=replace(model.description, calibration=found))
+
+
+def model_of(
+    run: str,
+    options: RunOptions,
+    tables: RunTables,
+    prepared: Prepared,
+    architecture: Architecture,
+    config: TrainingConfig,
+    networks: Sequence[Trained],
+) -> Model:
+    """The model that trained networks make, calibrated where the options ask for it."""
+    data = prepared.data
+    description = ModelDescription(
+        run=run,
+        features=options.features,
+        model=options.model,
+        origin=tables.origin,
+        feature_names=tables.names,
+        tasks=dict(data.tasks),
+        outputs=dict(data.outputs),
+        classes=dict(prepared.classes),
+        scales=dict(data.scales),
+        architecture=architecture,
+        training=config,
+        clips={"train": len(data.train), "validation": len(data.validation)},
+        networks=[network.summary for network in networks],
+        versions={package: version(package) for package in ("torch", "numpy", "opensmile")},
+    )
+    weights = {
+        f"{network.name}/{parameter}": values
+        for network in networks
+        for parameter, values in network.parameters.items()
+    }
+    model = Model(description, weights, prepared.scaling)
+    if config.calibration == "match":
+        _, features, speakers = tables.of_split("validation")
+        model = calibrated(model, data, features, speakers)
+    return model
