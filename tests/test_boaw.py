@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from stages import boaw, codebook
-from stages.core.bags.codebook import Codebook
-from stages.core.bags.codebook import read as read_codebook
-from stages.core.bags.codebook import write as write_codebook
+from stages.core.bags.codebook_file import read as read_codebook
+from stages.core.bags.codebook_file import write as write_codebook
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.tables import read_features
 from tests.helpers import openxbow
+from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
 from tests.helpers.openxbow import needs_openxbow
 
@@ -55,8 +55,8 @@ def test_bags_figures_and_picture(clips: dict[str, np.ndarray], capsys: pytest.C
     assert (figures["clips"], figures["frames"], figures["words"]) == (12, total, 30)
     assert figures["dead_words"] == (counts.sum(axis=0) == 0).sum()
     assert figures["dead_share"] == round(figures["dead_words"] / 30, 4)
-    learnt = read_codebook(codebook.CODEBOOK)
-    frames = learnt.standardize(np.concatenate(list(clips.values())).astype(np.float32), np.arange(4))
+    learnt = read_codebook(codebook.CODEBOOK, 4)
+    frames = learnt.scaled(np.concatenate(list(clips.values())).astype(np.float32), np.arange(4))
     error = ((frames[:, None] - learnt.words[0]) ** 2).sum(axis=2).min(axis=1).mean() / 4
     assert figures["quantization_error"] == pytest.approx(error, abs=1e-4)
     assert figures["different_words_per_clip"] == round((counts > 0).sum(axis=1).mean(), 1)
@@ -68,7 +68,7 @@ def test_bags_figures_and_picture(clips: dict[str, np.ndarray], capsys: pytest.C
 def test_dead_words_are_counted() -> None:
     words = np.full((30, 4), 1e3, np.float32)
     words[:5] = np.eye(5, 4)
-    write_codebook(codebook.CODEBOOK, Codebook((words,), 2))
+    write_codebook(codebook.CODEBOOK, codebook_of([words], 2))
     boaw.main()
     figures = json.loads(Path("metrics/boaw.json").read_text())
     assert figures["dead_words"] == 25
@@ -120,6 +120,6 @@ def test_bags_do_not_depend_on_threads(set_parameters: Callable[..., None]) -> N
 
 @pytest.mark.usefixtures("clips")
 def test_a_codebook_of_other_descriptors_is_refused() -> None:
-    write_codebook(codebook.CODEBOOK, Codebook((np.eye(5, dtype=np.float32),), 2))
+    write_codebook(codebook.CODEBOOK, codebook_of([np.eye(5, dtype=np.float32)], 2))
     with pytest.raises(UserError, match=r"data/codebook\.txt covers groups of \[5\] columns.* give \[4\]"):
         boaw.main()

@@ -8,12 +8,13 @@ import pytest
 
 from stages import codebook
 from stages.core.bags import fitting
-from stages.core.bags.codebook import Codebook, statistics
-from stages.core.bags.codebook import read as read_codebook
-from stages.core.bags.codebook import write as write_codebook
+from stages.core.bags.codebook import Counting, Scaling, standardization
+from stages.core.bags.codebook_file import read as read_codebook
+from stages.core.bags.codebook_file import write as write_codebook
 from stages.core.features import descriptors as descriptors_module
 from stages.core.runtime.errors import UserError
 from tests.helpers import openxbow
+from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
 from tests.helpers.openxbow import needs_openxbow
 
@@ -39,14 +40,15 @@ def test_words_are_training_frames_in_standard_units(
 ) -> None:
     set_parameters(codebook={"size": 20}, boaw={"assignments": 3})
     codebook.main()
-    learnt = read_codebook(codebook.CODEBOOK)
+    learnt = read_codebook(codebook.CODEBOOK, 4)
     training = np.concatenate(list(descriptors.values())[::3]).astype(np.float32)
-    mean, deviation = statistics(training)
-    assert np.array_equal(learnt.mean, mean)
-    assert np.array_equal(learnt.deviation, deviation)
-    known = {row.tobytes() for row in (training - mean) / deviation}
+    scaling = standardization(training)
+    assert learnt.input is not None
+    assert np.array_equal(learnt.input.offset, scaling.offset)
+    assert np.array_equal(learnt.input.divisor, scaling.divisor)
+    known = {row.tobytes() for row in (training - scaling.offset) / scaling.divisor}
     assert all(word.tobytes() in known for word in learnt.words[0])
-    assert (learnt.assignments, learnt.log, learnt.idf, learnt.bins) == (3, True, None, 20)
+    assert (learnt.counting, learnt.log, learnt.idf, learnt.bins) == ((Counting(3),), True, None, 20)
     figures = json.loads(Path("metrics/codebook.json").read_text())
     assert figures == {
         "clips": 10,
@@ -101,7 +103,7 @@ def test_every_method_and_layout(set_parameters: Callable[..., None]) -> None:
                 codebook={"size": 7, "method": method, "layout": layout}, boaw={"assignments": 2, "idf": True}
             )
             codebook.main()
-            learnt = read_codebook(codebook.CODEBOOK)
+            learnt = read_codebook(codebook.CODEBOOK, 4)
             assert [words.shape for words in learnt.words] == [(7, width) for width in columns]
             assert learnt.idf is not None
             assert len(learnt.idf) == 14
@@ -143,13 +145,8 @@ def test_a_codebook_of_openxbow_can_take_its_place(
     set_parameters: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    theirs = Codebook(
-        (np.eye(4, dtype=np.float32),),
-        2,
-        log=True,
-        mean=np.zeros(4, np.float32),
-        deviation=np.ones(4, np.float32),
-    )
+    scaling = Scaling("standardize", np.zeros(4, np.float32), np.ones(4, np.float32))
+    theirs = codebook_of([np.eye(4, dtype=np.float32)], 2, log=True, input=scaling)
     write_codebook(Path("theirs.txt"), theirs)
     set_parameters(codebook={"file": "theirs.txt"})
     codebook.main()

@@ -21,12 +21,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stages.core.bags.assignment import BLOCK, Assigner
-from stages.core.bags.codebook import Codebook
-from stages.core.bags.codebook import statistics as column_statistics
-from stages.core.bags.codebook import write as write_codebook
+from stages.core.bags.codebook import standardization
+from stages.core.bags.codebook_file import write as write_codebook
 from stages.core.bags.learning import learn
 from stages.core.features.descriptors import ROWS_PER_BATCH
 from tests.helpers import ROOT, openxbow
+from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
 from tests.helpers.nearest_words import nearest_words
 
@@ -48,8 +48,7 @@ def mixtures(number: int, seed: int = 0) -> np.ndarray:
     source = rng.standard_normal((5000, COLUMNS), dtype=np.float32)
     if openxbow.FOLDER.exists():
         source = openxbow.frames("train")
-    mean, deviation = column_statistics(source)
-    source = (source - mean) / deviation
+    standardization(source).apply(source)
     mixed = np.empty((number, COLUMNS), np.float32)
     for start in range(0, number, 10_000):
         one, other = rng.integers(0, len(source), (2, len(mixed[start : start + 10_000])))
@@ -80,7 +79,7 @@ def assignment() -> None:
     print("  frames    a  threads  product (s)  counting (s)  ratio (median of rounds)")
     for number in (50_000, 200_000):
         for wanted in (10, 200):
-            assigner = Assigner(Codebook((chosen,), wanted), GROUP)
+            assigner = Assigner(codebook_of([chosen], wanted), GROUP)
 
             def count(batch: np.ndarray, assigner: Assigner = assigner) -> None:
                 lengths = np.full(-(-len(batch) // CLIP), CLIP)
@@ -101,7 +100,7 @@ def assignment() -> None:
                 )
     some = frames[:2000]
     for wanted in (10, 200):
-        codebook = Codebook((chosen,), wanted)
+        codebook = codebook_of([chosen], wanted)
         expected = np.zeros((len(some), SIZE), np.int32)
         np.put_along_axis(expected, nearest_words(some, codebook, GROUP), 1, axis=1)
         counted = Assigner(codebook, GROUP).count(some, np.ones(len(some), int)).bags
@@ -127,7 +126,7 @@ def memory() -> None:
         frames = mixtures(100_000)
         chosen = learn(frames[:20_000], SIZE, "random++", 10)
         (folder / "data").mkdir()
-        write_codebook(folder / "data/codebook.txt", Codebook((chosen,), 10, log=True))
+        write_codebook(folder / "data/codebook.txt", codebook_of([chosen], 10, log=True))
         for shard in range(20):
             clips = [f"{shard:02d}-{number:04d}" for number in range(len(frames) // CLIP)]
             part = {clip: frames[CLIP * index : CLIP * (index + 1)] for index, clip in enumerate(clips)}

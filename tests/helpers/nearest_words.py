@@ -15,16 +15,17 @@ def nearest_words(frames: np.ndarray, codebook: Codebook, groups: Sequence[np.nd
     All distances are summed in column order, without the matrix product: exact, and slow.
 
     Returns:
-        int64 [n, groups × assignments], indices within each group.
+        int64 [n, assignments of all groups], indices within each group.
     """
     found = []
-    for group, words in zip(groups, codebook.words, strict=True):
-        part = codebook.standardize(frames, group)
-        order = np.empty((len(part), codebook.assignments), np.int64)
+    for group, words, counting in zip(groups, codebook.words, codebook.counting, strict=True):
+        part = codebook.scaled(frames, group)
+        order = np.empty((len(part), counting.assignments), np.int64)
         for start in range(0, len(part), BLOCK):
             distances = np.zeros((len(part[start : start + BLOCK]), len(words)), np.float32)
             for frame, word in zip(part[start : start + BLOCK].T, words.T, strict=True):
                 distances += (frame[:, None] - word) ** 2
-            order[start : start + BLOCK] = distances.argsort(axis=1, kind="stable")[:, : codebook.assignments]
+            nearest = distances.argsort(axis=1, kind="stable")
+            order[start : start + BLOCK] = nearest[:, : counting.assignments]
         found.append(order)
     return np.concatenate(found, axis=1)

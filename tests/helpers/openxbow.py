@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.bags.codebook import Codebook, Layout, from_text
+from stages.core.bags.codebook import Codebook, Layout
+from stages.core.bags.codebook_file import for_descriptors, from_text
 from tests.helpers import SHARED
 
 FOLDER = SHARED / "openxbow"
@@ -63,7 +64,7 @@ def frames(part: str) -> np.ndarray:
 
 
 def codebook(tag: str) -> Codebook:
-    return from_text(text(f"cb_{tag}.txt"))
+    return for_descriptors(from_text(text(f"cb_{tag}.txt")), 130, tag)
 
 
 def bags(command: Command) -> tuple[list[str], np.ndarray]:

@@ -18,7 +18,7 @@ from stages.core.bags.codebook import (
     Scaling,
     ScalingMethod,
 )
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import StageFileError, UserError
 from stages.core.runtime.files import write_text
 
 # openXBOW's tables begin with the name of the clip and the time of the frame.
@@ -76,8 +76,11 @@ def read(path: Path, columns: int) -> Codebook:
     """Read a codebook for that many descriptors; its table begins with the name and the time of a frame.
 
     Raises:
-        UserError: if the file does not exist or is not a codebook whose every line can be applied.
+        StageFileError: if the file does not exist.
+        UserError: if it is not a codebook whose every line can be applied.
     """
+    if not path.exists():
+        raise StageFileError(path, "does not exist")
     return for_descriptors(load(path), columns, str(path))
 
 

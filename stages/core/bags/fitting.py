@@ -63,7 +63,7 @@ def fit_codebook(
     for number, columns in enumerate(groups):
         part = sampled if len(columns) == sampled.shape[1] else np.ascontiguousarray(sampled[:, columns])
         words.append(learn(part, options.size_of(number), options.method, options.seed))
-    how = Counting(counting.assignments, counting.gaussian, counting.off)
+    how = Counting(counting.assignments, counting.gaussian, counting.cutoff)
     codebook = Codebook(tuple(words), (how,) * len(words), counting.log, scaling)
     if counting.idf:
         documents = count_documents(descriptors, clips, Assigner(codebook, groups), threads)

@@ -53,7 +53,7 @@ class BagOptions:
 
     assignments: Positive = 10
     gaussian: Annotated[float, Ge(0), Lt(1e30)] = 0.0
-    off: Annotated[float, Ge(0), Lt(1e30)] = 0.0
+    cutoff: Annotated[float, Ge(0), Lt(1e30)] = 0.0
     log: bool = True
     idf: bool = False
     standardize_output: bool = False

@@ -179,7 +179,7 @@ def _with_unlabelled_row(targets: Tensor) -> Tensor:
 
 
 def recorded(stack: Stack) -> Callable[[], None]:
-    """The stack's step as a CUDA graph, to be called instead: one launch in index of one for each kernel."""
+    """The stack's step as a CUDA graph, to be called instead: one launch instead of one for each kernel."""
     before = [values.detach().clone() for values in stack.changed()]
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())

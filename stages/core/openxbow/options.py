@@ -4,10 +4,13 @@ Options are words with a hyphen, each followed by its values. What openXBOW can 
 is refused by the option's name.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from stages.core.bags.codebook import Counting, ScalingMethod
 from stages.core.bags.learning import Method

@@ -79,10 +79,10 @@ def exact(text: str) -> np.float32 | None:
     if not np.isfinite(single):
         return None
     # Where the float64 is a border between two float32 numbers, what was lost on the way to it decides.
-    lost = Fraction(spelled[1]) - Fraction(double)
-    other = np.nextafter(single, np.float32(np.inf if double > single else -np.inf))
-    if lost and double != single and abs(double - float(other)) == abs(double - float(single)):
-        return max(single, other) if lost > 0 else min(single, other)
+    lost, rounded = Fraction(spelled[1]) - Fraction(double), float(single)
+    other = float(np.nextafter(single, np.float32(np.inf if double > rounded else -np.inf)))
+    if lost and double != rounded and abs(double - other) == abs(double - rounded):
+        return np.float32(max(rounded, other) if lost > 0 else min(rounded, other))
     return single
 
 

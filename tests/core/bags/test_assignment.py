@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from stages.core.bags import assignment
 from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import Codebook, statistics
 from stages.core.bags.codebook import groups as column_groups
-from stages.core.bags.counting import finish
+from stages.core.bags.codebook import standardization
 from stages.core.bags.gpu import GpuCounter
+from stages.core.bags.weighting import finish
 from tests.helpers import openxbow
+from tests.helpers.codebooks import codebook_of
 from tests.helpers.nearest_words import nearest_words
 from tests.helpers.openxbow import Command, needs_openxbow
 
@@ -107,7 +108,7 @@ def test_every_frame_counts_its_nearest_words(
     words, frames = values[:size], values[size // 2 : size // 2 + 30]
     group = [np.arange(columns)]
     expected = brute(frames, words, wanted)
-    codebook = Codebook((words,), wanted)
+    codebook = codebook_of([words], wanted)
     assert np.array_equal(nearest_words(frames, codebook, group), expected)
     lengths = [0, 13, 0, 1, 16, 0]
     counts = Assigner(codebook, group, gpu).count(frames, np.array(lengths))
@@ -125,7 +126,7 @@ def test_near_ties_are_settled_by_exact_sums(gpu: GpuCounter | None, monkeypatch
     words = (5 + directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
     frames = (5 + 1e-6 * rng.standard_normal((64, 20))).astype(np.float32)
     expected = counted(brute(frames, words, 10), [64], 200)
-    assigner = Assigner(Codebook((words,), 10), [np.arange(20)], gpu)
+    assigner = Assigner(codebook_of([words], 10), [np.arange(20)], gpu)
     assert np.array_equal(assigner.count(frames, np.array([64])).bags, expected)
     product = frames @ words.T - (words**2).sum(axis=1) / 2
     plain = counted(np.argsort(-product, axis=1, kind="stable")[:, :10], [64], 200)
@@ -137,11 +138,11 @@ def test_near_ties_are_settled_by_exact_sums(gpu: GpuCounter | None, monkeypatch
 def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((50, 5)).astype(np.float32)
-    mean, deviation = statistics(frames)
+    scaling = standardization(frames)
     one, two = rng.standard_normal((7, 2)).astype(np.float32), rng.standard_normal((9, 3)).astype(np.float32)
     columns = [np.array([1, 3]), np.array([0, 2, 4])]
-    codebook = Codebook((one, two), 3, mean=mean, deviation=deviation)
-    scaled = (frames - mean) / deviation
+    codebook = codebook_of([one, two], 3, input=scaling)
+    scaled = (frames - scaling.offset) / scaling.divisor
     expected = [
         counted(brute(scaled[:, group], words, 3), [20, 30], len(words))
         for group, words in zip(columns, (one, two), strict=True)
@@ -155,7 +156,7 @@ def test_groups_count_apart_and_stand_one_after_the_other() -> None:
 def test_a_gpu_counts_the_same() -> None:
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((5000, 130)).astype(np.float32)
-    codebook, group = Codebook((frames[:2000],), 10), [np.arange(130)]
+    codebook, group = codebook_of([frames[:2000]], 10), [np.arange(130)]
     lengths = np.full(50, 100)
     here, there = (
         Assigner(codebook, group, gpu).count(frames, lengths) for gpu in (None, GpuCounter("cuda"))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.bags.assignment import Assigner, Counts
-from stages.core.bags.codebook import Codebook
-from stages.core.bags.counting import Normalization, count_clips, finish, idf
+from stages.core.bags.assignment import Assigner
+from stages.core.bags.codebook import Activity, Codebook, Counting
+from stages.core.bags.counting import count_clips
 from stages.core.features import descriptors as descriptors_module
 from stages.core.features.descriptors import open_descriptors
+from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
 
 
@@ -44,7 +46,7 @@ def test_batches_shards_and_threads_do_not_matter(
     clips, folder = clips_of(seed), tmp_path_factory.mktemp("lld")
     write_clips(folder, clips, clips_per_shard=per_shard)
     words = np.random.default_rng(seed).standard_normal((6, 3)).astype(np.float32)
-    codebook = Codebook((words,), 2)
+    codebook = codebook_of([words], 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(descriptors_module, "ROWS_PER_BATCH", rows)
         counts, lengths, error = all_bags(folder, codebook, threads)
@@ -63,7 +65,7 @@ def test_the_order_of_clips_does_not_matter(seed: int, tmp_path_factory: pytest.
     order = np.random.default_rng(seed).permutation(list(clips)).tolist()
     write_clips(folder / "one", clips)
     write_clips(folder / "two", {clip_id: clips[clip_id] for clip_id in order})
-    codebook = Codebook((clips["00000"][:1].repeat(4, 0) + np.arange(4, dtype=np.float32)[:, None],), 2)
+    codebook = codebook_of([clips["00000"][:1].repeat(4, 0) + np.arange(4, dtype=np.float32)[:, None]], 2)
     one, two = (all_bags(folder / name, codebook, 2)[0] for name in ("one", "two"))
     assert np.array_equal(one[[int(clip_id) for clip_id in order]], two)
 
@@ -74,36 +76,43 @@ def test_frames_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     dirty = {key: np.insert(values, [0, len(values)], np.nan, axis=0) for key, values in clips.items()}
     dirty["00004"] = np.full((3, 3), np.inf, np.float32)
     write_clips(tmp_path / "dirty", dirty)
-    codebook = Codebook((np.eye(3, dtype=np.float32),), 1)
+    codebook = codebook_of([np.eye(3, dtype=np.float32)], 1)
     clean, dirty_bags = (all_bags(tmp_path / name, codebook, 1) for name in ("clean", "dirty"))
     assert np.array_equal(clean[0], dirty_bags[0][:4])
     assert dirty_bags[1].tolist() == [*clean[1], 0]
     assert not dirty_bags[0][4].any()
 
 
-COUNTS = Counts(np.array([[3, 0, 1], [0, 0, 0], [9, 2, 4]], np.int32), np.array([4, 0, 15]), 0.0)
-WORDS = (np.zeros((3, 2), np.float32),)
+def test_sums_of_weights_do_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are added in float32, frame after frame, also where a batch ends within a clip."""
+    clips = clips_of(2)
+    write_clips(tmp_path, clips, clips_per_shard=4)
+    words = np.random.default_rng(2).standard_normal((6, 3)).astype(np.float32)
+    codebook = Codebook((words,), (Counting(3, gaussian=0.8, off=2.0),))
+    monkeypatch.setattr(descriptors_module, "ROWS_PER_BATCH", 13)
+    counts, _, _ = all_bags(tmp_path, codebook, 2)
+    expected = np.zeros((len(clips), 6), np.float32)
+    for clip, values in enumerate(clips.values()):
+        for frame in values:
+            distances = np.zeros(6, np.float32)
+            for column in range(3):
+                distances += (frame[column] - words[:, column]) ** 2
+            for word in np.argsort(distances, kind="stable")[:3]:
+                if np.sqrt(float(distances[word])) <= 2:
+                    exponent = -distances[word] / (np.float32(2) * np.float32(0.8) * np.float32(0.8))
+                    expected[clip, word] += np.float32(np.exp(float(exponent)))
+    assert np.array_equal(counts, expected)
 
 
-def test_logarithm_and_idf() -> None:
-    counts = COUNTS.bags
-    assert finish(COUNTS, Codebook(WORDS, 1), "none").tolist() == counts.tolist()
-    logarithm = finish(COUNTS, Codebook(WORDS, 1, log=True), "none")
-    assert logarithm.dtype == np.float32
-    assert np.array_equal(logarithm, np.log10(counts + 1.0).astype(np.float32))
-    factors = idf(np.array([2, 1, 0]), 3)
-    assert np.allclose(factors, [np.log10(1.5), np.log10(3), 1])
-    weighted = finish(COUNTS, Codebook(WORDS, 1, idf=factors), "none")
-    assert np.array_equal(weighted, counts.astype(np.float32) * factors)
-
-
-@pytest.mark.parametrize(
-    ("normalization", "lengths"), [("frames", [4, 15]), ("sum", [4, 15]), ("norm", [10**0.5, 101**0.5])]
-)
-def test_normalization_scales_to_the_number_of_bins(
-    normalization: Normalization, lengths: list[float]
-) -> None:
-    finished = finish(COUNTS, Codebook(WORDS, 1), normalization)
-    assert finished.dtype == np.float32
-    assert not finished[1].any()
-    assert np.allclose(finished[[0, 2]], COUNTS.bags[[0, 2]] * 3 / np.array(lengths)[:, None], rtol=1e-6)
+def test_frames_of_low_activity_do_not_count(tmp_path: Path) -> None:
+    clips = clips_of(3, 4)
+    write_clips(tmp_path, clips)
+    words = np.eye(3, dtype=np.float32)
+    plain = codebook_of([words], 1)
+    counts, frames, _ = all_bags(tmp_path, replace(plain, activity=Activity(1, 0.5)), 1)
+    active = [values[values[:, 1] >= np.float32(0.5)] for values in clips.values()]
+    assert frames.tolist() == [len(values) for values in active]
+    singly = [
+        Assigner(plain, [np.arange(3)]).count(values, np.array([len(values)])).bags for values in active
+    ]
+    assert np.array_equal(counts, np.concatenate(singly))

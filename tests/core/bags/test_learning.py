@@ -46,7 +46,7 @@ def test_words_are_those_of_openxbow(tag: str, method: Method) -> None:
     names = openxbow.descriptors("train")[0]
     groups = column_groups(names, "split" if tag.startswith("split") else "joint")
     for group, expected in zip(groups, theirs.words, strict=True):
-        chosen = learn(theirs.standardize(frames, group), len(expected), method, 10)
+        chosen = learn(theirs.scaled(frames, group), len(expected), method, 10)
         assert np.array_equal(chosen, expected)
 
 
