@@ -11,6 +11,7 @@ from stages.core.runtime.errors import UnusableClipError
 
 _FLAC_TOTAL = 21  # byte whose lower half starts the 36 bits of STREAMINFO's number of samples
 _TAIL = 1 << 18  # bytes that hold the last frame of any FLAC
+_FLAC_BLOCKS = (0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 
 
 def flac_source(path: Path, file: BinaryIO) -> Source:
@@ -38,12 +39,11 @@ def _last_flac_sample(tail: bytes, block: int) -> int:
         number, length = _utf8_number(header[4:])
         size_code = header[2] >> 4
         end = 4 + length
-        samples = {0: 0, 1: 192}.get(size_code, 576 << (size_code - 2) if size_code < 6 else 0)
-        if size_code in (6, 7):
+        if size_code in (6, 7):  # the size follows, in one byte or two
             samples = int.from_bytes(header[end : end + size_code - 5], "big") + 1
             end += size_code - 5
-        elif size_code >= 8:
-            samples = 256 << (size_code - 8)
+        else:
+            samples = _FLAC_BLOCKS[size_code]
         end += {12: 1, 13: 2, 14: 2}.get(header[2] & 15, 0)
         if length and end < len(header) and _crc8(header[:end]) == header[end]:
             return (number if header[1] & 1 else number * block) + samples

@@ -9,6 +9,7 @@ from stages.core.runtime.errors import UnusableClipError
 
 _HEAD = 1 << 16  # bytes in which the audio begins, unless an ID3 tag comes first
 _LARGEST = 1 << 28  # bytes; larger files are left to the decoder
+_MOST_FAILURES = 100_000  # bytes of 255 that begin no frame; a frame of silence holds few, noise one in 256
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _KILOBITS = {  # (MPEG 1, layer) → of each bit rate index
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -85,8 +86,13 @@ def _runs(frames: list[tuple[int, _Frame]]) -> tuple[tuple[int, int], ...]:
 
 
 def _mpeg_frames(data: bytes, first: int, end: int) -> tuple[list[tuple[int, _Frame]], bool]:
-    """Position and header of all frames, and whether the last one is cut off; garbage is skipped."""
+    """Position and header of all frames, and whether the last one is cut off; garbage is skipped.
+
+    Raises:
+        UnusableClipError: if there is too much garbage.
+    """
     found: list[tuple[int, _Frame]] = []
+    failures = 0
     after = -1  # where the frame behind the last one begins
     while 0 <= first <= end - 4:
         frame = _mpeg_frame(data[first : first + 4])
@@ -101,6 +107,9 @@ def _mpeg_frames(data: bytes, first: int, end: int) -> tuple[list[tuple[int, _Fr
                 first = after = after_this
                 continue
         first = data.find(b"\xff", first + 1, end)
+        failures += 1
+        if failures > _MOST_FAILURES:
+            raise UnusableClipError("not readable", "it holds more garbage than MPEG audio")
     return found, False
 
 

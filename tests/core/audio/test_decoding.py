@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.core.audio import mpeg
+from stages.core.audio import codecs, mpeg
 from stages.core.audio.decoding import decode, measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError
@@ -132,6 +132,17 @@ def test_flac_of_unknown_and_wrong_length(tmp_path: Path, kind: str) -> None:
     assert frames_of(tmp_path, flac + b"TAG" + bytes(125)) == FRAMES
 
 
+def test_the_end_of_the_last_frame_of_a_flac() -> None:
+    header = bytes([0xFF, 0xF8, 0xC9, 0x08, 0x05])  # frame 5 of 4,096 samples each
+    frame = header + bytes([codecs._crc8(header)])
+    assert codecs._last_flac_sample(frame + bytes(9), 4096) == 6 * 4096
+    assert codecs._last_flac_sample(frame[:-1] + bytes([frame[-1] ^ 1]) + bytes(9), 4096) == 0
+    for code in range(256):  # also of sizes and rates that do not exist
+        for end in range(16):
+            data = bytes([0xFF, 0xF8, code, code, 0x7F, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0])[:end]
+            assert codecs._last_flac_sample(data, 4096) >= 0
+
+
 def test_a_damaged_flac_is_not_used(tmp_path: Path) -> None:
     flac = bytearray(encoded("FLAC/PCM_16"))
     flac[len(flac) // 2] ^= 0xFF
@@ -200,6 +211,11 @@ def test_mp3_among_tags_and_garbage(tmp_path: Path) -> None:
     assert frames_of(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + mp3.whole) == FRAMES
     middle = mp3.starts[10] - mp3.starts[1]
     assert frames_of(tmp_path, mp3.bare[:middle] + b"garbage!" * 3000 + mp3.bare[middle:]) == mp3.decoded
+
+
+def test_too_much_garbage_is_not_searched_for_ever(tmp_path: Path) -> None:
+    garbage = b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x00" * 150_000
+    assert reason_of(tmp_path, garbage) == "not readable"
 
 
 def test_mp3_cut_within_a_frame(tmp_path: Path) -> None:
