@@ -5,10 +5,12 @@ from pathlib import Path
 
 from stages.command import guarded
 from stages.core.config.load import load
+from stages.core.reporting.sentences import speakers_known
 from stages.core.reporting.terminal import score_lines
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json
 from stages.core.scoring.comparison import Comparison
+from stages.core.scoring.run_groups import RunGroups
 from stages.core.scoring.run_scores import read_record
 from stages.core.scoring.summary import Summary
 
@@ -28,6 +30,8 @@ def main() -> None:
         training_seconds(summary.runs),
     )
     say("\n".join(line.rstrip() for line in lines))
+    if runs := RunGroups(parameters).in_speaker_units:
+        say(f"\n{speakers_known(runs)}")
 
 
 def training_seconds(runs: Iterable[str]) -> dict[str, float]:

@@ -25,6 +25,7 @@ from stages.core.reporting.sentences import (
     finding,
     imbalance,
     size_of_corpus,
+    speakers_known,
 )
 from stages.core.reporting.tables import Table
 from stages.core.scoring import paper
@@ -74,7 +75,9 @@ class Report:
                 *self._findings(otherwise),
                 *self._figures("training"),
                 *self._tables("training"),
+                *self._speakers(),
             ],
+            "Several runs as one": self._tables("fusion"),
             "What is recognized": self._figures("map", "columns", "confusion"),
             "For whom it works": self._figures("groups"),
             "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost")],
@@ -99,6 +102,11 @@ class Report:
             paragraph(opening + finding(task, of_task, self.results.confidence))
             for task, of_task in by_task.items()
         ]
+
+    def _speakers(self) -> list[str]:
+        """Which runs know more than a clip: a setting of its own."""
+        runs = self.results.groups.in_speaker_units
+        return [paragraph(speakers_known(runs))] if runs else []
 
     def _shares(self) -> list[str]:
         """What the tasks contribute to the loss of the multi-task networks of the common training."""
@@ -161,6 +169,13 @@ def _tables_of(results: Results) -> dict[str, Table]:
     if rows := results.on_test("training"):
         caption = "Runs trained otherwise against the best run of the common training"
         tables.append(comparison_table("training", caption + ending, rows))
+    if rows := results.on_test("fusion"):
+        caption = f"Fused runs against the best of their members on validation, test split {of}: mean"
+        tables.append(
+            comparison_table(
+                "fusion", f"{caption} predictions of the seeds, positive differences are better.", rows
+            )
+        )
     tables.append(cost_table("cost", f"What the runs cost, and their joint ExVo score {of}.", results))
     return {table.name: replace(table, number=number) for number, table in enumerate(tables, 1)}
 

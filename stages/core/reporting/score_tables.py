@@ -13,6 +13,7 @@ from stages.core.scoring.run_scores import SPLITS, TaskScores, best_run
 _SIDES = {  # what the two columns of a comparison are called
     "multi-task": ("Single-task", "Multi-task"),
     "training": ("Common", "Otherwise"),
+    "fusion": ("Best member", "Fused"),
 }
 
 

@@ -89,3 +89,12 @@ emotion 0.4%.'
     (first, most), *others = [(task, f"{share:.1%}") for task, share in ordered]
     rest = ", ".join(f"{task} {share}" for task, share in others)
     return f"Equal weights are not equal shares: {first} makes up {most} of the total training loss, {rest}."
+
+
+def speakers_known(runs: Sequence[str]) -> str:
+    """That some runs are of another setting.
+
+    >>> print(speakers_known(["all-speaker-mtl"]))
+    Another setting, in which a speaker's other clips are known: all-speaker-mtl.
+    """
+    return f"Another setting, in which a speaker's other clips are known: {', '.join(runs)}."

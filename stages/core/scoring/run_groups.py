@@ -66,6 +66,11 @@ class RunGroups:
         """Runs whose model changes the training."""
         return self._chosen(lambda run: not self.is_common(run))
 
+    @property
+    def in_speaker_units(self) -> list[str]:
+        """Runs that read each clip beside the other clips of its speaker."""
+        return self._chosen(lambda run: self._training[run].scaling == "speaker")
+
     def multi_task_pairs(self) -> Iterator[Pair]:
         """Single-task and multi-task runs of the same features and training.
 
