@@ -1,8 +1,8 @@
 """Look before hours are spent: are params.yaml and the corpus sound?
 
-``python -m stages.check`` checks params.yaml and that ``corpus.path`` is there, and writes
-data/checked.json for the stages behind it. ``python -m stages.check --corpus`` opens every recording,
-prints what it found with a verdict, and writes metrics/check.json.
+``python -m stages.check`` checks params.yaml and the corpus's data_info.csv, and writes data/checked.json
+for the stages behind it. ``python -m stages.check --corpus`` also opens every recording, prints what it
+found with a verdict, and writes metrics/check.json.
 """
 
 import argparse
@@ -15,10 +15,14 @@ from stages.command import guarded
 from stages.core.audio.decoding import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
+from stages.core.config.sources import OpenSmileSet
+from stages.core.corpus.info import INFO
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
+from stages.core.corpus.recordings import undigestible
 from stages.core.dataset.speakers import speakers_of
+from stages.core.features.known_sets import known_feature_sets
 from stages.core.runtime.console import progress, say
-from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.runtime.errors import UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_json
 from stages.core.runtime.quarantine import Fault
 
@@ -31,26 +35,68 @@ def main() -> None:
     parser.add_argument("--corpus", action="store_true", help="check every recording, too")
     arguments = parser.parse_args()
     parameters = load()
+    _refuse_unknown_feature_sets(parameters)
     folder = Path(parameters.corpus.path)
     made_later = parameters.corpus.path == SYNTHETIC and not folder.exists()
-    if not made_later and not (folder / "data_info.csv").is_file():
-        raise UserError(
-            f"params.yaml: corpus.path is {parameters.corpus.path!r}, which holds no data_info.csv; "
-            f"name the corpus's top folder, or {SYNTHETIC} for the embedded one."
-        )
+    if not made_later:
+        _check_folder(folder)
     words = parameters.codebook.file
     if words is not None and not Path(words).is_file():
         raise UserError(f"params.yaml: codebook.file is {words!r}, which is no file; null learns a codebook.")
-    if not arguments.corpus:
-        write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
-    elif made_later:
+    if made_later:
         say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
     else:
-        _check_corpus(folder, parameters)
+        corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
+        refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
+        if arguments.corpus:
+            _check_corpus(corpus, folder, parameters)
+    if not arguments.corpus:
+        write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
 
 
-def _check_corpus(folder: Path, parameters: Parameters) -> None:
-    corpus = read_corpus(folder, parameters.tasks, parameters.split.balance, parameters.corpus.name)
+def _refuse_unknown_feature_sets(parameters: Parameters) -> None:
+    known = known_feature_sets()
+    for name, source in parameters.features.items():
+        if isinstance(source, OpenSmileSet) and source.set not in known:
+            raise UserError(
+                f"params.yaml: features.{name} is {source.set!r}, which openSMILE does not have"
+                f"{did_you_mean(source.set, known)}."
+            )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a corpus that is not there, or that DVC cannot digest."""
+    if not (folder / INFO).is_file():
+        elsewhere = _in_the_repository(folder)
+        raise UserError(
+            f"params.yaml: corpus.path is {str(folder)!r}, which holds no {INFO}; "
+            + (
+                "this experiment runs in a copy of the repository, which has only what git and DVC track: "
+                f"set corpus.path to {str(elsewhere)!r} or `dvc add` the corpus."
+                if elsewhere
+                else f"name the corpus's top folder, or {SYNTHETIC} for the embedded one."
+            )
+        )
+    problems = list(undigestible(folder))
+    if problems:
+        path, problem = problems[0]
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise UserError(
+            f"{path} {problem}, so that DVC cannot digest the corpus; correct or remove it{more}."
+        )
+
+
+def _in_the_repository(folder: Path) -> Path | None:
+    """The corpus in the repository that an experiment's temporary copy was made from; None: there is none."""
+    here = Path.cwd()
+    for parent in here.parents:
+        if parent.parts[-3:] == (".dvc", "tmp", "exps"):
+            original = (parent.parents[2] / folder).resolve()
+            return original if (original / INFO).is_file() else None
+    return None
+
+
+def _check_corpus(corpus: Corpus, folder: Path, parameters: Parameters) -> None:
     seconds, faults = _measure(corpus, parameters.preprocess)
     faults = [*corpus.faults, *faults]
     found = {
@@ -61,7 +107,7 @@ def _check_corpus(folder: Path, parameters: Parameters) -> None:
         "speakers": int(speakers_of(corpus.clips).nunique()),
         "hours": round(sum(seconds) / 3600, 2),
         **{
-            f"labelled for {name}": int(corpus.clips[list(task.columns)].notna().all(axis=1).sum())
+            f"labelled for {name}": int(corpus.clips[task.label_columns].notna().all(axis=1).sum())
             for name, task in parameters.tasks.items()
         },
     }

@@ -17,6 +17,7 @@ from stages.core.audio.converting import convert_recordings
 from stages.core.audio.shards import write_shards
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
+from stages.core.config.tasks import stored
 from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
 from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.console import progress, say
@@ -33,7 +34,7 @@ def main() -> None:
     """Run the stage."""
     parameters = load()
     folder = Path(parameters.corpus.path)
-    corpus = read_corpus(folder, parameters.tasks, parameters.split.balance, parameters.corpus.name)
+    corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
     refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
     facts, faults = convert(corpus, parameters.preprocess, parameters.compute.processes)
     faults = sorted([*corpus.faults, *faults], key=lambda fault: fault.clip_id)
@@ -106,7 +107,7 @@ def summary(
 ) -> dict[str, Any]:
     """metrics/corpus.json: aggregate facts only, nothing about a person."""
     balance = parameters.split.balance
-    groups = recordings[balance].value_counts().to_dict() if balance in recordings else {}
+    groups = recordings[stored(balance)].value_counts().to_dict() if balance else {}
     return {
         "name": corpus.name,
         "synthetic": corpus.synthetic,
@@ -115,7 +116,7 @@ def summary(
         "speakers": int(speakers_of(recordings).nunique()),
         "seconds": round(float(recordings["seconds"].sum()), 1),
         "labels": {
-            name: int(recordings[list(task.columns)].notna().all(axis=1).sum())
+            name: int(recordings[task.label_columns].notna().all(axis=1).sum())
             for name, task in parameters.tasks.items()
         },
         "countries": {group: groups[group] for group in sorted(groups)},

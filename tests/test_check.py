@@ -7,7 +7,7 @@ import soundfile
 
 from stages import check
 from stages.core.runtime.errors import UserError
-from tests.helpers.corpora import tone
+from tests.helpers.corpora import info_row, tone, write_info
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -73,3 +73,43 @@ def test_recordings_that_are_the_same(
     assert "suspicious: 2 clips share their recording with another, for example 00003 and 00007" in (
         capsys.readouterr().out
     )
+
+
+def test_what_dvc_cannot_digest_is_found_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (corpus / "wav" / "broken.wav").symlink_to("nothing")
+    with pytest.raises(UserError, match=r"wav/broken\.wav is a link to nothing, so that DVC cannot digest"):
+        run(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("compare_2016", "did you mean ComParE_2016"), ("is13", "did you mean IS13")]
+)
+def test_feature_sets_that_opensmile_does_not_have(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    set_parameters(features={"compare": name})
+    with pytest.raises(UserError, match=rf"features\.compare is '{name}', which openSMILE .*{hint}"):
+        run(monkeypatch)
+
+
+def test_a_corpus_that_an_experiments_copy_does_not_hold(
+    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(corpus={"path": "data/own"})
+    write_info(project / "data/own", [info_row(1, 1)])
+    copy = project / ".dvc/tmp/exps/tmpx1"
+    copy.mkdir(parents=True)
+    (copy / "params.yaml").write_bytes((project / "params.yaml").read_bytes())
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError, match=rf"runs in a copy .* set corpus\.path to '{project}/data/own'"):
+        run(monkeypatch)
+
+
+def test_a_corpus_without_labels_stops_before_anything_is_computed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_info(
+        corpus, [info_row(number, number) for number in range(24)], ["File_ID", "Subject_ID", "Valence"]
+    )
+    with pytest.raises(UserError, match="no label for any task"):
+        run(monkeypatch)

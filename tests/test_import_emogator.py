@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from stages import import_emogator
+from stages.core.config.data import CorpusOptions
 from stages.core.config.load import load
 from stages.core.corpus.reading import read_corpus
 from stages.core.runtime.errors import UserError
@@ -35,7 +36,7 @@ def test_ratings_where_categories_correspond(
     assert set(labelled["Category"]) == set(EMOTION_OF)
     assert (labelled[EMOTIONS].sum(axis=1) == 1).all()
     assert all(row[EMOTION_OF[row["Category"]]] == 1 for _, row in labelled.iterrows())
-    corpus = read_corpus(tmp_path / "corpus", load(ROOT / "params.yaml").tasks)
+    corpus = read_corpus(CorpusOptions(str(tmp_path / "corpus")), load(ROOT / "params.yaml").tasks)
     assert corpus.name == "EmoGator"
     assert (len(corpus.clips), corpus.clips["speaker"].nunique()) == (60, 2)
 

@@ -21,7 +21,15 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
 CORE = ROOT / "stages/core"
 # How a file is opened, a message worded and work spread decides no result.
-PLUMBING = {"runtime", "config/__init__.py", "config/bounds.py", "config/load.py"}
+PLUMBING = {
+    "runtime",
+    "config/__init__.py",
+    "config/bounds.py",
+    "config/load.py",
+    "config/checks.py",
+    "config/names.py",
+    "config/parameters.py",
+}
 # The file of the schema that holds the defaults of a section of params.yaml.
 SCHEMA = {
     "synthesize": "config/data.py",

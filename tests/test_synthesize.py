@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import synthesize
-from stages.core.config.data import SynthesisOptions
+from stages.core.config.data import CorpusOptions, SynthesisOptions
 from stages.core.config.load import load
 from stages.core.corpus.reading import read_corpus
 from stages.core.synthetic.corpus import plan
@@ -42,7 +42,7 @@ def test_the_layout_is_hume_vbs(tiny: Path) -> None:
     assert (table.groupby("Subject_ID")["Split"].nunique() == 1).all()
     assert (table[list(EMOTIONS)].max(axis=1) == 1).all()
     assert json.loads((tiny / "corpus.json").read_text())["synthetic"] is True
-    corpus = read_corpus(tiny, load().tasks, "Country")
+    corpus = read_corpus(CorpusOptions(str(tiny)), load().tasks, "Country")
     assert (len(corpus.clips), len(corpus.faults), list(corpus.warnings)) == (24, 0, [])
 
 

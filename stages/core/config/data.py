@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from stages.core.config.bounds import Positive
+from stages.core.config.bounds import Positive, Seed
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,15 @@ class CorpusOptions:
     Attributes:
         path: a folder in HUME-VB's layout: data_info.csv and wav/.
         name: what tables call the corpus; None: the name in its corpus.json, else the folder's.
+        missing: words that mean *missing* in columns of text, in any case, beside an empty cell, NaN and −1.
+        follow_links: whether recordings may be links that lead out of the folder; links to stores of content
+            (DVC's cache, git-annex) always may.
     """
 
     path: str
     name: str | None = None
+    missing: tuple[str, ...] = ("N/A", "None", "null", "?")
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class SynthesisOptions:
 
     speakers: Annotated[int, Ge(4)] = 360
     clips_per_speaker: Positive = 4
-    seed: Annotated[int, Ge(0)] = 1
+    seed: Seed = 1
 
 
 @dataclass(frozen=True)
@@ -69,4 +74,4 @@ class SplitOptions:
 
     method: Literal["official", "balanced"] = "balanced"
     balance: str | None = "Country"
-    seed: Annotated[int, Ge(0)] = 1
+    seed: Seed = 1

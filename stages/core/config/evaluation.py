@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Gt, Lt
 
-from stages.core.config.bounds import Positive
+from stages.core.config.bounds import Positive, Seed
 
 
 @dataclass(frozen=True)
@@ -20,4 +20,4 @@ class EvaluationOptions:
 
     bootstrap: Positive = 1000
     confidence: Annotated[float, Gt(0), Lt(1)] = 0.95
-    seed: Annotated[int, Ge(0)] = 1
+    seed: Seed = 1

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from stages.core.config.bounds import Positive
+from stages.core.config.bounds import Positive, Seed
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CodebookOptions:
     layout: Literal["joint", "split"] | dict[str, tuple[str, ...]] = "joint"
     frames: Positive | None = 1_000_000
     standardize: bool = True
-    seed: Annotated[int, Ge(0)] = 10
+    seed: Seed = 10
     file: str | None = None
 
     def size_of(self, group: int) -> int:
@@ -45,8 +45,11 @@ class BagOptions:
 
     Attributes:
         assignments: how many of the nearest words a frame is counted for.
+        gaussian: above 0, a word counts exp(−d² / (2 · gaussian²)), where d is its distance to the frame.
+        cutoff: above 0, words farther than this from a frame do not count.
         log: take log10(count + 1).
         idf: weigh words by their inverse document frequency in training.
+        standardize_output: bring each bin to zero mean and unit variance over the training clips.
         normalize: divide a bag by its clip's number of frames, its sum or its Euclidean norm, or not.
         device: where to compute; auto takes a GPU if there is one. The bags are the same.
     """

@@ -26,3 +26,33 @@ class Task:
     scale: Literal["none", "row-max"] = "none"
     output: Literal["linear", "sigmoid"] = "linear"
     range: tuple[float, float] | None = None
+
+    @property
+    def label_columns(self) -> list[str]:
+        """The columns of the table of recordings that hold the labels."""
+        return [stored(column) for column in self.columns]
+
+    def out_of_reach(self, low: float, high: float) -> str | None:
+        """Why labels of a regression from ``low`` to ``high`` cannot be learnt as declared; None: they can.
+
+        >>> Task("regression", ("Arousal",), "ccc", output="sigmoid").out_of_reach(1, 7)
+        'output: sigmoid reaches from 0 to 1 only; set output: linear'
+        """
+        if self.scale == "row-max":
+            return "scale: row-max needs labels of at least 0; set scale: none" if low < 0 else None
+        if self.output == "sigmoid" and (low < 0 or high > 1):
+            return "output: sigmoid reaches from 0 to 1 only; set output: linear"
+        return None
+
+
+# Columns of the table of recordings, and of the splits that are joined to it, that are not labels.
+_OURS = {"clip_id", "speaker", "seconds", "source_rate", "source_channels", "source_split", "split"}
+
+
+def stored(column: str) -> str:
+    """What the table of recordings calls a column of the corpus, so that none takes the place of another.
+
+    >>> stored("Country"), stored("speaker"), stored("speaker_")
+    ('Country', 'speaker_', 'speaker__')
+    """
+    return f"{column}_" if column.rstrip("_") in _OURS else column

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from stages.core.config.bounds import Positive
+from stages.core.config.bounds import Positive, Seed
 
 Share = Annotated[float, Ge(0), Lt(1)]
 Widths = tuple[Positive, ...]
@@ -67,7 +67,7 @@ class TrainingConfig:
     batch_size: Positive = 8
     epochs: Positive = 20
     patience: Positive = 5
-    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1, 2, 3)
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (1, 2, 3)
     monitor: Literal["loss", "score"] = "loss"
     loss_weighting: Literal["equal", "relative", "uncertainty"] | dict[str, Weight] = "equal"
     regression_loss: Literal["squared", "score"] = "squared"

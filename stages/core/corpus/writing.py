@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.core.corpus.reading import AUDIO, INFO
+from stages.core.corpus.info import INFO
+from stages.core.corpus.recordings import AUDIO
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import whole_folder, write_csv, write_json
 

@@ -16,12 +16,12 @@ from stages.core.runtime.errors import UserError
 
 def classes_of(task: Task, labels: pd.DataFrame) -> tuple[str, ...]:
     """Classes of a classification task: the labels that occur, in sorted order."""
-    return tuple(sorted(labels[task.columns[0]].dropna().unique()))
+    return tuple(sorted(labels[task.label_columns[0]].dropna().unique()))
 
 
 def unseen_classes(task: Task, labels: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     """Labels of a classification that are not among ``classes``, in sorted order."""
-    return sorted(set(labels[task.columns[0]].dropna().unique()) - set(classes))
+    return sorted(set(labels[task.label_columns[0]].dropna().unique()) - set(classes))
 
 
 def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[str] = ()) -> np.ndarray:
@@ -52,8 +52,8 @@ def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[st
                 f"task {name}: {', '.join(map(repr, unseen))} never occurs in the training split."
             )
         index = {label: index for index, label in enumerate(classes)}
-        return np.array([index.get(label, -1) for label in labels[task.columns[0]]], dtype=np.int64)
-    values = labels[list(task.columns)].to_numpy(np.float64, copy=True)
+        return np.array([index.get(label, -1) for label in labels[task.label_columns[0]]], dtype=np.int64)
+    values = labels[task.label_columns].to_numpy(np.float64, copy=True)
     values[np.isnan(values).any(axis=1)] = np.nan
     if task.scale == "row-max":
         peak = values.max(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core.config.data import SplitOptions
+from stages.core.config.tasks import stored
 from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.errors import OptionError, UserError
 
@@ -65,7 +66,7 @@ def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     speakers = recordings["speaker"]
     if speakers.nunique() < len(SPLITS):
         raise UserError(f"the corpus has {speakers.nunique()} speakers; three splits need at least three.")
-    group = recordings[options.balance] if options.balance else None
+    group = recordings[stored(options.balance)] if options.balance else None
     strata = np.zeros(len(recordings)) if group is None else group.fillna("").to_numpy(str)
     folds = StratifiedGroupKFold(len(SPLITS), shuffle=True, random_state=options.seed)
     splits = np.empty(len(recordings), dtype=object)
@@ -90,7 +91,7 @@ def table_1(recordings: pd.DataFrame, splits: np.ndarray, balance: str | None) -
 
 def _row(part: pd.DataFrame, balance: str | None) -> dict[str, Any]:
     seconds = float(part["seconds"].sum())
-    groups = part.groupby(balance) if balance in part else []
+    groups = part.groupby(stored(balance)) if balance else []
     return {
         "clips": len(part),
         "speakers": int(speakers_of(part).nunique()),

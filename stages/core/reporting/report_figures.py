@@ -52,7 +52,7 @@ def rating_map(
     from sklearn.manifold import TSNE
 
     columns = list(task.columns)
-    train = labels[labels["split"] == "train"].dropna(subset=columns).sort_values("clip_id")
+    train = labels[labels["split"] == "train"].dropna(subset=task.label_columns).sort_values("clip_id")
     train = train.iloc[:: max(1, -(-len(train) // MAP_CLIPS))]
     if len(train) < 10:
         return

@@ -63,7 +63,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     >>> did_you_mean("compare-mlt2", ["compare-stl", "compare-mtl2"])
     ' (did you mean compare-mtl2?)'
+    >>> did_you_mean("compare_2016", ["eGeMAPSv02", "ComParE_2016"])
+    ' (did you mean ComParE_2016?)'
     """
-    known = list(known)
-    match = difflib.get_close_matches(str(name), known, n=1)
-    return f" (did you mean {match[0]}?)" if match else f" (there are {', '.join(known)})"
+    by_lower = {entry.lower(): entry for entry in known}
+    match = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    if match:
+        return f" (did you mean {by_lower[match[0]]}?)"
+    return f" (there are {', '.join(by_lower.values())})"

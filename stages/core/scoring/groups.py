@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from stages.core.config.tasks import Task
+from stages.core.config.tasks import Task, stored
 from stages.core.metrics.metric import METRICS
 
 
@@ -40,21 +40,21 @@ def groups_of(
         labels: n clips: speaker and label columns.
         column: by whose values clips are grouped; None for no groups.
     """
-    if column is None or column not in labels:
+    if column is None or stored(column) not in labels:
         return None
     if column not in task.columns:
-        values = labels[column]
+        values = labels[stored(column)]
         names = sorted(values.dropna().unique())
         return _groups(column, labels, {str(name): (values == name).to_numpy(bool) for name in names})
     for other in tasks.values():
         if METRICS[other.score].in_label_units and len(other.columns) == 1:
             (name,) = other.columns
-            return _groups(name, labels, _thirds(name, labels[name].to_numpy(np.float64)))
+            return _groups(name, labels, _thirds(name, labels[stored(name)].to_numpy(np.float64)))
     return None
 
 
 def _groups(column: str, labels: pd.DataFrame, masks: Mapping[str, np.ndarray]) -> ClipGroups | None:
-    varied = labels.groupby("speaker")[column].nunique() > 1
+    varied = labels.groupby("speaker")[stored(column)].nunique() > 1
     return ClipGroups(column, not varied.any(), masks) if masks else None
 
 

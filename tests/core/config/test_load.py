@@ -14,6 +14,10 @@ from tests.helpers import ROOT
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
+RUN = {"features": "compare", "model": "stl"}
+COUNTRY, AGE = CONTENT["tasks"]["country"], {**CONTENT["tasks"]["age"], "columns": ["Age"]}
+
+
 def changed(path: str, value: Any) -> dict[str, Any]:
     content = copy.deepcopy(CONTENT)
     *parents, last = path.split("/")
@@ -92,12 +96,63 @@ def test_a_model_overrides_the_train_section() -> None:
         (
             "tasks/total",
             {"kind": "regression", "columns": ["Age"], "score": "mae"},
-            "cannot be named 'total'",
+            "tasks cannot hold the name 'total': learning curves",
         ),
         ("codebook/size", 2_000_000, "codebook.size 2000000 is above codebook.frames 1000000"),
         ("codebook/features", "mfcc", "codebook.features is 'mfcc'"),
         ("boaw/assignments", 3000, "boaw.assignments 3000 is above codebook.size 2000"),
-        ("features/boaw", "emobase", "features cannot hold the name boaw"),
+        ("features/boaw", "emobase", "features cannot hold the name 'boaw': the bags"),
+        (
+            "runs/my run",
+            RUN,
+            "runs cannot hold the name 'my run': a name begins with a letter and has at most 60",
+        ),
+        ("runs/stl-lr0.01", RUN, "runs cannot hold the name 'stl-lr0.01'"),
+        ("runs/a;b", RUN, "runs cannot hold the name 'a;b'"),
+        ("runs/-x", RUN, "runs cannot hold the name '-x'"),
+        ("runs/Björn", RUN, "runs cannot hold the name 'Björn'"),
+        ("runs/a\n", RUN, "runs cannot hold the name"),
+        ("runs/2024", RUN, "runs cannot hold the name '2024'"),
+        ("runs/CON", RUN, "runs cannot hold the name 'CON': Windows allows no file of this name"),
+        ("runs/null", RUN, "runs cannot hold the name 'null': YAML does not read it as text"),
+        (
+            "runs/Compare-STL",
+            RUN,
+            "'compare-stl' and 'Compare-STL' in runs, fused_runs would be one name (a file",
+        ),
+        ("runs/size", RUN, "runs cannot hold the name 'size': DVC's run cache overlooks"),
+        (
+            "models/nfiles",
+            {"joint": True, "trunk": [4]},
+            "models cannot hold the name 'nfiles': DVC's run cache",
+        ),
+        ("models/mtl2.5", {"joint": True, "trunk": [4]}, "models cannot hold the name 'mtl2.5'"),
+        ("recipes/${x}", {}, "recipes cannot hold the name '${x}'"),
+        ("features/é", "emobase", "features cannot hold the name 'é'"),
+        ("codebook/layout", {"size": ["a"]}, "codebook.layout cannot hold the name 'size'"),
+        ("tasks/file", AGE, "tasks cannot hold the name 'file': predictions call a column so"),
+        ("corpus/path", "~/corpus", "neither ~ nor variables are expanded there; write '/home/me/corpus'"),
+        (
+            "corpus/path",
+            "$HOME/corpus",
+            "neither ~ nor variables are expanded there; write '/home/me/corpus'",
+        ),
+        ("split/balance", "Age", "split.balance is 'Age', which task age reads as numbers"),
+        ("tasks/group", {**COUNTRY, "columns": ["Age"]}, "read 'Age', one as numbers and one as classes"),
+        (
+            "tasks/years",
+            {**AGE, "range": [0, 99]},
+            "tasks age and years read 'Age'; give them the same range",
+        ),
+        ("tasks/age/columns", ["Age", "Age"], "tasks.age.columns names a column twice"),
+        (
+            "tasks/mood",
+            {**AGE, "range": [1, 7], "output": "sigmoid"},
+            "from 1 to 7, but output: sigmoid reaches from",
+        ),
+        ("tasks/emotion/range", [-1, 1], "from -1 to 1, but scale: row-max needs labels of at least 0"),
+        ("split/seed", 2**32, "split.seed should be less than 4294967296; it is 4294967296"),
+        ("train/seeds", [2**64], "train.seeds.0 should be less than 4294967296"),
         ("preprocess/min_seconds", 99.0, "preprocess.min_seconds must lie below"),
         ("models", [1], "models should be an object"),
         (
@@ -110,12 +165,28 @@ def test_a_model_overrides_the_train_section() -> None:
         ("boaw", None, "boaw should be an object"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(path: str, value: Any, sentence: str) -> None:
+def test_what_does_not_fit_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, path: str, value: Any, sentence: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
     with pytest.raises(UserError) as caught:
         parse(changed(path, value))
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("params.yaml: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["type", "keys", "values", "items", "train", "forward", "clip_id", "x" * 60])
+def test_names_that_collide_with_nothing(name: str) -> None:
+    assert name in parse(changed(f"tasks/{name}", AGE)).tasks
+    assert parse(changed(f"runs/{name}", RUN)).run(name).model == "stl"
+
+
+def test_numbers_as_keys_are_refused(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text().replace("  compare-stl:", "  2024:")
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match="runs cannot hold the name '2024'"):
+        load(tmp_path / "params.yaml")
 
 
 def test_a_missing_section_and_an_unknown_run() -> None:

@@ -15,7 +15,9 @@ from tests.helpers import FAULTS, ROOT
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 CONTENT = yaml.safe_load(TEXT)
-FREE = {"tasks", "features", "recipes", "models", "runs"}  # their entries are named by the user
+FREE = set(
+    "tasks features external fused_features recipes models runs fused_runs".split()
+)  # their entries are named by the user
 
 values = st.recursive(
     st.one_of(

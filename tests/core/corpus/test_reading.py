@@ -1,13 +1,17 @@
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from stages.core.config.data import CorpusOptions
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
-from stages.core.corpus.reading import clip_id_of, read_corpus, refuse_if_mostly_unusable
+from stages.core.corpus.info import clip_id_of
+from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
 from stages.core.runtime.errors import UserError
 from tests.helpers import ROOT
 from tests.helpers.corpora import COLUMNS, EMOTIONS, info_row, write_info
@@ -25,9 +29,15 @@ def make(folder: Path, rows: list[dict[str, Any]], columns: list[str] = COLUMNS)
     return folder
 
 
+def read(
+    folder: Path, tasks: Mapping[str, Task] = TASKS, balance: str | None = None, **options: Any
+) -> Corpus:
+    return read_corpus(CorpusOptions(str(folder), **options), tasks, balance)
+
+
 def test_columns_are_found_by_name_and_zeros_stay(tmp_path: Path) -> None:
     folder = make(tmp_path, [info_row(12, 1), info_row(3, 2)], COLUMNS[::-1])
-    corpus = read_corpus(folder, TASKS, "Country")
+    corpus = read(folder, TASKS, "Country")
     assert list(corpus.clips["clip_id"]) == ["00003", "00012"]
     assert list(corpus.clips["Country"]) == ["United States", "South Africa"]
     assert list(corpus.clips["Age"]) == [22.0, 21.0]
@@ -39,7 +49,7 @@ def test_columns_are_found_by_name_and_zeros_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", ["", "nan", "-1", "-1.0", " NaN "])
 def test_missing_labels_are_unlabelled(tmp_path: Path, cell: str) -> None:
     folder = make(tmp_path, [info_row(1, 1, Age=cell, Country=cell), info_row(2, 2)])
-    clips = read_corpus(folder, TASKS, "Country").clips
+    clips = read(folder, TASKS, "Country").clips
     assert clips["Age"].isna().tolist() == [True, False]
     assert clips["Country"].isna().tolist() == [True, False]
 
@@ -59,7 +69,7 @@ def test_a_bad_row_is_quarantined_alone(
     tmp_path: Path, cells: dict[str, str], reason: str, detail: str
 ) -> None:
     folder = make(tmp_path, [info_row(1, 1), info_row(2, 2, **cells), info_row(3, 3)])
-    corpus = read_corpus(folder, TASKS, "Country")
+    corpus = read(folder, TASKS, "Country")
     assert list(corpus.clips["clip_id"]) == ["00001", "00003"]
     assert [fault.reason for fault in corpus.faults] == [reason]
     assert detail in corpus.faults[0].detail
@@ -76,7 +86,7 @@ def test_files_that_are_missing_doubled_or_linked_outside(tmp_path: Path) -> Non
     (folder / "wav" / "00003.wav").symlink_to(tmp_path / "secret.wav")
     (folder / "wav" / "00004.wav").unlink()
     (folder / "wav" / "00004.wav").symlink_to(folder / "wav" / "00005.wav")
-    corpus = read_corpus(folder, TASKS)
+    corpus = read(folder, TASKS)
     assert {fault.clip_id: fault.reason for fault in corpus.faults} == {
         "00001": "missing",
         "00002": "ambiguous",
@@ -89,7 +99,7 @@ def test_a_stray_comma_shifts_no_label(tmp_path: Path) -> None:
     folder = make(tmp_path, [info_row(1, 1), info_row(2, 2)])
     info = folder / "data_info.csv"
     info.write_text(info.read_text().replace("[00002],", "[00002],,"))
-    corpus = read_corpus(folder, TASKS)
+    corpus = read(folder, TASKS)
     assert [fault.reason for fault in corpus.faults] == ["malformed row"]
     assert list(corpus.clips["clip_id"]) == ["00001"]
 
@@ -107,10 +117,10 @@ def test_a_stray_comma_shifts_no_label(tmp_path: Path) -> None:
 )
 def test_dialects_of_csv_read_alike(tmp_path: Path, change: Any) -> None:
     folder = make(tmp_path, [info_row(number, number) for number in range(5)])
-    plain = read_corpus(folder, TASKS, "Country").clips
+    plain = read(folder, TASKS, "Country").clips
     info = folder / "data_info.csv"
     info.write_bytes(change(info.read_text()))
-    pd.testing.assert_frame_equal(read_corpus(folder, TASKS, "Country").clips, plain)
+    pd.testing.assert_frame_equal(read(folder, TASKS, "Country").clips, plain)
 
 
 @pytest.mark.parametrize(
@@ -131,48 +141,48 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: byt
     (tmp_path / "wav").mkdir()
     (tmp_path / "data_info.csv").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        read_corpus(tmp_path, TASKS)
+        read(tmp_path, TASKS)
     assert sentence in str(caught.value)
     assert "data_info.csv" in str(caught.value)
 
 
 def test_missing_parts_of_a_corpus(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no folder"):
-        read_corpus(tmp_path / "nowhere", TASKS)
+        read(tmp_path / "nowhere", TASKS)
     with pytest.raises(UserError, match="does not exist"):
-        read_corpus(tmp_path, TASKS)
+        read(tmp_path, TASKS)
     (tmp_path / "data_info.csv").mkdir()
     with pytest.raises(UserError, match="cannot be read"):
-        read_corpus(tmp_path, TASKS)
+        read(tmp_path, TASKS)
     write_info(tmp_path / "b", [info_row(1, 1)])
     with pytest.raises(UserError, match="wav does not exist"):
-        read_corpus(tmp_path / "b", TASKS)
+        read(tmp_path / "b", TASKS)
 
 
 def test_the_name_comes_from_params_corpus_json_or_the_folder(tmp_path: Path) -> None:
     folder = make(tmp_path, [info_row(1, 1)])
     (folder / "corpus.json").write_text(json.dumps({"name": "Voices", "synthetic": True}))
-    assert read_corpus(folder, TASKS).name == "Voices"
-    assert read_corpus(folder, TASKS).synthetic
-    assert read_corpus(folder, TASKS, name="Mine").name == "Mine"
+    assert read(folder, TASKS).name == "Voices"
+    assert read(folder, TASKS).synthetic
+    assert read(folder, TASKS, name="Mine").name == "Mine"
     (folder / "corpus.json").write_text("[")
     with pytest.raises(UserError, match="not a JSON object"):
-        read_corpus(folder, TASKS)
+        read(folder, TASKS)
 
 
 def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
     rows = [info_row(1, 1), info_row(2, 1, Country="China", Split="Test")]
-    warnings = " ".join(read_corpus(make(tmp_path, rows, COLUMNS[:5]), TASKS, "Country").warnings)
+    warnings = " ".join(read(make(tmp_path, rows, COLUMNS[:5]), TASKS, "Country").warnings)
     assert "task emotion: data_info.csv has no column " + ", ".join(EMOTIONS) in warnings
     assert "1 speakers have more than one Country" in warnings
     assert "1 speakers stand in more than one official split" in warnings
 
 
 def test_a_clip_without_a_speaker_cannot_be_used_where_others_have_one(tmp_path: Path) -> None:
-    corpus = read_corpus(make(tmp_path / "a", [info_row(1, 1), info_row(2, 1, Subject_ID="")]), TASKS)
+    corpus = read(make(tmp_path / "a", [info_row(1, 1), info_row(2, 1, Subject_ID="")]), TASKS)
     assert [(fault.clip_id, fault.reason) for fault in corpus.faults] == [("00002", "no speaker")]
     withheld = [info_row(1, 1), info_row(2, 9, Subject_ID="-1"), info_row(3, 9, Subject_ID="")]
-    corpus = read_corpus(make(tmp_path / "b", withheld), TASKS)
+    corpus = read(make(tmp_path / "b", withheld), TASKS)
     assert [row["Split"] for row in withheld] == ["Train", "Test", "Test"]
     assert corpus.clips["speaker"].isna().tolist() == [False, True, True]
     assert "2 clips have no Subject_ID" in " ".join(corpus.warnings)
@@ -181,25 +191,118 @@ def test_a_clip_without_a_speaker_cannot_be_used_where_others_have_one(tmp_path:
 def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
     folder = make(tmp_path, [info_row(1, 1)])
     with pytest.raises(UserError, match=r"split\.balance names 'Contry', which .* it has 'Country'"):
-        read_corpus(folder, {}, "Contry")
+        read(folder, {}, "Contry")
     with pytest.raises(UserError, match=r"tasks\.age\.columns names 'age', which .* it has 'Age'"):
-        read_corpus(folder, {"age": Task("regression", ("age",), "mae")})
+        read(folder, {"age": Task("regression", ("age",), "mae")})
+    with pytest.raises(UserError, match=r"split\.balance names 'Contry', which .* it has 'Country'"):
+        read(folder, TASKS, "Contry")
     for stranger in ("Page", "Countess"):
-        assert read_corpus(folder, {"x": Task("regression", (stranger,), "mae")}).warnings
-    assert "no column Dialect (split.balance)" in " ".join(read_corpus(folder, TASKS, "Dialect").warnings)
+        task = Task("regression", (stranger,), "mae")
+        assert f"task x: data_info.csv has no column {stranger}" in " ".join(
+            read(folder, {**TASKS, "x": task}).warnings
+        )
+    assert "no column Dialect (split.balance)" in " ".join(read(folder, TASKS, "Dialect").warnings)
 
 
 def test_minus_one_is_a_label_where_the_range_has_it(tmp_path: Path) -> None:
     folder = make(
         tmp_path, [info_row(number, number, Age=cell) for number, cell in enumerate(["-1", "-1.00", ""])]
     )
+    country = Task("classification", ("Country",), "uar")
     for limits, labelled in ((None, 0), ((0.0, 120.0), 0), ((-1.0, 1.0), 2)):
-        corpus = read_corpus(folder, {"valence": Task("regression", ("Age",), "ccc", range=limits)})
+        tasks = {"country": country, "valence": Task("regression", ("Age",), "ccc", range=limits)}
+        corpus = read(folder, tasks)
         assert corpus.clips["Age"].notna().sum() == labelled
 
 
 def test_mostly_unusable_stops_with_an_example(tmp_path: Path) -> None:
     folder = make(tmp_path, [info_row(number, number, Age="x" if number else 3) for number in range(5)])
-    corpus = read_corpus(folder, TASKS)
+    corpus = read(folder, TASKS)
     with pytest.raises(UserError, match=r"4 of 5 clips cannot be used, 4 of them label is not a number"):
         refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
+
+
+def test_a_corpus_without_a_label_for_any_task_is_refused(tmp_path: Path) -> None:
+    rows = [{"File_ID": "1", "Subject_ID": "a", "Valence": 1, "Arousal": 2}]
+    folder = make(tmp_path, rows, ["File_ID", "Subject_ID", "Valence", "Arousal"])
+    with pytest.raises(
+        UserError, match=r"no label for any task .* one of its columns \(Valence, Arousal\)\.$"
+    ):
+        read(folder)
+    valence = {"valence": Task("regression", ("Valence",), "ccc")}
+    assert read(folder, valence).warnings == [
+        "columns that no task uses: Arousal; to learn them, declare a task"
+    ]
+
+
+@pytest.mark.parametrize("limits", [None, (0.0, 9.0)])
+def test_ratings_beyond_the_reach_of_a_sigmoid_are_refused(
+    tmp_path: Path, limits: tuple[float, float] | None
+) -> None:
+    folder = make(tmp_path, [info_row(number, number, Age=1 + number % 7) for number in range(7)])
+    task = Task("regression", ("Age",), "ccc", output="sigmoid", range=limits)
+    with pytest.raises(
+        UserError, match=r"labels of task mood reach from 1 to 7, but output: sigmoid reaches"
+    ):
+        read(folder, {"mood": task})
+    assert read(folder, {"mood": replace(task, output="linear")}).clips["Age"].max() == 7
+
+
+def test_columns_may_have_the_names_of_ours(tmp_path: Path) -> None:
+    names = ["clip_id", "speaker", "speaker_", "seconds", "source_split", "split", "source_rate", "a.b"]
+    rows = [info_row(1, 1) | dict.fromkeys(names, 7), info_row(2, 2) | dict.fromkeys(names, 8)]
+    tasks = {f"t{index}": Task("classification", (name,), "uar") for index, name in enumerate(names)}
+    clips = read(make(tmp_path, rows, [*COLUMNS, *names]), tasks, "speaker").clips
+    assert clips["speaker"].tolist() == ["S1", "S2"]
+    assert clips["source_split"].tolist() == ["train", "train"]
+    for task in tasks.values():
+        assert clips[task.label_columns[0]].tolist() == ["7", "8"]
+
+
+def test_words_that_look_missing(tmp_path: Path) -> None:
+    words = ["NA", "N/A", "None", "n/a", "?", "null", "China"]
+    rows = [
+        info_row(index, index, Country=word, Age="N/A" if index % 3 else 30)
+        for index, word in enumerate(words)
+    ]
+    rows += [info_row(8, 8, Subject_ID="NA")]
+    corpus = read(make(tmp_path, rows), TASKS, "Country")
+    assert not corpus.faults
+    assert corpus.clips["Country"].dropna().tolist() == ["NA", "China", "China"]
+    assert corpus.clips["Age"].notna().sum() == 4
+    assert corpus.clips["speaker"].tolist()[-1] == "NA"
+    warnings = " ".join(corpus.warnings)
+    assert "Country is 'NA' in 1 clips; if that means missing, add it to corpus.missing" in warnings
+    assert "Subject_ID is 'NA' in 1 clips; if that" in warnings
+    assert "Country is 'N/A' in 1 clips, which counts as missing (corpus.missing)" in warnings
+    listed = read(tmp_path, TASKS, "Country", missing=("NA",)).clips["Country"]
+    assert listed.isna().tolist() == [True, *[False] * 7]
+
+
+def test_spellings_of_one_class(tmp_path: Path) -> None:
+    words = ["United States", "united states", "United  States", "M\u00e9xico", "Me\u0301xico", "China"]
+    rows = [info_row(index, index, Country=word) for index, word in enumerate(words)]
+    corpus = read(make(tmp_path, rows), TASKS, "Country")
+    assert corpus.clips["Country"].nunique() == 5
+    assert corpus.warnings == [
+        "Country has the classes 'United  States' and 'United States' and 'united states', "
+        "which differ in case or blanks alone"
+    ]
+
+
+def test_decimal_commas_and_excels_first_line(tmp_path: Path) -> None:
+    folder = make(tmp_path, [info_row(1, 1, Age="27.5"), info_row(2, 2, Age="30")])
+    plain, info = read(folder).clips, folder / "data_info.csv"
+    text = info.read_text()
+    info.write_text("sep=;\n" + text.replace(",", ";").replace("27.5", "27,5"))
+    pd.testing.assert_frame_equal(read(folder).clips, plain)
+    info.write_text(text.replace("27.5", '"27,5"'))
+    assert "Age is '27,5'; write a decimal point" in read(folder).faults[0].detail
+    info.write_text("sep=;\n" + text.replace(",", ";").replace("27.5", "old"))
+    assert "data_info.csv line 3: Age is 'old'" in read(folder).faults[0].detail
+
+
+def test_a_header_in_another_spelling_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data_info.csv").write_text("file_id,Subject_ID\n1,a\n")
+    with pytest.raises(UserError, match="has no column File_ID; rename 'file_id'"):
+        read(tmp_path)

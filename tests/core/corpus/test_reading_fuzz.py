@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.config.data import CorpusOptions
 from stages.core.config.load import load
-from stages.core.corpus.reading import INFO, Corpus, read_corpus
+from stages.core.corpus.info import INFO
+from stages.core.corpus.reading import Corpus, read_corpus
 from stages.core.runtime.errors import UserError
 from tests.helpers import FAULTS, ROOT
 from tests.helpers.corpora import COLUMNS, info_row
@@ -66,7 +68,7 @@ def read(folder: Path, content: bytes) -> Corpus | None:
     """The corpus, or None after one sentence; whatever it names lies inside."""
     (folder / INFO).write_bytes(content)
     try:
-        corpus = read_corpus(folder, TASKS, "Country")
+        corpus = read_corpus(CorpusOptions(str(folder)), TASKS, "Country")
     except UserError as error:
         assert INFO in str(error)
         assert "\n" not in str(error)

@@ -1,0 +1,91 @@
+"""What looks wrong in a corpus, but can be used: one sentence each."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from stages.core.config.tasks import Task, stored
+from stages.core.corpus.cells import LOOKS_MISSING, UNLABELLED
+from stages.core.corpus.info import INFO, Info
+
+_EXAMPLES = 5
+
+
+def notes_of(
+    info: Info,
+    clips: pd.DataFrame,
+    tasks: Mapping[str, Task],
+    texts: Sequence[str],
+    balance: str | None,
+    missing: Collection[str],
+) -> list[str]:
+    """Sentences about a corpus.
+
+    Args:
+        info: data_info.csv.
+        clips: the usable clips.
+        tasks: the declared tasks.
+        texts: the columns of text that are read.
+        balance: the column by which splits are balanced.
+        missing: words that mean *missing* in columns of text, in small letters.
+    """
+    return [
+        *_of_columns(info, tasks, balance),
+        *_of_speakers(clips, balance),
+        *(note for column in ["Subject_ID", *texts] for note in _of_words(info, column, missing)),
+        *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
+    ]
+
+
+def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> Iterator[str]:
+    for name, task in tasks.items():
+        absent = [column for column in task.columns if column not in info.columns]
+        if absent:
+            yield f"task {name}: {INFO} has no column {', '.join(absent)}, so no clip is labelled for it"
+    if balance and balance not in info.columns:
+        yield f"{INFO} has no column {balance} (split.balance), so that splits are not balanced by it"
+    used = {"File_ID", "Subject_ID", "Split", "", balance}.union(*(task.columns for task in tasks.values()))
+    unused = [column for column in info.columns if column not in used]
+    if unused:
+        shown = ", ".join(unused[:_EXAMPLES]) + (
+            f" and {len(unused) - _EXAMPLES} more" * (len(unused) > _EXAMPLES)
+        )
+        yield f"columns that no task uses: {shown}; to learn them, declare a task"
+
+
+def _of_speakers(clips: pd.DataFrame, balance: str | None) -> Iterator[str]:
+    unknown = int(clips["speaker"].isna().sum())
+    if unknown:
+        yield f"{unknown} clips have no Subject_ID; each counts as a speaker of its own"
+    if balance:
+        varying = int((clips.groupby("speaker")[stored(balance)].nunique() > 1).sum())
+        if varying:
+            yield f"{varying} speakers have more than one {balance}"
+    shared = int((clips.groupby("speaker")["source_split"].nunique() > 1).sum())
+    if shared:
+        yield f"{shared} speakers stand in more than one official split"
+
+
+def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str]:
+    """Words that look as if a cell were missing, and what is made of them."""
+    index = info.columns.get(column, len(info.columns))
+    cells = Counter(row[index] for _, row in info.rows if index < len(row))
+    for cell, count in sorted(cells.items()):
+        if cell in UNLABELLED or cell.lower() not in LOOKS_MISSING | frozenset(missing):
+            continue
+        if cell.lower() in missing:
+            yield f"{column} is {cell!r} in {count} clips, which counts as missing (corpus.missing)"
+        else:
+            yield f"{column} is {cell!r} in {count} clips; if that means missing, add it to corpus.missing"
+
+
+def _of_spellings(column: str, values: pd.Series) -> Iterator[str]:
+    """Classes that differ in case or blanks alone."""
+    spellings = defaultdict(list)
+    for value in sorted(values.dropna().unique()):
+        spellings["".join(value.split()).casefold()].append(value)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            names = " and ".join(map(repr, alike))
+            yield f"{column} has the classes {names}, which differ in case or blanks alone"

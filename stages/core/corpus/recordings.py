@@ -1,0 +1,151 @@
+"""The files of a corpus below wav/, and which of them is the recording of a clip."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from stages.core.corpus.info import clip_id_of
+from stages.core.runtime.errors import UnusableClipError, UserError
+
+AUDIO = "wav"
+# Of several files with a clip's name, those that are audio by their suffix count: the others are annotations.
+AUDIO_SUFFIXES = frozenset(
+    ".wav .wave .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .nist .voc .gsm "
+    ".raw .m4a .mp4 .aac .wma .amr .webm .3gp .mka .ac3".split()
+)
+# Names of content: DVC's cache (md5 in two parts), git-annex's keys, blobs of data managers (a digest).
+_CONTENT = re.compile(
+    r"/[0-9a-f]{2}/[0-9a-f]{30}(\.\w+)?$|/[A-Z0-9]+-s\d+--[^/]+$|/(\w+[-:])?[0-9a-f]{32,128}(\.\w+)?$"
+)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The files below wav/.
+
+    Attributes:
+        folder: the corpus.
+        files: what File_ID may say of a file (name or path below wav/, with or without suffix) → files.
+        follow_links: whether links may lead anywhere.
+    """
+
+    folder: Path
+    files: Mapping[str, list[Path]]
+    follow_links: bool
+
+    def of(self, clip_id: str) -> Path:
+        """The recording of a clip.
+
+        Raises:
+            UnusableClipError: if there is none, or several, or the id or a link leads out of the corpus.
+        """
+        parts = PurePosixPath(clip_id).parts
+        if ".." in parts or clip_id.startswith("/") or clip_id in {".", ""} or re.search(r"[\\\0]", clip_id):
+            raise UnusableClipError("unsafe id", f"File_ID {clip_id!r} would name a file outside {AUDIO}/")
+        found = self.files.get(clip_id, [])
+        audio = [path for path in found if path.suffix.lower() in AUDIO_SUFFIXES]
+        found = audio or found
+        if not found:
+            raise UnusableClipError(
+                "missing", f"no file {AUDIO}/{clip_id}.* in the corpus{self._near(clip_id)}"
+            )
+        if len(found) > 1:
+            raise UnusableClipError("ambiguous", f"several files: {', '.join(map(self._shown, found))}")
+        if found[0].is_symlink():
+            self._check_link(found[0])
+        return found[0]
+
+    def _check_link(self, link: Path) -> None:
+        name = self._shown(link)
+        try:
+            target = link.resolve(strict=True)
+        except FileNotFoundError:
+            annex = "; fetch it with `git annex get`" if ".git/annex/" in str(link.readlink()) else ""
+            raise UnusableClipError("missing", f"{name} is a link to nothing{annex}") from None
+        except (OSError, RuntimeError):
+            raise UnusableClipError("unsafe link", f"{name} leads in a circle") from None
+        inside = target.is_relative_to(self.folder.resolve())
+        if not (inside or self.follow_links or _CONTENT.search(target.as_posix())):
+            raise UnusableClipError(
+                "unsafe link", f"{name} leads out of the corpus folder; follow_links: true allows it"
+            )
+
+    def _near(self, clip_id: str) -> str:
+        """Why a file was not found, where another name is nearly the same."""
+        wanted = clip_id.rpartition("/")[2]
+        if wanted.lower() in self._by_lower:
+            return f"; {self._shown(self._by_lower[wanted.lower()])} differs in upper and lower case"
+        if wanted.isdigit() and wanted.lstrip("0") in self._without_zeros:
+            return (
+                f"; {self._shown(self._without_zeros[wanted.lstrip('0')])} is there: were leading zeros lost?"
+            )
+        return ""
+
+    @cached_property
+    def _by_lower(self) -> dict[str, Path]:
+        return {name.lower(): paths[0] for name, paths in self.files.items()}
+
+    @cached_property
+    def _without_zeros(self) -> dict[str, Path]:
+        return {name.lstrip("0"): paths[0] for name, paths in self.files.items() if name.isdigit()}
+
+    def _shown(self, path: Path) -> str:
+        """A path below the corpus; bytes that are not UTF-8 are escaped."""
+        return str(path.relative_to(self.folder)).encode(errors="backslashreplace").decode()
+
+
+def list_recordings(folder: Path, follow_links: bool = False) -> Recordings:
+    """List the files below wav/ once: 60,000 look-ups by name would cost more.
+
+    Raises:
+        UserError: if there is no wav/.
+    """
+    wav = folder / AUDIO
+    if not wav.is_dir():
+        raise UserError(f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav.")
+    files: dict[str, list[Path]] = {}
+    for parent, name in _below(wav):
+        inside = "" if parent == str(wav) else f"{os.path.relpath(parent, wav)}/".replace(os.sep, "/")
+        stem = Path(name).stem
+        for known in {unicodedata.normalize("NFC", text) for text in _names(inside, name, stem)}:
+            files.setdefault(known, []).append(Path(parent, name))
+    return Recordings(folder, files, follow_links)
+
+
+def _names(inside: str, name: str, stem: str) -> tuple[str, ...]:
+    """What File_ID may say of a file: with or without folder, suffix and brackets."""
+    return stem, name, clip_id_of(stem), inside + name, inside + stem, inside + clip_id_of(stem)
+
+
+def _below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Folder and name of each file below a folder, sorted; folders that are links are not entered."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield parent, name
+
+
+def undigestible(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Files and links of a corpus that DVC cannot digest, and what is wrong with each."""
+    for parent, name in _below(folder):
+        path = Path(parent, name)
+        if _is_not_utf8(name):
+            yield path, "has a name that is not UTF-8"
+        elif not path.exists():
+            yield path, "is a link to nothing"
+        elif not path.is_file():
+            yield path, "is no file"
+        elif not os.access(path, os.R_OK):
+            yield path, "may not be read"
+
+
+def _is_not_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
