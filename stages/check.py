@@ -37,7 +37,7 @@ def main() -> None:
     parameters = load()
     _refuse_unknown_feature_sets(parameters)
     folder = Path(parameters.corpus.path)
-    made_later = parameters.corpus.path == SYNTHETIC and not folder.exists()
+    made_later = folder.resolve() == Path(SYNTHETIC).resolve() and not (folder / INFO).exists()
     if not made_later:
         _check_folder(folder)
     words = parameters.codebook.file

@@ -10,7 +10,7 @@ import pandas as pd
 from stages.command import guarded, section
 from stages.core.config.load import load
 from stages.core.dataset.labels import classes_of, unseen_classes
-from stages.core.dataset.splitting import assign, table_1
+from stages.core.dataset.splitting import assign, table_1, unlearnable
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json
@@ -23,6 +23,10 @@ def main() -> None:
     recordings = read_table(Path("data/recordings.parquet"))
     with section("split"):
         splits = assign(recordings, parameters.split)
+    problems = {name: unlearnable(task, recordings, splits) for name, task in parameters.tasks.items()}
+    for name, problem in problems.items():
+        if problem:
+            say(f"note: task {name} {problem}")
     for name, task in parameters.tasks.items():
         if task.kind != "classification":
             continue

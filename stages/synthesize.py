@@ -22,9 +22,16 @@ countries, in the layout of HUME-VB. It shows that the pipeline works. It says n
 """
 
 
+UNUSED = "This corpus was not made, since corpus.path in params.yaml names another one.\n"
+
+
 def main() -> None:
-    """Run the stage."""
+    """Run the stage; with another corpus there is nothing to make, and a line in the folder says so."""
     parameters = load()
+    if Path(parameters.corpus.path).resolve() != CORPUS.resolve():
+        with whole_folder(CORPUS) as folder:
+            write_text(folder / "README", UNUSED)
+        return
     options = parameters.synthesize
     speakers, clips = plan(options)
     run = joblib.Parallel(n_jobs=parameters.compute.processes or -1, return_as="generator")

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from stages import import_audformat
+from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task
 from stages.core.corpus.reading import read_corpus
 from stages.core.runtime.errors import UserError
@@ -71,7 +72,7 @@ def test_files_labels_speakers_and_splits(
     printed = capsys.readouterr().out
     assert "3 clips; set corpus.path" in printed
     assert "labels: emotion, age; declare" in printed
-    corpus = read_corpus(tmp_path / "corpus", TASKS)
+    corpus = read_corpus(CorpusOptions(str(tmp_path / "corpus")), TASKS)
     assert (corpus.name, corpus.faults) == ("bursts", [])
     table = corpus.clips.set_index("clip_id")
     assert list(table["speaker"]) == ["s1", "s2", "s1"]
@@ -87,7 +88,7 @@ def test_segments_become_recordings(database: Any, tmp_path: Path) -> None:
     segments(database, FILES[:1] * 2, ["0s", "0.25s"], ["0.25s", pd.NaT], [-1.0, 0.5])
     database.save(str(source))
     assert import_corpus(source, tmp_path / "corpus")[0] == 4  # two segments, two files without any
-    corpus = read_corpus(tmp_path / "corpus", TASKS)
+    corpus = read_corpus(CorpusOptions(str(tmp_path / "corpus")), TASKS)
     table = corpus.clips.set_index("clip_id")
     assert list(table.index) == ["a-000000-000250", "a-000250-end", "b", "c"]
     assert list(table["arousal"].iloc[:2]) == [-1.0, 0.5]

@@ -9,6 +9,7 @@ import soundfile
 
 from stages import import_hf
 from stages.core.audio.shards import encode, write_shard
+from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task
 from stages.core.corpus.reading import read_corpus
 from stages.core.runtime.errors import UserError
@@ -53,7 +54,7 @@ def rows(number: int, first: int = 0, named: bool = True) -> Any:
 
 
 def check(corpus_folder: Path, ids: list[str], splits: list[str | None]) -> None:
-    corpus = read_corpus(corpus_folder, TASKS)
+    corpus = read_corpus(CorpusOptions(str(corpus_folder)), TASKS)
     assert corpus.faults == []
     table = corpus.clips.set_index("clip_id")
     assert list(table.index) == ids
@@ -76,7 +77,7 @@ def test_a_saved_dataset(
     assert "left out, since they are neither text nor numbers: words" in printed
     assert "labels: kind, age; declare" in printed
     check(tmp_path / "corpus", [f"clip{index}" for index in range(5)], ["train"] * 3 + ["test"] * 2)
-    assert read_corpus(tmp_path / "corpus", TASKS).name == "source"
+    assert read_corpus(CorpusOptions(str(tmp_path / "corpus")), TASKS).name == "source"
 
 
 def test_parquet_files_by_split(tmp_path: Path) -> None:

@@ -1,7 +1,12 @@
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages import repair
 
@@ -21,6 +26,7 @@ stages:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(repair, "PATIENCE", 0.0)
+    monkeypatch.setattr("sys.argv", ["repair"])
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     return tmp_path
 
@@ -74,3 +80,50 @@ def test_what_the_dead_left_half_written_goes(folder: Path) -> None:
     repair.main()
     left = [path.exists() for path in (dead, dead_folder, alive, alive_folder, other)]
     assert left == [False, False, True, True, True]
+
+
+def test_processes_that_die_are_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "0.5"]) as process:
+        (folder / ".dvc/tmp/rwlock").write_text(
+            json.dumps({"x": {"write": {"pid": process.pid, "cmd": "dvc"}}})
+        )
+        repair.main()
+        assert process.poll() is not None or not repair._is_alive(process.pid)
+    monkeypatch.setattr(repair, "DYING", 0.0)
+    (folder / ".dvc/tmp/rwlock").write_text(json.dumps({"x": {"write": {"pid": os.getpid(), "cmd": "dvc"}}}))
+    repair.main()
+
+
+@pytest.fixture
+def pipeline(folder: Path) -> Path:
+    """A repository whose runs a and b have outputs, and so has c, which dvc.yaml no longer has."""
+    shutil.rmtree(folder / ".dvc")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=folder, check=True)
+    stages = {"run": {"foreach": ["a", "b"], "do": {"cmd": "true", "outs": ["data/models/${item}"]}}}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    for name in "abc":
+        (folder / "data/models" / name).mkdir(parents=True)
+    (folder / "data/own corpus").mkdir()
+    out = {"hash": "md5", "md5": "0cc175b9c0f1b6a831c399e269772661.dir", "size": 0, "nfiles": 0}
+    entries = {
+        f"run@{name}": {"cmd": "true", "outs": [{"path": f"data/models/{name}", **out}]} for name in "cba"
+    }
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False))
+    return folder
+
+
+def test_outputs_of_removed_runs_are_listed_and_pruned(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repair.main()
+    assert "note: 1 outputs of runs or feature sets" in capsys.readouterr().out
+    assert list(yaml.safe_load((pipeline / "dvc.lock").read_text())["stages"]) == ["run@a", "run@b", "run@c"]
+    monkeypatch.setattr("sys.argv", ["repair", "--prune"])
+    repair.main()
+    assert "deleted 1 outputs" in capsys.readouterr().out
+    assert sorted(path.name for path in (pipeline / "data/models").iterdir()) == ["a", "b"]
+    assert (pipeline / "data/own corpus").exists()
+    assert list(yaml.safe_load((pipeline / "dvc.lock").read_text())["stages"]) == ["run@a", "run@b"]
+    repair.main()
+    assert capsys.readouterr().out == ""

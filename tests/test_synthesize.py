@@ -32,6 +32,14 @@ def tiny(project: Path, set_parameters: Callable[..., None]) -> Path:
     return project / "data" / "synthetic"
 
 
+def test_with_another_corpus_there_is_nothing_to_make(
+    project: Path, set_parameters: Callable[..., None]
+) -> None:
+    set_parameters(corpus={"path": "/another"})
+    synthesize.main()
+    assert [path.name for path in (project / "data/synthetic").iterdir()] == ["README"]
+
+
 def test_the_layout_is_hume_vbs(tiny: Path) -> None:
     table = pd.read_csv(tiny / "data_info.csv")
     assert list(table.columns) == ["File_ID", "Split", "Subject_ID", "Country", "Age", *EMOTIONS]

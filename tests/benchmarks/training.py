@@ -8,7 +8,6 @@ Ratios are of times a network within this run. At the end stands what the paper'
 epochs would take on HUME-VB's size.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks import compiled, training, vmapped
 from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import say
 
 CLIPS, SAMPLE = 20_000, 4_000
@@ -104,7 +104,7 @@ def milliseconds(work: Callable[[], object], problems: list[MultiTaskData]) -> f
 
 def main() -> None:
     """Measure and print."""
-    threads = len(os.sched_getaffinity(0))
+    threads = ComputeOptions().workers
     hours = {"plain": 0.0, "compiled": 0.0, "GPU": 0.0}
     compiled.train_network(_warm_up(), MODELS["mtl1"], RECIPE, 1)
     say(f"ms a step, batch 8, {threads} threads; single: one thread each; joint: the best of each")

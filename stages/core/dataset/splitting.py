@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core.config.data import SplitOptions
-from stages.core.config.tasks import stored
+from stages.core.config.tasks import Task, stored
 from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.errors import OptionError, UserError
 
@@ -66,8 +66,7 @@ def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     speakers = recordings["speaker"]
     if speakers.nunique() < len(SPLITS):
         raise UserError(f"the corpus has {speakers.nunique()} speakers; three splits need at least three.")
-    group = recordings[stored(options.balance)] if options.balance else None
-    strata = np.zeros(len(recordings)) if group is None else group.fillna("").to_numpy(str)
+    strata = _strata(recordings, options.balance)
     folds = StratifiedGroupKFold(len(SPLITS), shuffle=True, random_state=options.seed)
     splits = np.empty(len(recordings), dtype=object)
     with warnings.catch_warnings():  # about strata with fewer speakers than parts
@@ -75,6 +74,42 @@ def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
         for name, (_, rows) in zip(SPLITS, folds.split(strata, strata, speakers), strict=True):
             splits[rows] = name
     return splits.astype(str)
+
+
+def _strata(recordings: pd.DataFrame, balance: str | None) -> np.ndarray:
+    """The value by which each recording is balanced; values of fewer than three speakers count as one."""
+    if balance is None:
+        return np.zeros(len(recordings), dtype=np.int64)
+    values = recordings[stored(balance)].fillna("")
+    speakers = recordings.groupby(values)["speaker"].nunique()
+    rare = values.isin(speakers.index[speakers < len(SPLITS)])
+    if rare.all():
+        return np.zeros(len(recordings), dtype=np.int64)
+    # A single rare value stays as it is: there is nothing to join it with.
+    names, codes = np.unique(values.to_numpy(str), return_inverse=True)
+    return np.where(rare, len(names), codes) if values[rare].nunique() > 1 else codes
+
+
+def unlearnable(task: Task, recordings: pd.DataFrame, splits: np.ndarray) -> str | None:
+    """Why a task cannot be learnt, or not be judged, with these splits; None: it can.
+
+    Args:
+        task: the task.
+        recordings: n clips with the label columns.
+        splits: [n] as :func:`assign` gives them.
+    """
+    labels = recordings[task.label_columns].dropna()
+    of_split = {name: labels[(splits == name)[labels.index]] for name in SPLITS}
+    train, validation = of_split["train"], of_split["validation"]
+    if train.empty:
+        return "has no labels in the training split" if len(labels) else "has no labels"
+    if task.kind == "classification" and train.iloc[:, 0].nunique() == 1:
+        return f"has one class alone, {train.iloc[0, 0]}, in the training split"
+    if validation.empty:
+        return "has no labels in the validation split, by which epochs and seeds are chosen"
+    if task.score == "ccc" and (validation.nunique() < 2).any():
+        return "has no two different labels in the validation split, where its CCC is not defined"
+    return None
 
 
 def table_1(recordings: pd.DataFrame, splits: np.ndarray, balance: str | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Where work per clip runs: processes of this machine, or the workers of a Dask scheduler."""
 
-import os
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,4 +21,6 @@ class ComputeOptions:
     @property
     def workers(self) -> int:
         """Processes or threads that work at once: as many as asked for, else one per usable core."""
-        return self.processes or len(os.sched_getaffinity(0))
+        import joblib
+
+        return self.processes or joblib.cpu_count()

@@ -4,6 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task
 from stages.core.corpus.reading import read_corpus
 from stages.core.corpus.writing import ImportedClip, unique_ids, write_corpus
@@ -27,7 +28,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         clip("ü", speaker="S3", split="test", labels={"Age": None, "Kind": None}),
     ]
     assert write_corpus(tmp_path / "corpus", "Mine", clips) == 3
-    corpus = read_corpus(tmp_path / "corpus", TASKS)
+    corpus = read_corpus(CorpusOptions(str(tmp_path / "corpus")), TASKS)
     assert (corpus.name, corpus.synthetic, corpus.faults) == ("Mine", False, [])
     table = corpus.clips.set_index("clip_id")
     assert list(table["source_split"].loc[["007", "a b", "ü"]]) == ["train", "validation", "test"]

@@ -5,9 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.config.data import SplitOptions
-from stages.core.dataset.splitting import SPLITS, assign, table_1
+from stages.core.config.tasks import Task
+from stages.core.dataset.splitting import SPLITS, assign, table_1, unlearnable
 from stages.core.runtime.errors import OptionError, UserError
 
+AGE = Task("regression", ("Age",), "ccc")
+SEX = Task("classification", ("Sex",), "uar")
 COUNTRIES = {"United States": 21_544, "China": 15_218, "South Africa": 14_321, "Venezuela": 8_118}
 
 
@@ -67,6 +70,42 @@ def test_few_speakers_of_a_country_raise_no_warning() -> None:
     table = recordings(9, 2)
     table.loc[table["speaker"] == table["speaker"][0], "Country"] = "Norway"
     assert set(assign(table, SplitOptions())) == set(SPLITS)
+
+
+@pytest.mark.parametrize("values", ["each clip", "each speaker", "pairs", "one is rare"])
+def test_balancing_by_something_too_fine(values: str) -> None:
+    table = recordings(6, 1)
+    number = table["speaker"].str[1:].astype(int)
+    towns = {
+        "each clip": table["clip_id"],
+        "each speaker": table["speaker"],
+        "pairs": (number // 2).astype(str),
+        "one is rare": pd.Series(np.where(number == 3, "rare", "common")),
+    }
+    table = table.assign(Town=towns[values].astype(str))
+    splits = assign(table, SplitOptions(balance="Town"))
+    assert set(splits) == set(SPLITS)
+    assert (table.assign(split=splits).groupby("speaker")["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "train", "validation", "problem"),
+    [
+        (AGE, [None, None], [1.0, 2.0], "has no labels in the training split"),
+        (AGE, [1.0, 2.0], [None, None], "has no labels in the validation split, by which"),
+        (AGE, [1.0, 2.0], [3.0, 3.0], "has no two different labels in the validation split"),
+        (AGE, [1.0, 1.0], [3.0, 4.0], None),
+        (SEX, ["f", "f"], ["f", "m"], "has one class alone, f, in the training split"),
+        (SEX, ["f", "m"], ["f", "f"], None),
+        (SEX, ["f", "m"], [None, None], "has no labels in the validation split"),
+    ],
+)
+def test_what_cannot_be_learnt_or_judged(
+    task: Task, train: list, validation: list, problem: str | None
+) -> None:
+    labels = pd.DataFrame({task.columns[0]: [*train, *validation, None, None]}, index=range(6))
+    found = unlearnable(task, labels, np.repeat(SPLITS, 2))
+    assert found == problem if problem is None else (found or "").startswith(problem)
 
 
 def test_balancing_by_nothing() -> None:

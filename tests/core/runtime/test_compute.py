@@ -1,0 +1,12 @@
+import os
+
+import pytest
+
+from stages.core.runtime.compute import ComputeOptions
+
+
+def test_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ComputeOptions(processes=3).workers == 3
+    assert 1 <= ComputeOptions().workers <= (os.cpu_count() or 1)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert 1 <= ComputeOptions().workers <= (os.cpu_count() or 1)
