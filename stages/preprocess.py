@@ -106,7 +106,6 @@ def summary(
 ) -> dict[str, Any]:
     """metrics/corpus.json: aggregate facts only, nothing about a person."""
     balance = parameters.split.balance
-    groups = recordings[balance].value_counts().to_dict() if balance in recordings else {}
     return {
         "name": corpus.name,
         "synthetic": corpus.synthetic,
@@ -118,7 +117,10 @@ def summary(
             name: int(recordings[list(task.columns)].notna().all(axis=1).sum())
             for name, task in parameters.tasks.items()
         },
-        "countries": {group: groups[group] for group in sorted(groups)},
+        "groups": {
+            column: recordings[column].value_counts().sort_index().to_dict()
+            for column in {balance} & set(recordings)
+        },
         "warnings": list(corpus.warnings),
     }
 

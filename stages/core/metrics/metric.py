@@ -25,6 +25,7 @@ class Metric:
         kind: the kind of task that it scores.
         higher_is_better: False for errors.
         in_label_units: whether a value has the unit of the labels, as an error in years has.
+        definition: what it is, for captions.
         compute: the score of truth and prediction. Regression: float [n, columns], NaN where unlabelled.
             Classification: truth int [n], −1 where unlabelled; prediction probabilities [n, classes].
     """
@@ -34,6 +35,7 @@ class Metric:
     kind: Literal["regression", "classification"]
     higher_is_better: bool
     in_label_units: bool
+    definition: str
     compute: Callable[[np.ndarray, np.ndarray], float]
 
     @property
@@ -67,8 +69,24 @@ def _uar_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("ccc", "CCC", "regression", True, False, mean_ccc),
-        Metric("mae", "MAE", "regression", False, True, mae),
-        Metric("uar", "UAR", "classification", True, False, _uar_of_probabilities),
+        Metric(
+            "ccc",
+            "CCC",
+            "regression",
+            True,
+            False,
+            "Lin's concordance correlation coefficient (1 is perfect, 0 no agreement), mean over columns",
+            mean_ccc,
+        ),
+        Metric("mae", "MAE", "regression", False, True, "mean absolute error, in units of the labels", mae),
+        Metric(
+            "uar",
+            "UAR",
+            "classification",
+            True,
+            False,
+            "unweighted average recall, the mean of the recalls of the classes",
+            _uar_of_probabilities,
+        ),
     )
 }
