@@ -2,7 +2,8 @@
 
 Reads metrics/, plots/curves/, data/predictions/, the labels, the splits and the quarantine. Writes
 plots/report.html (self-contained, opens from disk), plots/figures/*.png (300 dots per inch),
-plots/tables.md and plots/tables.tex, and data/quarantine.csv (all clips that some stage could not use).
+plots/tables.md and plots/tables.tex, plots/learning.csv and plots/scores.csv for ``dvc plots``, and
+data/quarantine.csv (all clips that some stage could not use).
 """
 
 import csv
@@ -30,19 +31,7 @@ from stages.core.scoring.run_scores import read_record
 from stages.core.scoring.summary import Summary
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
-SECTIONS = (
-    "preprocess",
-    "split",
-    "features",
-    "codebook",
-    "boaw",
-    "tasks",
-    "train",
-    "recipes",
-    "models",
-    "runs",
-    "evaluate",
-)
+SECTIONS = ("tasks", "train", "recipes", "models", "runs", "evaluate")  # of params.yaml, shown on the page
 
 
 def main() -> None:
@@ -64,6 +53,8 @@ def main() -> None:
     write_text(PLOTS / "tables.tex", "\n".join(table.latex() for table in report.tables.values()))
     write_text(PLOTS / "report.html", report.html(parameters_text()))
     write_figures(report.figures.values())
+    write_text(PLOTS / "learning.csv", report.figures["curves"].csv())
+    write_csv(PLOTS / "scores.csv", ["task", "run", "value", "low", "high"], test_scores(results))
     say(f"plots/report.html: {len(report.tables)} tables, {len(report.figures)} figures")
 
 
@@ -78,6 +69,16 @@ def parameters_text() -> str:
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     shown = {name: content[name] for name in SECTIONS if name in content}
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+
+
+def test_scores(results: Results) -> list[tuple[str, str, float | None, float | None, float | None]]:
+    """Task, run, score and interval on test, for ``dvc plots``."""
+    return [
+        (task, run, found.value, found.low, found.high)
+        for task in results.tasks
+        for run, scores in results.runs.items()
+        if (found := scores.task(task, "test"))
+    ]
 
 
 def gather_quarantine() -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from stages.core.dataset.labels import labelled, targets_of
 from stages.core.figures import charts
 from stages.core.figures.charts import Interval
 from stages.core.figures.confusion import Matrix, figure_of
+from stages.core.figures.tsne import tsne
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.results import Results
 from stages.core.runtime.files import csv_text
@@ -22,7 +23,7 @@ from stages.core.scoring.run_groups import Contrast
 from stages.core.scoring.run_scores import Interval as Scored
 from stages.core.scoring.run_scores import PartScore
 
-MAP_CLIPS = 1000  # more would hide each other, and a page of 20,000 marks opens slowly
+MAP_CLIPS = 800  # more would hide each other, and a page of 20,000 marks opens slowly
 SCATTER_CLIPS = 2000
 SCATTER_COLUMNS = 4
 
@@ -62,8 +63,6 @@ def rating_map(results: Results, labels: pd.DataFrame, predictions: Predictions)
         labels: clip_id, split and label columns.
         predictions: of a run.
     """
-    from sklearn.manifold import TSNE
-
     name = next((name for name, task in results.tasks.items() if len(task.columns) >= 3), None)
     run = name and results.best(name)
     if not name or not run:
@@ -76,7 +75,7 @@ def rating_map(results: Results, labels: pd.DataFrame, predictions: Predictions)
     ratings = targets_of(name, results.tasks[name], train)
     # Repeated rows would collapse onto each other; the perplexity must stay below their number.
     perplexity = min(30.0, (len(ratings) - 1) / 3)
-    map_ = TSNE(init="pca", perplexity=perplexity, random_state=1, n_jobs=1).fit_transform(ratings)
+    map_ = tsne(ratings, perplexity)
     predicted = np.mean(list(predictions(run).of_task(name, columns, train["clip_id"]).values()), axis=0)
     panels = {
         "rated": [columns[index] for index in ratings.argmax(axis=1)],
