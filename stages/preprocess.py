@@ -107,7 +107,6 @@ def summary(
 ) -> dict[str, Any]:
     """metrics/corpus.json: aggregate facts only, nothing about a person."""
     balance = parameters.split.balance
-    groups = recordings[stored(balance)].value_counts().to_dict() if balance else {}
     return {
         "name": corpus.name,
         "synthetic": corpus.synthetic,
@@ -119,7 +118,10 @@ def summary(
             name: int(recordings[task.label_columns].notna().all(axis=1).sum())
             for name, task in parameters.tasks.items()
         },
-        "countries": {group: groups[group] for group in sorted(groups)},
+        "groups": {
+            column: recordings[stored(column)].value_counts().sort_index().to_dict()
+            for column in ([balance] if balance else [])
+        },
         "warnings": list(corpus.warnings),
     }
 

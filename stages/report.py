@@ -2,31 +2,36 @@
 
 Reads metrics/, plots/curves/, data/predictions/, the labels, the splits and the quarantine. Writes
 plots/report.html (self-contained, opens from disk), plots/figures/*.png (300 dots per inch),
-plots/tables.md and plots/tables.tex, and data/quarantine.csv (all clips that some stage could not use).
+plots/tables.md and plots/tables.tex, plots/learning.csv and plots/scores.csv for ``dvc plots``, and
+data/quarantine.csv (all clips that some stage could not use).
 """
 
 import csv
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from stages.command import guarded
-from stages.core.config.load import load
+from stages.core.config.load import FILE, load
 from stages.core.dataset.join import join_clips
 from stages.core.figures.charts import save_png
-from stages.core.reporting.report import build, mapped_run
+from stages.core.reporting.report import build
 from stages.core.reporting.report_figures import ReportFigure
 from stages.core.reporting.results import Results
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_csv, write_text
 from stages.core.runtime.tables import read_table
 from stages.core.scoring.comparison import Comparison
+from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import RunGroups
 from stages.core.scoring.run_scores import read_record
 from stages.core.scoring.summary import Summary
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
+SECTIONS = ("tasks", "train", "recipes", "models", "runs", "evaluate")  # of params.yaml, shown on the page
 
 
 def main() -> None:
@@ -43,15 +48,37 @@ def main() -> None:
     )
     labels = join_clips(read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")))
     curves = pd.concat(pd.read_csv(PLOTS / f"curves/{run}.csv").assign(run=run) for run in results.runs)
-    run = mapped_run(results)
-    report = build(
-        results, labels, curves, read_table(Path(f"data/predictions/{run}.parquet")) if run else None
-    )
+    report = build(results, labels, curves, predictions_of)
     write_text(PLOTS / "tables.md", "\n".join(table.markdown() for table in report.tables.values()))
     write_text(PLOTS / "tables.tex", "\n".join(table.latex() for table in report.tables.values()))
-    write_text(PLOTS / "report.html", report.html())
+    write_text(PLOTS / "report.html", report.html(parameters_text()))
     write_figures(report.figures.values())
+    write_text(PLOTS / "learning.csv", report.figures["curves"].csv())
+    write_csv(PLOTS / "scores.csv", ["task", "run", "value", "low", "high"], test_scores(results))
     say(f"plots/report.html: {len(report.tables)} tables, {len(report.figures)} figures")
+
+
+@cache
+def predictions_of(run: str) -> RunPredictions:
+    """The predictions of a run."""
+    return RunPredictions.of(read_table(Path(f"data/predictions/{run}.parquet")))
+
+
+def parameters_text() -> str:
+    """The sections of params.yaml that decide results."""
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    shown = {name: content[name] for name in SECTIONS if name in content}
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+
+
+def test_scores(results: Results) -> list[tuple[str, str, float | None, float | None, float | None]]:
+    """Task, run, score and interval on test, for ``dvc plots``."""
+    return [
+        (task, run, found.value, found.low, found.high)
+        for task in results.tasks
+        for run, scores in results.runs.items()
+        if (found := scores.task(task, "test"))
+    ]
 
 
 def gather_quarantine() -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ def test_the_stage_writes_table_1(project: Path) -> None:
     assert table["total"]["clips"] == 24
     assert table["total"]["speakers"] == 12
     assert table["total"]["duration"] == "00:00:12"
-    assert sum(table[name]["countries"]["China"]["clips"] for name in SPLITS) == 6
+    assert sum(table[name]["groups"]["Country"]["China"]["clips"] for name in SPLITS) == 6
     assert list(pd.read_parquet(project / "data/splits.parquet").columns) == ["clip_id", "split"]
 
 

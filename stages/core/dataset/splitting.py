@@ -126,14 +126,16 @@ def table_1(recordings: pd.DataFrame, splits: np.ndarray, balance: str | None) -
 
 def _row(part: pd.DataFrame, balance: str | None) -> dict[str, Any]:
     seconds = float(part["seconds"].sum())
-    groups = part.groupby(stored(balance)) if balance else []
     return {
         "clips": len(part),
         "speakers": int(speakers_of(part).nunique()),
         "seconds": round(seconds, 1),
         "duration": f"{int(seconds) // 3600:02d}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}",
-        "countries": {
-            str(value): {"clips": len(clips), "speakers": int(speakers_of(clips).nunique())}
-            for value, clips in groups
+        "groups": {
+            column: {
+                str(value): {"clips": len(clips), "speakers": int(speakers_of(clips).nunique())}
+                for value, clips in part.groupby(stored(column))
+            }
+            for column in ([balance] if balance else [])
         },
     }

@@ -50,18 +50,20 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval, named."""
+    """A value with its interval, named; ``sure`` fills its mark in a forest plot."""
 
     name: str
     value: float
     low: float
     high: float
+    sure: bool = True
 
 
 def svg(figure: Figure) -> str:
     """The figure as an SVG element, with selectable text, without XML header."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
+        _settle(figure)
         figure.savefig(
             buffer,
             format="svg",
@@ -75,7 +77,16 @@ def svg(figure: Figure) -> str:
 def save_png(figure: Figure, path: Path) -> None:
     """The figure at print quality, 300 dots per inch."""
     with mpl.rc_context(STYLE), whole(path) as temporary:
+        _settle(figure)
         figure.savefig(temporary, format="png", dpi=300, metadata={"Software": None})
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, so that it looks the same wherever and however often it is written."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def axis_label(score: str) -> str:
@@ -109,6 +120,24 @@ def maps(coordinates: np.ndarray, panels: Mapping[str, Sequence[str]], order: Se
     return figure
 
 
+def scatter(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Predicted against true values, a panel per column, with a line where both are equal.
+
+    Args:
+        panels: column → true values [n] and predicted ones [n].
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.6 * len(panels) + 0.6, 3.6), layout="constrained")
+        for axes, (title, (true, predicted)) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            ends = [float(true.min()), float(true.max())]
+            axes.plot(ends, ends, color="#7F7F7F", linewidth=1, linestyle=":")
+            axes.scatter(true, predicted, s=9, color=COLOURS[0], alpha=0.45, linewidths=0)
+            axes.set(title=title, xlabel="true", ylabel="predicted")
+    return figure
+
+
 def forest(
     panels: Mapping[str, Sequence[Interval]], xlabel: Mapping[str, str], names: Sequence[str]
 ) -> Figure:
@@ -127,14 +156,13 @@ def forest(
             axes.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
             for interval in intervals:
                 row = names.index(interval.name)
-                sure = interval.low > 0 or interval.high < 0
                 axes.plot([interval.low, interval.high], [row, row], color=COLOURS[0], linewidth=1.5)
                 axes.plot(
                     interval.value,
                     row,
                     "o",
                     color=COLOURS[0],
-                    markerfacecolor=COLOURS[0] if sure else "white",
+                    markerfacecolor=COLOURS[0] if interval.sure else "white",
                 )
             axes.set(title=task, xlabel=xlabel[task])
             axes.set_yticks(range(len(names)), names)

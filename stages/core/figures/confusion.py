@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from stages.core.metrics.formulas import recalls
-from stages.core.runtime.files import whole
 
 _FEW = 12  # classes that leave room for counts beside percent
 
@@ -20,50 +19,37 @@ class Matrix:
     Attributes:
         title: what stands above it.
         classes: names, in the order of rows and columns.
-        counts: integers [classes, classes].
+        counts: integers [classes, classes], added over seeds.
+        seeds: how many.
     """
 
     title: str
     classes: Sequence[str]
     counts: np.ndarray
+    seeds: int = 1
 
 
-def draw(path: Path, matrices: Sequence[Matrix], otherwise: str = "") -> None:
-    """Draw :func:`figure_of` the matrices into a PNG; the same matrices give the same bytes."""
-    with whole(path) as temporary:
-        figure_of(matrices, otherwise).savefig(temporary, format="png", dpi=100, metadata={"Software": None})
-
-
-def figure_of(matrices: Sequence[Matrix], otherwise: str = "") -> Any:
+def figure_of(matrices: Sequence[Matrix]) -> Figure:
     """A matplotlib figure of matrices side by side.
 
-    The shade is the percent of the row, on ``cividis``, which colour-blind readers see as others do. Up to
-    12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
+    The shade is the percent of the row, mean over seeds, on ``cividis``, which colour-blind readers see as
+    others do. Up to 12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
 
     Args:
-        matrices: none gives a small picture with the text ``otherwise``.
-        otherwise: what to say where there is no matrix.
+        matrices: at least one.
     """
-    from matplotlib.figure import Figure
-
-    if not matrices:
-        figure = Figure(figsize=(5, 1))
-        figure.text(0.5, 0.5, otherwise, ha="center", va="center")
-    else:
-        sides = [
-            2.6 + (0.7 if len(matrix.classes) <= _FEW else 0.3) * len(matrix.classes) for matrix in matrices
-        ]
-        figure = Figure(figsize=(sum(sides), max(sides)), layout="constrained")
-        for axes, matrix in zip(
-            figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
-        ):
-            _draw(axes, matrix)
+    sides = [2.6 + (0.7 if len(matrix.classes) <= _FEW else 0.3) * len(matrix.classes) for matrix in matrices]
+    figure = Figure(figsize=(sum(sides), max(sides)), layout="constrained")
+    for axes, matrix in zip(
+        figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
+    ):
+        _draw(axes, matrix)
     return figure
 
 
 def _draw(axes: Any, matrix: Matrix) -> None:
     few = len(matrix.classes) <= _FEW
-    total = matrix.counts.sum(axis=1)
+    total, clips_of = matrix.counts.sum(axis=1), matrix.counts.sum(axis=1) // matrix.seeds
     share = np.divide(
         matrix.counts, total[:, None], out=np.zeros(matrix.counts.shape), where=total[:, None] > 0
     )
@@ -76,7 +62,7 @@ def _draw(axes: Any, matrix: Matrix) -> None:
         axes.text(
             column,
             row,
-            f"{part:.0%}\n{matrix.counts[row, column]}" if few else percent,
+            f"{part:.0%}\n{matrix.counts[row, column] / matrix.seeds:.0f}" if few else percent,
             ha="center",
             va="center",
             color="black" if part > 0.5 else "white",
@@ -86,7 +72,7 @@ def _draw(axes: Any, matrix: Matrix) -> None:
     axes.set_xticks(ticks, matrix.classes, rotation=40 if few else 90, ha="right", rotation_mode="anchor")
     recall = [
         f"{value:.1%} of {clips}" if few and clips else f"{clips or 'no clips'}"
-        for value, clips in zip(recalls(matrix.counts), total, strict=True)
+        for value, clips in zip(recalls(matrix.counts), clips_of, strict=True)
     ]
     axes.set_yticks(
         ticks,

@@ -25,6 +25,8 @@ class Metric:
         kind: the kind of task that it scores.
         higher_is_better: False for errors.
         in_label_units: whether a value has the unit of the labels, as an error in years has.
+        bounds: the lowest and the highest value that it can take.
+        definition: what it is, for captions.
         compute: the score of truth and prediction. Regression: float [n, columns], NaN where unlabelled.
             Classification: truth int [n], −1 where unlabelled; prediction probabilities [n, classes].
     """
@@ -34,6 +36,8 @@ class Metric:
     kind: Literal["regression", "classification"]
     higher_is_better: bool
     in_label_units: bool
+    bounds: tuple[float, float]
+    definition: str
     compute: Callable[[np.ndarray, np.ndarray], float]
 
     @property
@@ -67,8 +71,35 @@ def _uar_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("ccc", "CCC", "regression", True, False, mean_ccc),
-        Metric("mae", "MAE", "regression", False, True, mae),
-        Metric("uar", "UAR", "classification", True, False, _uar_of_probabilities),
+        Metric(
+            "ccc",
+            "CCC",
+            "regression",
+            True,
+            False,
+            (-1.0, 1.0),
+            "Lin's concordance correlation coefficient (1 is perfect, 0 no agreement), mean over columns",
+            mean_ccc,
+        ),
+        Metric(
+            "mae",
+            "MAE",
+            "regression",
+            False,
+            True,
+            (0.0, math.inf),
+            "mean absolute error, in units of the labels",
+            mae,
+        ),
+        Metric(
+            "uar",
+            "UAR",
+            "classification",
+            True,
+            False,
+            (0.0, 1.0),
+            "unweighted average recall, the mean of the recalls of the classes",
+            _uar_of_probabilities,
+        ),
     )
 }

@@ -8,10 +8,12 @@ _STYLE = """
 :root {
   color-scheme: light dark;
   --ink: #1b1f24; --soft: #57606a; --paper: #fdfdfc; --line: #d8dee4; --card: #ffffff; --mark: #0b5cad;
+  --shade: rgba(0, 0, 0, .25);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e6e9ec; --soft: #9ba4ae; --paper: #14181d; --line: #333b44; --card: #f4f4f1; --mark: #7cb8f5;
+    --shade: rgba(255, 255, 255, .3);
   }
 }
 * { box-sizing: border-box; }
@@ -35,10 +37,29 @@ thead th {
   border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); vertical-align: bottom;
   white-space: normal; font-weight: 600;
 }
-tbody tr + tr:not(.below) > * { border-top: 1px solid var(--line); }
+tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 2px solid var(--ink); }
-.below > * { color: var(--soft); padding-top: 0; }
-.below > th { padding-left: 1.4rem; }
+td.text { white-space: normal; text-align: left; min-width: 16rem; }
+.notes { font-size: .82rem; color: var(--soft); margin-top: -.9rem; }
+.heading th { font-style: italic; padding-top: .6rem; }
+.heading span { position: sticky; left: .5rem; }
+.download { font-size: .8rem; margin-left: .2rem; }
+@media (max-width: 48rem) {
+  .wide {
+    background:
+      linear-gradient(to right, var(--paper) 40%, transparent) left / 2rem 100% no-repeat local,
+      linear-gradient(to left, var(--paper) 40%, transparent) right / 2rem 100% no-repeat local,
+      linear-gradient(to left, var(--shade), transparent) right / 1rem 100% no-repeat;
+    scrollbar-width: thin;
+  }
+  .many::before { content: "scroll →"; position: sticky; left: 0; font-size: .75rem; color: var(--soft); }
+  tbody tr:not(.heading) > th, thead th:first-child {
+    position: sticky; left: 0; background: var(--paper); min-width: 6.5rem; max-width: 9rem;
+    white-space: normal; overflow-wrap: break-word; box-shadow: 1px 0 0 var(--line);
+  }
+}
+details { margin-top: .6rem; }
+pre { overflow-x: auto; }
 figure {
   margin: 1.4rem 0; padding: .8rem; border: 1px solid var(--line); border-radius: 6px;
   background: var(--card); color: #1b1f24;
@@ -63,15 +84,21 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{html.escape(text)}</p>' if kind else f"<p>{html.escape(text)}</p>"
 
 
-def figure(svg: str, caption: str, alternative: str) -> str:
-    """An SVG with a caption for those who see it and a text for those who do not."""
+def figure(svg: str, caption: str, alternative: str, link: str = "") -> str:
+    """An SVG with a caption for those who see it, a text for those who do not, and a link to its numbers."""
     label = html.escape(alternative, quote=True)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    return f'<figure><div class="plot">{svg}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
+    text = f"{html.escape(caption)} {link}".strip()
+    return f'<figure><div class="plot" tabindex="0">{svg}</div><figcaption>{text}</figcaption></figure>'
 
 
-def page(title: str, opening: Sequence[str], sections: Sequence[Section], closing: str) -> str:
-    """The whole page."""
+def folded(title: str, text: str) -> str:
+    """Text that a click on its title shows, as it is."""
+    return f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>"
+
+
+def page(title: str, opening: Sequence[str], sections: Sequence[Section], closing: Sequence[str]) -> str:
+    """The whole page; ``opening`` and ``closing`` are blocks of HTML."""
     links = " · ".join(
         f'<a href="#s{n}">{html.escape(section.title)}</a>' for n, section in enumerate(sections)
     )
@@ -92,7 +119,7 @@ def page(title: str, opening: Sequence[str], sections: Sequence[Section], closin
 {chr(10).join(opening)}
 <nav>{links}</nav>
 {body}
-<footer>{html.escape(closing)}</footer>
+<footer>{chr(10).join(closing)}</footer>
 </body>
 </html>
 """

@@ -2,36 +2,60 @@
 
 from stages.core.scoring.run_scores import Interval
 
+PLACES = 3
 
-def number(value: float | None, places: int = 4) -> str:
+
+def number(value: float | None) -> str:
     """A score, with a real minus sign; a dash where it is not defined.
 
-    >>> number(-0.25), number(-0.00001), number(None)
-    ('−0.2500', '0.0000', '–')
+    >>> number(-0.25), number(-0.0001), number(None)
+    ('−0.250', '0.000', '–')
     """
-    return "–" if value is None else f"{value:z.{places}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z.{PLACES}f}".replace("-", "−")
 
 
-def signed(value: float | None, places: int = 3) -> str:
+def signed(value: float | None) -> str:
     """A difference with its sign, the minus a real one.
 
     >>> signed(-0.1234), signed(-0.0001)
     ('−0.123', '+0.000')
     """
-    return "–" if value is None else f"{value:+z.{places}f}".replace("-", "−")
+    return "–" if value is None else f"{value:+z.{PLACES}f}".replace("-", "−")
 
 
-def ends(interval: Interval | None) -> str:
+def with_sd(value: float | None, sd: float | None) -> str:
+    """A mean ± standard deviation.
+
+    >>> with_sd(0.5, 0.01), with_sd(0.5, None)
+    ('0.500 ± 0.010', '0.500')
+    """
+    return number(value) if value is None or sd is None else f"{number(value)} ± {number(sd)}"
+
+
+def ends(low: float | None, high: float | None) -> str:
     """The ends of an interval.
 
-    >>> ends(Interval(0.5, -0.1, 0.75))
+    >>> ends(-0.1, 0.75)
     '−0.100 to 0.750'
     """
-    if interval is None or interval.low is None:
-        return "–"
-    return f"{number(interval.low, 3)} to {number(interval.high, 3)}"
+    return "–" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
+def with_ends(interval: Interval | None) -> str:
+    """A value with its interval.
+
+    >>> with_ends(Interval(0.5, -0.1, 0.75))
+    '0.500 [−0.100, 0.750]'
+    """
+    if interval is None or interval.low is None or interval.high is None:
+        return number(interval.value if interval else None)
+    return f"{number(interval.value)} [{number(interval.low)}, {number(interval.high)}]"
 
 
 def p_value(value: float | None) -> str:
-    """A p-value with three places."""
+    """A p-value with three places.
+
+    >>> p_value(0.04795), p_value(None)
+    ('0.048', '–')
+    """
     return "–" if value is None else f"{value:.3f}"

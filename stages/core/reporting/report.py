@@ -1,22 +1,24 @@
 """The report as a whole: its tables, figures and sections in their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import chain
 
 import pandas as pd
 
 from stages.core.figures.charts import svg
 from stages.core.reporting import report_figures
-from stages.core.reporting.html import Section, figure, page, paragraph
-from stages.core.reporting.report_figures import ReportFigure
+from stages.core.reporting.corpus_tables import corpus_table, cost_table, model_table, quarantine_table
+from stages.core.reporting.html import Section, figure, folded, page, paragraph
+from stages.core.reporting.report_figures import Predictions, ReportFigure
 from stages.core.reporting.results import Results
 from stages.core.reporting.score_tables import (
+    TITLES,
     comparison_table,
-    corpus_table,
-    cost_table,
-    quarantine_table,
-    score_table,
+    headline_table,
+    part_table,
+    task_table,
 )
 from stages.core.reporting.sentences import (
     CLOSING,
@@ -26,11 +28,11 @@ from stages.core.reporting.sentences import (
     imbalance,
     size_of_corpus,
     speakers_known,
+    verdict,
 )
-from stages.core.reporting.tables import Table
+from stages.core.reporting.tables import Table, download
 from stages.core.scoring import paper
 from stages.core.scoring.comparison import Comparison
-from stages.core.scoring.run_scores import best_run
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,28 @@ class Report:
     tables: Mapping[str, Table]
     figures: Mapping[str, ReportFigure]
 
-    def html(self) -> str:
-        """The whole page."""
+    def html(self, parameters: str) -> str:
+        """The whole page; ``parameters`` is the text of the file of parameters."""
         results = self.results
-        opening = [paragraph(size_of_corpus(results), "lead")]
+        opening = [
+            paragraph(size_of_corpus(results), "lead"),
+            paragraph(verdict(results)),
+            *self._tables("headline"),
+        ]
         if results.corpus["synthetic"]:
             opening.insert(0, paragraph(SYNTHETIC, "notice"))
         if few := few_speakers(results):
             opening.append(paragraph(few))
+        digest = sha256(repr(results.summary).encode()).hexdigest()[:12]
+        closing = [
+            paragraph(CLOSING),
+            paragraph(
+                f"Results {digest}; `git log -1 -- metrics/details.json` names the commit that holds them."
+            ),
+            folded("Parameters", parameters),
+        ]
         title = f"State and trait measurement from nonverbal vocalizations: {results.corpus['name']}"
-        return page(title, opening, self._sections(), CLOSING)
+        return page(title, opening, self._sections(), closing)
 
     def _sections(self) -> list[Section]:
         """Sentences, tables and figures by section; a section with nothing to show is left out."""
@@ -61,47 +75,56 @@ class Report:
         weighed = [row for row in rows if row not in plain and row not in otherwise]
         content = {
             "The recordings": self._tables("splits", "quarantine"),
-            "Single-task networks": self._tables("single"),
-            "Multi-task networks": self._tables("multi"),
-            "Does joint learning help?": [
-                *self._findings(plain),
+            "The runs": [*self._tables("scores"), *self._tables("models")],
+            "Does multi-task learning help?": [
+                *self._findings("multi-task learning", plain),
                 *self._shares(),
-                *self._findings(weighed, "With losses weighed or scaled otherwise, "),
+                *self._findings("multi-task learning with weighed or scaled losses", weighed),
+                *self._findings("multi-task learning, trained otherwise,", otherwise),
                 *self._figures("multi-task"),
                 *self._tables("multi-task"),
             ],
-            "Other ways of training": [
-                *self._tables("otherwise"),
-                *self._findings(otherwise),
+            "Which features?": [*self._figures("features"), *self._tables("features")],
+            "Does other training help?": [
                 *self._figures("training"),
                 *self._tables("training"),
                 *self._speakers(),
             ],
             "Several runs as one": self._tables("fusion"),
-            "What is recognized": self._figures("map", "columns", "confusion"),
+            "What is recognized": [
+                *self._tables("parts"),
+                *self._figures("columns", "confusion", "scatter", "map"),
+            ],
             "For whom it works": self._figures("groups"),
             "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost")],
-            "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS],
+            "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS]
+            if self.results.paper["rows"]
+            else [],
         }
         return [Section(title, blocks) for title, blocks in content.items() if blocks]
 
-    def _tables(self, *names: str) -> list[str]:
-        return [self.tables[name].html() for name in names if name in self.tables]
+    def _tables(self, kind: str, *others: str) -> list[str]:
+        """Tables whose name is one of these, or one of these and a task."""
+        return [table.html() for name, table in self.tables.items() if _is_of(name, (kind, *others))]
 
     def _figures(self, *kinds: str) -> list[str]:
         """Figures whose name is a kind, or a kind and a task."""
         return [
-            figure(svg(shown.figure), f"Figure {number}. {shown.caption}", shown.alternative)
+            figure(
+                svg(shown.figure),
+                f"Figure {number}. {shown.caption}",
+                shown.alternative,
+                download(name, "csv", shown.csv()),
+            )
             for number, (name, shown) in enumerate(self.figures.items(), 1)
-            if any(name == kind or name.startswith(f"{kind}-") for kind in kinds)
+            if _is_of(name, kinds)
         ]
 
-    def _findings(self, rows: Sequence[Comparison], opening: str = "") -> list[str]:
-        by_task = {row.task: [other for other in rows if other.task == row.task] for row in rows}
-        return [
-            paragraph(opening + finding(task, of_task, self.results.confidence))
-            for task, of_task in by_task.items()
-        ]
+    def _findings(self, what: str, rows: Iterable[Comparison]) -> list[str]:
+        by_task: dict[str, list[Comparison]] = {}
+        for row in rows:
+            by_task.setdefault(row.task, []).append(row)
+        return [paragraph(finding(what, task, of_task, self.results)) for task, of_task in by_task.items()]
 
     def _speakers(self) -> list[str]:
         """Which runs know more than a clip: a setting of its own."""
@@ -119,83 +142,51 @@ class Report:
         return [paragraph(imbalance(means.to_dict()))] if equal and len(means) > 1 else []
 
 
-def build(
-    results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: pd.DataFrame | None
-) -> Report:
+def build(results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: Predictions) -> Report:
     """The report of these results.
 
     Args:
         results: of all stages.
         labels: clip_id, split and label columns of all clips.
         curves: run, seed, epoch, split, task, share and score of all runs.
-        predictions: of :func:`mapped_run`; None if there is none.
+        predictions: reads those of a run.
     """
     return Report(results, curves, _tables_of(results), _figures_of(results, labels, curves, predictions))
 
 
-def mapped_task(results: Results) -> str | None:
-    """The first task that rates clips on three columns or more."""
-    return next(
-        (name for name, task in results.tasks.items() if len(task.columns) >= 3 and name in results.metrics),
-        None,
-    )
-
-
-def mapped_run(results: Results) -> str | None:
-    """The run whose predictions the map of :func:`mapped_task` shows: the best on validation."""
-    task = mapped_task(results)
-    return best_run(results.runs, results.runs, task, "validation") if task else None
+def _is_of(name: str, kinds: Iterable[str]) -> bool:
+    return any(name == kind or name.startswith(f"{kind}-") for kind in kinds)
 
 
 def _tables_of(results: Results) -> dict[str, Table]:
-    groups, of = results.groups, f"of {results.corpus_name}"
-    note = "" if results.paper["same_corpus"] else " The paper's values are of another corpus, HUME-VB."
-    tables = [corpus_table(results)]
-    if results.quarantined:
-        tables.append(quarantine_table(results.quarantined))
-    for name, what, runs, paper_table in (
-        ("single", f"single-task networks.{note}", groups.single_task, 2),
-        ("multi", f"multi-task networks.{note}", groups.multi_task, 3),
-    ):
-        if runs:
-            tables.append(score_table(name, f"Scores {of}, {what}", results, runs, paper_table))
-    ending = f", test split {of}: means over seeds, positive differences are better."
-    if rows := results.on_test("multi-task"):
-        caption = "Multi-task against single-task networks"
-        tables.append(comparison_table("multi-task", caption + ending, rows))
-    if groups.trained_otherwise:
-        caption = f"Scores {of}, runs trained otherwise."
-        tables.append(score_table("otherwise", caption, results, groups.trained_otherwise, None))
-    if rows := results.on_test("training"):
-        caption = "Runs trained otherwise against the best run of the common training"
-        tables.append(comparison_table("training", caption + ending, rows))
-    if rows := results.on_test("fusion"):
-        caption = f"Fused runs against the best of their members on validation, test split {of}: mean"
-        tables.append(
-            comparison_table(
-                "fusion", f"{caption} predictions of the seeds, positive differences are better.", rows
-            )
-        )
-    tables.append(cost_table("cost", f"What the runs cost, and their joint ExVo score {of}.", results))
-    return {table.name: replace(table, number=number) for number, table in enumerate(tables, 1)}
+    contrasts = [contrast for contrast in TITLES if results.on_test(contrast)]
+    tables = [
+        headline_table(results),
+        corpus_table(results),
+        quarantine_table(results),
+        *(task_table(task, results) for task in results.tasks),
+        model_table(results),
+        *(comparison_table(contrast, results) for contrast in contrasts),
+        *(part_table(task, results) for task in results.tasks),
+        cost_table(results),
+    ]
+    shown = [table for table in tables if table]
+    return {table.name: replace(table, number=number) for number, table in enumerate(shown, 1)}
 
 
 def _figures_of(
-    results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: pd.DataFrame | None
+    results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: Predictions
 ) -> dict[str, ReportFigure]:
-    task, run = mapped_task(results), mapped_run(results)
     shown = chain(
-        report_figures.differences(
-            results.on_test("multi-task"), "multi-task", "Multi-task against single-task networks"
+        *(
+            report_figures.differences(results, contrast, title)
+            for contrast, title in TITLES.items()
+            if contrast != "fusion"
         ),
-        report_figures.differences(
-            results.on_test("training"), "training", "Runs trained otherwise against the common training"
-        ),
-        report_figures.rating_map(labels, predictions, task, results.tasks[task], run)
-        if task and run and predictions is not None
-        else (),
         report_figures.columns(results),
         report_figures.confusions(results),
+        report_figures.scatter(results, labels, predictions),
+        report_figures.rating_map(results, labels, predictions),
         report_figures.groups(results),
         [report_figures.learning_curves(curves, results), report_figures.cost(results)],
     )

@@ -1,135 +1,206 @@
-"""The report's tables: recordings, scores, comparisons, cost, quarantine."""
+"""The report's tables of scores: the headline, all runs of a task, its parts, comparisons."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import ends, number, p_value, signed
+from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
 from stages.core.reporting.results import Results
-from stages.core.reporting.tables import Cell, Table
+from stages.core.reporting.sentences import sure_differences
+from stages.core.reporting.tables import Cell, Row, Table
 from stages.core.scoring.comparison import Comparison
-from stages.core.scoring.run_scores import SPLITS, TaskScores, best_run
+from stages.core.scoring.run_groups import Contrast
+from stages.core.scoring.run_scores import Interval, best_run
 
-_SIDES = {  # what the two columns of a comparison are called
-    "multi-task": ("Single-task", "Multi-task"),
-    "training": ("Common", "Otherwise"),
-    "fusion": ("Best member", "Fused"),
+TITLES: dict[Contrast, str] = {
+    "multi-task": "Multi-task against single-task networks",
+    "features": "Feature sets of the same model",
+    "training": "Runs trained otherwise against the best run of the common training",
+    "fusion": "Fused runs against the best of their members on validation, mean predictions of the seeds",
 }
 
 
-def corpus_table(results: Results) -> Table:
-    """The paper's Table 1, with the values of the balanced column below."""
-    split, names = results.split, ["train", "validation", "test", "total"]
-    rows = [
-        ["Duration (HH:MM:SS)", *(split[name]["duration"] for name in names)],
-        ["Clips", *(f"{split[name]['clips']:,}" for name in names)],
-        ["Speakers", *(f"{split[name]['speakers']:,}" for name in names)],
-    ]
-    for country in split["total"].get("countries", {}):
-        counts = [split[name]["countries"].get(country, {"clips": 0})["clips"] for name in names]
-        rows.append([f" clips, {country}", *(f"{count:,}" for count in counts)])
-    caption = f"The splits of {results.corpus_name}; no speaker is in two of them."
-    return Table("splits", caption, ["", "Train", "Validation", "Test", "All"], rows)
-
-
-def quarantine_table(faults: Sequence[tuple[str, str]]) -> Table:
-    """How many clips each stage could not use, and why; ``faults`` are pairs of stage and reason."""
-    counts = sorted(Counter(faults).items())
-    rows = [[stage, reason, f"{count:,}"] for (stage, reason), count in counts]
-    return Table("quarantine", "Clips that a stage could not use.", ["Stage", "Reason", "Clips"], rows)
-
-
-def score_table(
-    name: str, caption: str, results: Results, runs: Sequence[str], paper_table: int | None
-) -> Table:
-    """The paper's Tables 2 and 3: a row per run, validation and test of each task, and what stands below it.
-
-    The seed best on validation ± sd over seeds; the ensemble, which is the mean prediction of the seeds; the
-    interval of each; the paper's own values. The best run on test of each task is strong, as in the paper.
-    The naive predictor comes last.
-
-    Args:
-        name: of the table.
-        caption: of the table.
-        results: of all stages.
-        runs: which of its runs.
-        paper_table: the table of the paper whose values stand beside; None for no such values.
-    """
-    metrics, interval = results.metrics, f" {results.confidence:.0%} interval"
-    columns = [(task, split) for task in metrics for split in SPLITS]
-    best = {task: best_run(results.runs, runs, task, "test") for task in metrics}
-    printed = {
-        (row["features"], row["model"], row["task"]): row["paper"]
-        for row in results.paper["rows"]
-        if row["table"] == paper_table
+def headline_table(results: Results) -> Table:
+    """The best run of each task beside the naive predictor, and what the comparisons say."""
+    shown = [contrast for contrast in TITLES if results.on_test(contrast)]
+    rows: list[Row] = []
+    for task, declared in results.tasks.items():
+        best = results.best(task)
+        scores = results.runs[best].task(task, "test") if best else None
+        if best is None or scores is None:
+            continue
+        naive = results.summary.naive["test"].get(task)
+        better = results.beats_naive(best, task, "test")
+        rows.append(
+            [
+                f"{task}, {METRICS[declared.score].label}",
+                best,
+                Cell(with_sd(scores.value, scores.sd) + ("" if better else " †"), better),
+                ends(scores.low, scores.high),
+                number(naive.value if naive else None),
+                *(sure_differences(results, contrast, task) for contrast in shown),
+            ]
+        )
+    questions = {
+        "multi-task": "Multi-task",
+        "features": "Other features",
+        "training": "Other training",
+        "fusion": "Fusion",
     }
-    rows: list[list[Cell | str]] = []
+    header = ["Task", "Best run", "Test", "Interval", "Naive", *(questions[contrast] for contrast in shown)]
+    notes = (
+        f"Mean ± standard deviation over seeds, {results.confidence:.0%} interval over speakers and seeds. "
+        "The naive "
+        f"predictor ignores its input. {_metrics(results)} {DAGGER}"
+    )
+    if shown:
+        notes += " Last, how many of the comparisons below are significant, and which way."
+    caption = f"The best run of each task, chosen on validation, on the test split of {results.corpus_name}."
+    return Table("headline", caption, header, rows, notes, wide=header[5:])
+
+
+DAGGER = (
+    "† No better than the naive predictor: the interval of the gain over it, on the same clips, reaches 0."
+)
+
+
+def task_table(task: str, results: Results) -> Table:
+    """All runs by one task (the paper's Tables 2 and 3), and the naive predictor."""
+    metric = METRICS[results.tasks[task].score]
+    best = best_run(results.runs, results.runs, task, "test")
+    printed = {
+        (row["features"], row["model"]): row["paper"] for row in results.paper["rows"] if row["task"] == task
+    }
+    interval = f"{results.confidence:.0%} interval"
+    header = ["Run", "Validation", "Test", interval, "Ensemble, test", "Best seed, test"]
+    rows: list[Row] = []
+    groups = results.groups
+    for title, runs in (
+        ("Single-task networks", groups.single_task),
+        ("Multi-task networks", groups.multi_task),
+        ("Trained otherwise", groups.trained_otherwise),
+    ):
+        found = list(_run_rows(results, task, runs, best, printed))
+        rows += [[title], *found] if found else []
+    naive = [results.summary.naive[split].get(task) for split in ("validation", "test")]
+    cells = [number(score.value if score else None) for score in naive]
+    rows.append(["naive predictor", *cells, *[""] * (3 + bool(printed))])
+    caption = f"{task.capitalize()} of {results.corpus_name}, {metric.label} ({metric.better} is better)."
+    notes = (
+        f"{metric.label}: {metric.definition}. Mean ± standard deviation over seeds; the interval is of the "
+        "test "
+        "score, over speakers and seeds; the ensemble is the mean prediction of the seeds; the best seed is "
+        "chosen "
+        f"on validation. Bold: the best run on test. {DAGGER}"
+    )
+    if printed:
+        header.append("Paper, test")
+        notes += " The paper's values are the best of three seeds" + (
+            "." if results.paper["same_corpus"] else ", of another corpus, HUME-VB."
+        )
+    return Table(f"scores-{task}", caption, header, rows, notes, wide=header[4:])
+
+
+def _run_rows(
+    results: Results, task: str, runs: Sequence[str], best: str | None, printed: dict
+) -> Iterator[list[Cell | str]]:
     for run in runs:
         scores = results.runs[run]
-        found = [scores.task(task, split) for task, split in columns]
-        cells = [
-            Cell(_with_sd(of_task), split == "test" and best[task] == run)
-            for of_task, (task, split) in zip(found, columns, strict=True)
-        ]
-        ensembles = [of_task.ensemble if of_task else None for of_task in found]
-        rows.append([run, *cells])
-        rows.append([interval, *map(ends, found)])
-        rows.append(
-            [" ensemble of the seeds", *(number(found.value if found else None) for found in ensembles)]
+        validation, test = scores.task(task, "validation"), scores.task(task, "test")
+        if validation is None and test is None:
+            continue
+        cells: list[Cell | str] = [run]
+        for split, found in (("validation", validation), ("test", test)):
+            better = results.beats_naive(run, task, split)
+            text = with_sd(found.value, found.sd) if found else "–"
+            strong = split == "test" and run == best and better
+            cells.append(Cell(text + ("" if better or found is None else " †"), strong))
+        cells.append(ends(test.low, test.high) if test else "–")
+        cells.append(with_ends(test.ensemble) if test else "–")
+        cells.append(number(test.best_seed.value) if test else "–")
+        if printed:
+            row = printed.get((scores.features, scores.model))
+            cells.append(with_sd(row["test"], row["test_sd"]) if row else "–")
+        yield cells
+
+
+def part_table(task: str, results: Results) -> Table | None:
+    """The score of each column of a regression with several, or the recall of each class, best first."""
+    found: dict[str, dict[str, Interval]] = {}
+    for run in results.shown_runs(task):
+        scores = results.runs[run].task(task, "test")
+        if scores:
+            found[run] = {**(scores.columns or {}), **(scores.classes or {})}
+    parts = next(iter(found.values()), {})
+    if len(parts) < 2:
+        return None
+    declared = results.tasks[task]
+    metric, first = METRICS[declared.score], results.best(task) or ""
+    classes = declared.kind == "classification"
+    scored = found.get(first, parts)
+    order = sorted(parts, key=lambda part: metric.gain(scored[part].value or 0.0, 0.0))
+    rows = [[part, *(with_ends(of_run[part]) for of_run in found.values())] for part in order]
+    what = "Recall of each class" if classes else f"{metric.label} of each column"
+    caption = (
+        f"{what} of {task} on the test split of {results.corpus_name}: mean over seeds with "
+        f"{results.confidence:.0%} interval over speakers and seeds, best first by the run that is best on "
+        f"validation, {first}."
+    )
+    return Table(f"parts-{task}", caption, ["", *found], rows)
+
+
+def comparison_table(contrast: Contrast, results: Results) -> Table:
+    """Paired differences on the test split; those that are significant after correction are strong."""
+    rows = results.on_test(contrast)
+    alpha, replicates = 1 - results.confidence, results.groups.parameters.evaluate.bootstrap
+    cells: list[Row] = []
+    for task in results.tasks:
+        of_task = [row for row in rows if row.task == task]
+        cells += [[f"{task}, {METRICS[of_task[0].score].label}"]] if of_task else []
+        cells += [_comparison_row(row, results) for row in of_task]
+    known = {run for row in rows for run in (row.baseline, row.candidate)} & set(results.runs)
+    seeds = min(len(results.groups.training(run).seeds) for run in known)
+    caption = f"{TITLES[contrast]}, test split of {results.corpus_name}."
+    notes = (
+        "Means over seeds on the same clips; positive differences are better. p: two-sided, by bootstrap "
+        "over "
+        f"speakers and seeds; p (Holm): corrected for the {len(rows)} comparisons of this table. Bold: p "
+        "(Holm) at "
+        f"most {alpha:.2g}."
+    )
+    smallest = min(1.0, 2 * len(rows) / (replicates + 1))
+    if smallest > alpha / 2:
+        notes += f" With {replicates:,} replicates no corrected p falls below {smallest:.3f}."
+    if seeds < 10:
+        notes += (
+            f" With {seeds} seed{'s' * (seeds > 1)} p is too small where seeds vary as much as speakers do: "
+            "with "
+            "three, p falls below 0.05 in 11 to 15 of 100 comparisons of equal models."
         )
-        rows.append([interval, *map(ends, ensembles)])
-        theirs = [printed.get((scores.features, scores.model, task)) for task, _ in columns]
-        if any(theirs):
-            pairs = zip(theirs, columns, strict=True)
-            rows.append(
-                [
-                    " the paper",
-                    *(f"{row[s]:.4f} ± {row[f'{s}_sd']:.4f}" if row else "–" for row, (_, s) in pairs),
-                ]
-            )
-    naive = [results.summary.naive[split].get(task) for task, split in columns]
-    rows.append(["naive predictor", *(number(score.value if score else None) for score in naive)])
-    header = [f"{task.capitalize()} {METRICS[metrics[task]].label}, {split}" for task, split in columns]
-    return Table(name, caption, ["", *header], rows)
-
-
-def comparison_table(name: str, caption: str, rows: Sequence[Comparison]) -> Table:
-    """Paired differences; those whose interval leaves out zero are strong.
-
-    Args:
-        name: of the table.
-        caption: of the table.
-        rows: of one contrast, with intervals.
-    """
-    cells: list[list[Cell | str]] = [
-        [
-            f"{row.candidate} against {row.baseline}",
-            row.task,
-            number(row.baseline_mean),
-            number(row.candidate_mean),
-            Cell(signed(row.difference), row.leaves_out_zero),
-            f"{signed(row.low)} to {signed(row.high)}",
-            p_value(row.p),
-        ]
-        for row in rows
+    header = [
+        "Candidate against baseline",
+        "Baseline",
+        "Candidate",
+        "Difference",
+        "Interval",
+        "p",
+        "p (Holm)",
     ]
-    header = ["", "Task", *_SIDES[rows[0].contrast], "Difference", "Interval", "p"]
-    return Table(name, caption, header, cells)
+    return Table(contrast, caption, header, cells, notes, wide=["Baseline", "Candidate", "p"])
 
 
-def cost_table(name: str, caption: str, results: Results) -> Table:
-    """What a run costs: weights and multiply-adds of one seed, networks and epochs of all seeds."""
-    rows = []
-    for run, scores in results.runs.items():
-        cost = scores.cost
-        counts = [cost.parameters, cost.multiply_adds, cost.networks, cost.epochs]
-        exvo = [number(scores.splits[split].exvo) for split in SPLITS]
-        rows.append([run, *(f"{count:,}" for count in counts), *exvo])
-    header = ["", "Weights", "Multiply-adds per clip", "Networks", "Epochs", "ExVo, validation", "ExVo, test"]
-    return Table(name, caption, header, rows)
+def _comparison_row(row: Comparison, results: Results) -> list[Cell | str]:
+    return [
+        f"{row.candidate} against {row.baseline}",
+        number(row.baseline_mean),
+        number(row.candidate_mean),
+        Cell(signed(row.difference), results.is_sure(row)),
+        f"{signed(row.low)} to {signed(row.high)}",
+        p_value(row.p),
+        p_value(row.p_corrected),
+    ]
 
 
-def _with_sd(scores: TaskScores | None) -> str:
-    if scores is None or scores.value is None:
-        return "–"
-    return number(scores.value) + ("" if scores.sd is None else f" ± {scores.sd:.4f}")
+def _metrics(results: Results) -> str:
+    """What the metrics of all tasks are."""
+    names = dict.fromkeys(task.score for task in results.tasks.values())
+    return " ".join(f"{METRICS[name].label}: {METRICS[name].definition}." for name in names)

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import p_value, signed
+from stages.core.reporting.numbers import ends, p_value, signed
 from stages.core.reporting.results import Results
 from stages.core.scoring.comparison import Comparison
+from stages.core.scoring.run_groups import Contrast
 
 FEW_SPEAKERS = 20  # below it percentile intervals are markedly too narrow
 
-CLOSING = (
-    "After Baird, Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen (2022), "
-    "State & Trait Measurement from Nonverbal Vocalizations: A Multi-Task Joint Learning Approach. "
-    "Values are of the seed best on validation, ± the standard deviation over seeds; the ensemble is the "
-    "mean prediction of the seeds; means over seeds are means of their scores. Intervals are by "
-    "bootstrap over speakers; with n replicates no p-value falls below 2 / (n + 1). The best run on test "
-    "is bold, and so are differences whose interval leaves out zero."
+SYNTHETIC = (
+    "This corpus is synthetic: its voices are computed, not recorded. "
+    "Its scores show that the pipeline works; they say nothing about people."
 )
 
 
@@ -28,12 +25,6 @@ def size_of_corpus(results: Results) -> str:
     )
 
 
-SYNTHETIC = (
-    "This corpus is synthetic: its voices are computed, not recorded. "
-    "Its scores show that the pipeline works; they say nothing about people."
-)
-
-
 def few_speakers(results: Results) -> str | None:
     """A warning where intervals are too narrow; None where there are speakers enough."""
     speakers = results.split["test"]["speakers"]
@@ -44,34 +35,57 @@ def few_speakers(results: Results) -> str | None:
     )
 
 
-def finding(task: str, rows: Sequence[Comparison], confidence: float) -> str:
-    """One sentence on joint learning for a task, from comparisons on one split that have an interval.
+def verdict(results: Results) -> str:
+    """One sentence on which tasks are predicted better than by a predictor that ignores its input."""
+    best = {task: results.best(task) for task in results.tasks}
+    better = [task for task, run in best.items() if run and results.beats_naive(run, task, "test")]
+    others = [task for task in best if task not in better]
+    if not others:
+        return f"Test clips are predicted better than by the naive predictor: {', '.join(better)}."
+    if not better:
+        return f"No task is predicted better than by the naive predictor: {', '.join(others)}."
+    return (
+        f"Predicted better than by the naive predictor: {', '.join(better)}; not significantly better: "
+        f"{', '.join(others)}."
+    )
 
-    >>> row = Comparison("multi-task", "country", "uar", "test", "a-stl", "a-mtl1", 0.5, 0.45,
-    ...                  -0.05, -0.08, -0.02, 0.01)
-    >>> finding("country", [row], 0.95)
-    'country: joint learning does worse; a-mtl1 against a-stl differs by −0.050 UAR (95% interval −0.080 to \
-−0.020, p = 0.010).'
+
+def sure_differences(results: Results, contrast: Contrast, task: str) -> str:
+    """How many comparisons of a task are significant, and which way: ``5 worse of 8``."""
+    rows = [row for row in results.on_test(contrast) if row.task == task]
+    gains = [row.difference or 0.0 for row in rows if results.is_sure(row)]
+    counts = {"better": sum(gain > 0 for gain in gains), "worse": sum(gain < 0 for gain in gains)}
+    found = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{found or 'none'} of {len(rows)}" if rows else "–"
+
+
+def finding(what: str, task: str, rows: Sequence[Comparison], results: Results) -> str:
+    """One sentence on what a change does for a task, from comparisons that have an interval.
+
+    Args:
+        what: the change, as the subject of a sentence: ``joint learning``.
+        task: the task.
+        rows: its comparisons.
+        results: of all stages.
     """
-    better = sum((row.low or 0) > 0 for row in rows)
-    worse = sum((row.high or 0) < 0 for row in rows)
-    of = f" of {len(rows)} comparisons"
-    (most, adverb), (least, other) = sorted([(better, "better"), (worse, "worse")], reverse=True)
+    gains = [row.difference or 0.0 for row in rows if results.is_sure(row)]
+    counts = [(sum(gain > 0 for gain in gains), "better"), (sum(gain < 0 for gain in gains), "worse")]
+    (most, adverb), (least, other) = sorted(counts, reverse=True)
+    several, of = len(rows) > 1, f" of {len(rows)} comparisons"
     if most:
-        verdict = f"does {adverb}" + (
-            f" in {most}{of} and {other} in {least or 'none'}" if len(rows) > 1 else ""
-        )
+        detail = f" in {most}{of} and {other} in {least or 'none'}" if several else ""
+        verdict = f"does significantly {adverb}{detail}"
     else:
-        verdict = "makes no measurable difference" + (f" in any{of}" if len(rows) > 1 else "")
+        verdict = "makes no significant difference" + (f" in any{of}" if several else "")
     median = sorted(rows, key=lambda row: row.difference or 0)[(len(rows) - 1) // 2]
     pair = f"{median.candidate} against {median.baseline}"
     metric = METRICS[median.score]
-    gain = "" if metric.higher_is_better else " (positive: fewer)"
     return (
-        f"{task}: joint learning {verdict}; "
-        f"{f'the median one, {pair},' if len(rows) > 1 else pair} differs by "
-        f"{signed(median.difference)} {metric.label}{gain} ({confidence:.0%} interval "
-        f"{signed(median.low)} to {signed(median.high)}, p = {p_value(median.p)})."
+        f"{task}: {what} {verdict}; {f'the median one, {pair},' if several else pair} differs by "
+        f"{signed(median.difference)} "
+        f"{metric.label}{'' if metric.higher_is_better else ' (positive: smaller)'} "
+        f"({results.confidence:.0%} interval {ends(median.low, median.high)}, p = {p_value(median.p)}, "
+        f"corrected {p_value(median.p_corrected)})."
     )
 
 
@@ -98,3 +112,9 @@ def speakers_known(runs: Sequence[str]) -> str:
     Another setting, in which a speaker's other clips are known: all-speaker-mtl.
     """
     return f"Another setting, in which a speaker's other clips are known: {', '.join(runs)}."
+
+
+CLOSING = (
+    "After Baird, Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen (2022), "
+    "State & Trait Measurement from Nonverbal Vocalizations: A Multi-Task Joint Learning Approach."
+)

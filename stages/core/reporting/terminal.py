@@ -10,6 +10,7 @@ from stages.core.scoring.summary import Summary
 
 _TITLES = {
     "multi-task": "Multi-task against single-task networks",
+    "features": "Feature sets of the same model",
     "training": "Runs trained otherwise against the best run of the common training",
     "fusion": "Fused runs against the best of their members, mean predictions of the seeds",
 }
@@ -36,22 +37,14 @@ def score_lines(
         ": synthetic voices, so that they say nothing about people" if corpus.synthetic else ""
     )
     yield (
-        f"The seed best on validation, ± sd over seeds, [{confidence:.0%} interval over "
-        "speakers]; last, the ensemble: the mean prediction of the seeds"
+        f"Mean over seeds ± sd, [{confidence:.0%} interval over speakers and seeds]; last, the ensemble: "
+        "the mean "
+        "prediction of the seeds"
     )
     for name, task in tasks.items():
         if has_scores(summary.runs, name):
             yield from _task_lines(name, METRICS[task.score], summary, width)
-    yield "\nExVo's joint score (harmonic mean of CCC, UAR and 1/MAE, one task each), and cost"
-    yield f"  {'':{width}}validation  test    parameters  multiply-adds  networks  epochs  seconds"
-    for run, scores in summary.runs.items():
-        validation, test = (_number(scores.splits[split].exvo) for split in SPLITS)
-        cost = scores.cost
-        yield (
-            f"  {run:{width}}{validation:12}{test:8}{cost.parameters:10,}{cost.multiply_adds:15,}"
-            f"{cost.networks:10}{cost.epochs:8}"
-            f"{format(seconds[run], '.0f') if run in seconds else '–':>9}"
-        )
+    yield from _cost_lines(summary, seconds, width)
     for contrast, title in _TITLES.items():
         yield from _difference_lines(title, [row for row in comparisons if row.contrast == contrast])
 
@@ -69,23 +62,39 @@ def _task_lines(task: str, metric: Metric, summary: Summary, width: int) -> Iter
     yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"
 
 
+def _cost_lines(summary: Summary, seconds: Mapping[str, float], width: int) -> Iterator[str]:
+    """What each run costs, and ExVo's score where the tasks are of its kind."""
+    exvo = any(scores.splits["test"].exvo is not None for scores in summary.runs.values())
+    yield "\nCost" + (", and ExVo's joint score: the harmonic mean of CCC, UAR and 1/MAE" if exvo else "")
+    together = "   validation    test" if exvo else ""
+    yield f"  {'':{width}}parameters  multiply-adds  networks  epochs  seconds{together}"
+    for run, scores in summary.runs.items():
+        cost = scores.cost
+        trained = format(seconds[run], ".0f") if run in seconds else "–"
+        validation, test = (_number(scores.splits[split].exvo) for split in SPLITS)
+        yield (
+            f"  {run:{width}}{cost.parameters:10,}{cost.multiply_adds:15,}{cost.networks:10}{cost.epochs:8}"
+            f"{trained:>9}" + (f"{validation:>13}{test:>8}" if exvo else "")
+        )
+
+
 def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
-    rows = [row for row in rows if row.split == "test" and row.p is not None]
+    rows = [row for row in rows if row.split == "test" and row.p_corrected is not None]
     if rows:
-        yield f"\n{title}: mean over seeds on test (positive: better)"
+        yield f"\n{title}: mean over seeds on test (positive: better); p is corrected by Holm's method"
     width = max((len(row.baseline) + len(row.candidate) for row in rows), default=0) + 5
     for row in rows:
-        pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+.4f}, {row.high:+.4f}]"
-        yield f"  {pair:{width}}{row.task:12}{row.difference:+.4f} {interval:22} p = {row.p:.3f}"
+        pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+z.4f}, {row.high:+z.4f}]"
+        yield f"  {pair:{width}}{row.task:12}{row.difference:+z.4f} {interval:22} p = {row.p_corrected:.3f}"
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else f"{value:z.4f}"
 
 
 def _cell(scores: TaskScores | None) -> str:
     if scores is None or scores.value is None:
         return "–"
     sd = "" if scores.sd is None else f" ±{scores.sd:.4f}"
-    interval = "" if scores.low is None else f" [{scores.low:.4f}, {scores.high:.4f}]"
-    return f"{scores.value:.4f}{sd}{interval}"
+    interval = "" if scores.low is None else f" [{scores.low:z.4f}, {scores.high:z.4f}]"
+    return f"{scores.value:z.4f}{sd}{interval}"

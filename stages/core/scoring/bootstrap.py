@@ -71,8 +71,9 @@ def estimate(
     share = _shares(len(sums), len(drawn), rng)
     labelled = sums[0, :, 0] > 0
     enough = labelled.sum(axis=0) >= 2
-    ends = [np.where(enough, end, np.nan) for end in interval(_over_seeds(replicates, share), confidence)]
-    low, high = interval(_over_seeds(mean_of_defined(replicates), share), confidence)
+    of_parts = _bounded(score, interval(_over_seeds(replicates, share), confidence))
+    ends = [np.where(enough, end, np.nan) for end in of_parts]
+    low, high = _bounded(score, interval(_over_seeds(mean_of_defined(replicates), share), confidence))
     known = labelled.any(axis=1).sum() >= 2
     return Estimate(
         value=float(mean_of_defined(parts).mean()),
@@ -170,6 +171,11 @@ def corrected(p_values: Sequence[float]) -> list[float]:
 def _replicates(score: str, sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Scores of the parts for each replicate and seed: [replicates, seeds, parts]."""
     return np.stack([part_scores(score, replicate(of_seed, drawn)) for of_seed in sums], axis=1)
+
+
+def _bounded(score: str, ends: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Ends of an interval, within what the metric can take: the correction for few seeds may pass it."""
+    return [np.clip(end, *METRICS[score].bounds) for end in ends]
 
 
 def _shares(seeds: int, replicates: int, rng: np.random.Generator) -> np.ndarray:

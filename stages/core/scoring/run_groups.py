@@ -1,7 +1,7 @@
 """Which runs belong together: those of the common training, and those that are compared with each other."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Literal
@@ -37,6 +37,15 @@ class RunGroups:
     @cached_property
     def _training(self) -> dict[str, TrainingConfig]:
         return {run: self.parameters.recipe(run) for run in self.parameters.runs}
+
+    def training(self, run: str) -> TrainingConfig:
+        """How a run is trained."""
+        return self._training[run]
+
+    def changes(self, run: str) -> str:
+        """What of the section ``train`` a run's model changes, in words."""
+        common, own = asdict(self.parameters.train), asdict(self._training[run])
+        return ", ".join(f"{name} {value}" for name, value in own.items() if value != common[name])
 
     def is_joint(self, run: str) -> bool:
         """Whether one network learns all tasks of the run."""

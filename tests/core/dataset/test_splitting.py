@@ -131,8 +131,11 @@ def test_table_1_adds_up() -> None:
         "speakers": 3,
         "seconds": 65.5,
         "duration": "00:01:05",
-        "countries": {"y": {"clips": 2, "speakers": 2}},
+        "groups": {"Country": {"y": {"clips": 2, "speakers": 2}}},
     }
     assert (found["total"]["clips"], found["total"]["speakers"]) == (6, 5)
-    assert found["total"]["countries"] == {"x": {"clips": 3, "speakers": 2}, "y": {"clips": 2, "speakers": 2}}
-    assert table_1(table, splits, None)["test"]["countries"] == {}
+    assert found["total"]["groups"]["Country"] == {
+        "x": {"clips": 3, "speakers": 2},
+        "y": {"clips": 2, "speakers": 2},
+    }
+    assert table_1(table, splits, None)["test"]["groups"] == {}
