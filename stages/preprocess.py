@@ -62,7 +62,7 @@ def convert(
     """
     stamps = _stamps(corpus)
     shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
-    origin = {"preprocess": shaped, "synthetic": corpus.synthetic}
+    origin = {"preprocess": shaped, "synthetic": corpus.synthetic, "corpus": corpus.name}
     facts: list[tuple[str, float, int, int]] = []
     notes: dict[str, list[str]] = {}
     faults: list[Fault] = []

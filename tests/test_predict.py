@@ -103,7 +103,7 @@ def test_the_predictions_are_those_of_evaluate_bit_for_bit(run: str, trained: Pa
 def test_a_readable_table(command: Callable[..., str]) -> None:
     text = command("clips/00003.wav", "--run", "egemaps-stl")
     lines = text.replace("\n           ", "  ").splitlines()
-    assert lines[0] == "egemaps-stl, mean of the seeds 1, 2"
+    assert lines[0] == "egemaps-stl trained on tones, mean of the seeds 1, 2"
     assert "synthetic" in lines[1]
     assert lines[3] == "clips/00003.wav"
     ratings = [float(word) for word in lines[4].split() if word[0].isdigit()]
@@ -129,7 +129,7 @@ def test_a_model_copied_elsewhere_and_a_single_seed(command: Callable[..., str])
     shutil.move("data/models/boaw-mtl2", "elsewhere")
     shutil.rmtree("data")
     text = command("clips/00001.wav", "clips/00001.wav", "--model", "elsewhere", "--seed", "2")
-    assert text.startswith("elsewhere, seed 2\n")
+    assert text.startswith("elsewhere trained on tones, seed 2\n")
     assert text.count("clips/00001.wav") == 1
     assert (Path("elsewhere") / "codebook.txt").read_text().startswith("standardizeInput\n")
 
@@ -146,7 +146,7 @@ def test_a_bad_file_does_not_stop_the_rest(
     assert [record["file"] for record in records if "error" in record] == ["missing.wav", "notes.wav"]
     assert "age" in records[1]
     assert "missing.wav: missing: no such file" in printed.err
-    assert "notes.wav: not readable" in printed.err
+    assert "notes.wav: not audio: text" in printed.err
     with pytest.raises(SystemExit):
         command("missing.wav", "clips/00001.wav", "--run", "egemaps-stl", "--csv")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -177,15 +177,67 @@ def test_the_submission(command: Callable[..., str]) -> None:
             r"is not trained in data/models \(did you mean egemaps-stl\?\)",
         ),
         (["clips", "--run", "nothing"], "there are boaw-mtl2, egemaps-stl"),
-        (["clips", "--model", "nothing"], "nothing/model.json does not exist"),
+        (
+            ["clips", "--model", "nothing"],
+            r"model\.json does not exist; copy the folder of the model again",
+        ),
         (["clips", "--run", "egemaps-stl", "--seed", "9"], "trained with the seeds 1, 2, not with --seed 9"),
-        (["empty", "--run", "egemaps-stl"], "empty holds no audio file"),
+        (["empty", "--run", "egemaps-stl"], "empty holds no recording"),
     ],
 )
 def test_mistakes_get_one_sentence(arguments: list[str], sentence: str, command: Callable[..., str]) -> None:
     Path("empty").mkdir()
     with pytest.raises(UserError, match=sentence):
         command(*arguments)
+
+
+def test_a_run_that_params_yaml_does_not_have_is_refused(command: Callable[..., str], trained: Path) -> None:
+    shutil.copy(trained / "params.yaml", "params.yaml")
+    assert command("clips/00001.wav", "--run", "egemaps-stl").startswith("egemaps-stl trained on tones")
+    Path("data/models/egemaps-stl").rename("data/models/old-stl")
+    with pytest.raises(UserError, match="runs has no old-stl; --model data/models/old-stl predicts"):
+        command("clips/00001.wav", "--run", "old-stl")
+    with pytest.raises(UserError, match=r"runs has no egemap-stl \(did you mean egemaps-stl\?\)"):
+        command("clips/00001.wav", "--run", "egemap-stl")
+    with pytest.raises(UserError, match="egemaps-stl is not trained in data/models"):
+        command("clips/00001.wav", "--run", "egemaps-stl")
+
+
+def test_other_files_of_a_folder_are_named(
+    command: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir()
+    shutil.copy("clips/00001.wav", "folder/00001.wave")
+    Path("folder/labels.csv").write_text("a,b\n")
+    lines = command("folder", "--run", "egemaps-stl", "--csv").splitlines()
+    assert [row.split(",")[0] for row in lines] == ["file", "folder/00001.wave"]
+    Path("folder/phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2000))
+    with pytest.raises(SystemExit):
+        command("folder", "--run", "egemaps-stl", "--csv")
+    errors = capsys.readouterr().err.splitlines()
+    assert "left out, since not audio: folder/labels.csv" in errors
+    assert errors[-1].startswith(
+        "folder/phone.m4a: not audio: MPEG-4 (M4A); convert it: `ffmpeg -i phone.m4a"
+    )
+
+
+def test_predictions_from_any_folder(trained: Path, tmp_path: Path) -> None:
+    """bin/predict finds the package; data/models is that of the folder, or else the project's own."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "stages", project / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "bin", project / "bin")
+    shutil.copytree(trained / "data/models", project / "data/models")
+    (project / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "elsewhere/stages").mkdir(parents=True)  # not the package
+    shutil.copy(trained / "data/synthetic/wav/00001.wav", tmp_path / "elsewhere/my clip.wav")
+    asked = [project / "bin/predict", "my clip.wav", "--run", "egemaps-stl", "--csv"]
+    done = subprocess.run(asked, cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1].startswith("my clip.wav,,")
+
+
+def test_the_weights_can_be_read_by_whom_the_umask_says(trained: Path) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in (trained / "data/models/boaw-mtl2").iterdir()}
+    assert len(modes) == 1
 
 
 def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> None:

@@ -35,7 +35,7 @@ def fuse_tables(tables: Mapping[str, Path], fused: Path, stage: str) -> list[Fau
             f"no clip has the features of all of {', '.join(tables)}; they are of different corpora."
         )
     origins = {name: origin_of(path) for name, path in tables.items()}
-    common = {key: next(iter(origins.values())).get(key) for key in ("preprocess", "synthetic")}
+    common = {key: next(iter(origins.values())).get(key) for key in ("preprocess", "synthetic", "corpus")}
     for name, origin in origins.items():
         if {key: origin.get(key) for key in common} != common:
             raise UserError(

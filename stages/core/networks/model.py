@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from threadpoolctl import threadpool_limits
 
 from stages.core.config.tasks import Task
@@ -160,7 +160,8 @@ class Model:
         tensors = {name: np.ascontiguousarray(values) for name, values in self.weights.items()}
         with whole_folder(folder) as temporary:
             scaling = np.ascontiguousarray(self.scaling.points)
-            save_file({**tensors, "scaling": scaling}, temporary / "weights.safetensors")
+            # safetensors' own way to write a file leaves it unreadable to the group, whatever the umask.
+            (temporary / "weights.safetensors").write_bytes(save({**tensors, "scaling": scaling}))
             if "bags" in content["origin"]:  # megabytes of text have a file of their own
                 write_text(temporary / "codebook.txt", content["origin"]["bags"].pop("codebook"))
             write_json(temporary / "model.json", content)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,15 +28,30 @@ def readable(model: Model, path: Path, prediction: Prediction, columns: int) -> 
     lines = [str(path)]
     for task, values in prediction.items():
         names = output_names(model, task)
+        places = decimals(values)
         if len(names) == 1:
-            text = f"{values[0]:.1f}"
+            text = f"{values[0]:.{places}f}"
         else:
             strongest = np.argsort(-values, kind="stable")
-            text = "  ".join(f"{names[index]}\N{NO-BREAK SPACE}{values[index]:.2f}" for index in strongest)
+            text = "  ".join(
+                f"{names[index]}\N{NO-BREAK SPACE}{values[index]:.{places}f}" for index in strongest
+            )
         lines += textwrap.wrap(
             text, columns, initial_indent=f"  {task:{width}}  ", subsequent_indent=" " * (width + 4)
         )
     return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def decimals(values: np.ndarray) -> int:
+    """Decimals that tell values of this size apart: two below 10, one below 1,000, more for small ones.
+
+    >>> [decimals(np.array([value])) for value in (0.004, -0.7, 5.2, 31.0, 1500.0)]
+    [4, 2, 2, 1, 0]
+    """
+    largest = float(np.abs(values).max())
+    if largest < 0.1:
+        return min(6, 1 - math.floor(math.log10(largest))) if largest > 0 else 2
+    return 2 if largest < 10 else 1 if largest < 1000 else 0
 
 
 def record(model: Model, path: Path, outcome: Outcome) -> dict[str, Any]:

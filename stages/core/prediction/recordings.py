@@ -3,26 +3,51 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.core.runtime.errors import UserError
+from stages.core.audio.decoding import measure
+from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.errors import UnusableClipError, UserError
 
-SUFFIXES = frozenset(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64".split())
+# What recordings are called: formats that can be read, then formats that have to be converted first.
+SUFFIXES = frozenset(
+    ".wav .wave .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .nist .voc "
+    ".m4a .mp4 .mov .3gp .aac .amr .wma .webm .weba .mka .mkv .avi .ape .wv .dsf .gsm".split()
+)
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """The files, and the audio files at any depth of the folders; each once, in order.
+def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The files, and those at any depth of the folders that are recordings; each once, in order.
+
+    In a folder, a file is a recording if it is called one or can be read as one; hidden files are ignored.
+
+    Returns:
+        The recordings, and the other files of the folders.
 
     Raises:
-        UserError: if a folder holds no audio file.
+        UserError: if a folder holds no recording.
     """
     found: list[Path] = []
+    others: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(
-            file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-        )
-        if not inside:
-            raise UserError(f"{path} holds no audio file.")
-        found += inside
-    return list(dict.fromkeys(found))
+        files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
+        recordings = [file for file in files if file.suffix.lower() in SUFFIXES or _can_be_read(file)]
+        if not recordings:
+            raise UserError(f"{path} holds no recording.")
+        found += recordings
+        others += [file for file in files if file not in set(recordings)]
+    return list(dict.fromkeys(found)), list(dict.fromkeys(others))
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _can_be_read(file: Path) -> bool:
+    """Whether a file is audio, even if it cannot be used."""
+    try:
+        measure(file, PreprocessOptions())
+    except UnusableClipError as error:
+        return error.reason not in ("empty", "not audio", "not readable")
+    return True

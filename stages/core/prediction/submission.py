@@ -26,9 +26,7 @@ def submission(model: Model, outcomes: Mapping[Path, Outcome]) -> str:
         values = [f"{value:.6f}" for value in (outcome[age][0], *outcome[emotion])]
         file_id = path.stem.strip("[]")
         if file_id in rows:
-            raise UserError(
-                f"{path}: another recording is called {file_id}, too; a submission needs each ID once."
-            )
+            raise UserError(f"{path}: another recording has the File_ID {file_id}, too; rename one.")
         rows[file_id] = [str(int(outcome[country].argmax())), *values]
     lines = [["File_ID", "Country", "Age", *model.tasks[emotion].columns]]
     lines += [[f"[{file_id}]", *values] for file_id, values in sorted(rows.items())]
