@@ -19,6 +19,7 @@ from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptio
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
+from stages.core.config.search import SearchRange, SearchSpace, ends
 from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileConfig, OpenSmileSet, Source
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
@@ -47,6 +48,7 @@ class Parameters:
     runs: dict[str, RunOptions]
     evaluate: EvaluationOptions
     compute: ComputeOptions
+    search: SearchSpace = field(default_factory=dict)
     external: dict[str, Source] = field(default_factory=dict)
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
@@ -162,6 +164,7 @@ def parse(content: Any) -> Parameters:
     _check_fusions(parameters)
     _check_tasks(parameters)
     _check_runs(parameters)
+    _check_search(parameters)
     _check_sections(parameters)
     return parameters
 
@@ -302,6 +305,23 @@ def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
         if name not in known:
             raise UserError(f"{FILE}: {path} is not a parameter{did_you_mean(str(name), known)}.")
         _refuse_unknown(hints[name], entry, path)
+
+
+def _check_search(parameters: Parameters) -> None:
+    for option, space in parameters.search.items():
+        where = f"{FILE}: search.{option}"
+        if option in {"seeds", "device"}:
+            raise UserError(f"{where} cannot be searched; seeds and device make no better recipe.")
+        if isinstance(space, SearchRange):
+            if not space.low < space.high or (space.log and space.low <= 0):
+                raise UserError(f"{where} must go from low up to high, and from above 0 where log is true.")
+            values: Sequence[object] = ends(option, space)
+        else:
+            values = space
+        if not values:
+            raise UserError(f"{where} is empty; name the values to try.")
+        for value in values:
+            parameters._changed("search", {option: value})
 
 
 def _check_tasks(parameters: Parameters) -> None:
