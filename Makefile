@@ -1,12 +1,13 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 JOBS ?= 1
+TRIALS ?= 50
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test recipes faults check explore extras
+.PHONY: help repro test recipes faults check explore extras search
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +43,10 @@ check: .venv/ready  ## check every label and the header of every recording
 
 explore: .venv/ready  ## listen to clips beside labels, predictions and errors, in a browser
 	@python -m stages.explore --serve
+
+search: .venv/ready  ## search better training options on validation (RUN=compare-mtl2 TRIALS=50)
+	@test -n "$(RUN)" || { echo "error: name the run to start from, for example make search RUN=compare-mtl2." >&2; exit 1; }
+	@python -m stages.search $(RUN) --trials $(TRIALS)
 
 extras: .venv/ready  ## install what export, search and imports need, and what their tests need
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt

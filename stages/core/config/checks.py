@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.core.config.names import equal_but_for_case, problem_with_name
 from stages.core.config.parameters import FILE, Parameters
+from stages.core.config.search import SearchRange, ends
 from stages.core.config.sources import OpenSmileConfig, OpenSmileSet
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
@@ -30,6 +31,7 @@ def check(parameters: Parameters) -> None:
     _check_runs(parameters)
     _check_fusions(parameters)
     _check_codebook(parameters)
+    _check_search(parameters)
     if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
         raise UserError(f"{FILE}: preprocess.min_seconds must lie below preprocess.max_seconds.")
 
@@ -243,3 +245,20 @@ def _check_codebook(parameters: Parameters) -> None:
                 f"{FILE}: boaw.assignments {parameters.boaw.assignments} is above codebook.size "
                 f"{size}; a frame cannot count more words than there are."
             )
+
+
+def _check_search(parameters: Parameters) -> None:
+    for option, space in parameters.search.items():
+        where = f"{FILE}: search.{option}"
+        if option in {"seeds", "device"}:
+            raise UserError(f"{where} cannot be searched; seeds and device make no better recipe.")
+        if isinstance(space, SearchRange):
+            if not space.low < space.high or (space.log and space.low <= 0):
+                raise UserError(f"{where} must go from low up to high, and from above 0 where log is true.")
+            values: Sequence[object] = ends(option, space)
+        else:
+            values = space
+        if not values:
+            raise UserError(f"{where} is empty; name the values to try.")
+        for value in values:
+            parameters.changed_training("search", {option: value})

@@ -13,6 +13,7 @@ from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptio
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
+from stages.core.config.search import SearchSpace
 from stages.core.config.sources import Source
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
@@ -40,6 +41,7 @@ class Parameters:
     runs: dict[str, RunOptions]
     evaluate: EvaluationOptions
     compute: ComputeOptions
+    search: SearchSpace = field(default_factory=dict)
     external: dict[str, Source] = field(default_factory=dict)
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)

@@ -53,6 +53,18 @@ class Metric:
         """
         return candidate - baseline if self.higher_is_better else baseline - candidate
 
+    def skill(self, score: float, naive: float) -> float:
+        """What is better the higher: the score itself, or the share of the naive error that is saved.
+
+        NaN where the naive predictor makes no error.
+
+        >>> METRICS["mae"].skill(3.0, 4.0), METRICS["uar"].skill(0.5, 0.25)
+        (0.25, 0.5)
+        """
+        if self.higher_is_better:
+            return score
+        return 1 - score / naive if naive else math.nan
+
     def best(self, values: Mapping[Key, float | None]) -> Key | None:
         """The key of the best value, the first of equals; values that are None or NaN do not count.
 

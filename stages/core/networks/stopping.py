@@ -101,13 +101,12 @@ class EarlyStopping:
         """
         gains = []
         for name, score in scores.items():
-            if METRICS[self._data.tasks[name].score].higher_is_better:
-                gains.append(score)
-                continue
-            prediction = naive_prediction(self._data.train.targets[name], self._data.outputs[name])
-            clips = len(self._data.validation)
-            naive = self._score(name, np.broadcast_to(prediction, (clips, len(prediction))))
-            gains.append(1 - score / naive if naive else np.nan)
+            metric, naive = METRICS[self._data.tasks[name].score], np.nan
+            if not metric.higher_is_better:
+                prediction = naive_prediction(self._data.train.targets[name], self._data.outputs[name])
+                clips = len(self._data.validation)
+                naive = self._score(name, np.broadcast_to(prediction, (clips, len(prediction))))
+            gains.append(metric.skill(score, naive))
         defined = [gain for gain in gains if not np.isnan(gain)]
         return float(np.mean(defined)) if defined else -np.inf
 

@@ -1,0 +1,60 @@
+"""Entries added to params.yaml, with every other line left as it is, comments included."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_text
+
+
+def write_entry(path: Path, section: str, name: str, entry: Mapping[str, Any]) -> None:
+    """Add an entry to the end of a section of a YAML file, or put it in the place of one of the same name.
+
+    Raises:
+        UserError: if the file has no such section, or the section stands in braces.
+    """
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    top = yaml.compose(text, yaml.SafeLoader)
+    found = {key.value: value for key, value in top.value}.get(section)
+    if not isinstance(found, yaml.MappingNode) or found.flow_style or not found.value:
+        raise UserError(f"{path}: section {section} must hold one entry below the other.")
+    first = last = _end(lines, found)
+    indent = found.value[0][0].start_mark.column
+    for key, value in found.value:
+        if key.value == name:
+            first, last = key.start_mark.line, _end(lines, value)
+    content = yaml.dump(
+        {name: _plain(entry)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
+    )
+    added = [" " * indent + line for line in content.splitlines()]
+    write_text(path, "\n".join([*lines[:first], *added, *lines[last:]]) + "\n")
+
+
+def _end(lines: list[str], node: yaml.Node) -> int:
+    """The number of the line after a node, without the blank lines and comments that follow it."""
+    block = isinstance(node, yaml.CollectionNode) and not node.flow_style  # ends where the next key begins
+    end = node.end_mark.line + (not block)
+    while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
+        end -= 1
+    return end
+
+
+def _plain(content: Any) -> Any:
+    """Tuples as lists, at any depth."""
+    if isinstance(content, Mapping):
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists in one line, and nothing for None, as params.yaml is written."""
+
+
+_Dumper.add_representer(
+    list, lambda dumper, rows: dumper.represent_sequence("tag:yaml.org,2002:seq", rows, flow_style=True)
+)
+_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
