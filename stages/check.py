@@ -1,8 +1,8 @@
 """Look before hours are spent: are params.yaml and the corpus sound?
 
-``python -m stages.check`` checks params.yaml and that ``corpus.path`` is there, and writes
-data/checked.json for the stages behind it. ``python -m stages.check --corpus`` opens every recording,
-prints what it found with a verdict, and writes metrics/check.json.
+``python -m stages.check`` checks params.yaml and that ``corpus.path`` and the paths of ``external`` are
+there, and writes data/checked.json for the stages behind it. ``python -m stages.check --corpus`` opens every
+recording, prints what it found with a verdict, and writes metrics/check.json.
 """
 
 import argparse
@@ -41,6 +41,9 @@ def main() -> None:
     words = parameters.codebook.file
     if words is not None and not Path(words).is_file():
         raise UserError(f"params.yaml: codebook.file is {words!r}, which is no file; null learns a codebook.")
+    for name, source in parameters.external.items():
+        if not Path(source.path).exists():
+            raise UserError(f"params.yaml: external.{name}.path is {source.path!r}, which does not exist.")
     if not arguments.corpus:
         write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
     elif made_later:

@@ -19,7 +19,15 @@ from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptio
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
-from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileConfig, OpenSmileSet, Source
+from stages.core.config.sources import (
+    EXTERNAL,
+    PACKAGED,
+    External,
+    OpenSmileConfig,
+    OpenSmileSet,
+    Packaged,
+    Source,
+)
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
 from stages.core.runtime.compute import ComputeOptions
@@ -38,7 +46,7 @@ class Parameters:
     synthesize: SynthesisOptions
     preprocess: PreprocessOptions
     split: SplitOptions
-    features: dict[str, Source]
+    features: dict[str, Packaged]
     codebook: CodebookOptions
     boaw: BagOptions
     train: TrainingConfig
@@ -47,7 +55,7 @@ class Parameters:
     runs: dict[str, RunOptions]
     evaluate: EvaluationOptions
     compute: ComputeOptions
-    external: dict[str, Source] = field(default_factory=dict)
+    external: dict[str, External] = field(default_factory=dict)
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
 
@@ -166,14 +174,14 @@ def parse(content: Any) -> Parameters:
     return parameters
 
 
-def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]) -> dict[str, Source]:
+def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]) -> dict[str, Any]:
     """The entries of ``features`` or ``external``; a name alone is an openSMILE set."""
     entries = content.get(section) or {}
     if not isinstance(entries, dict):
         raise UserError(
             f"{FILE}: {section} must hold names and what they stand for; it holds {_shown(entries)}."
         )
-    found: dict[str, Source] = {}
+    found = {}
     for name, entry in entries.items():
         where = f"{section}.{name}"
         if section == "features" and isinstance(entry, str):
