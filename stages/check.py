@@ -1,8 +1,8 @@
 """Look before hours are spent: are params.yaml and the corpus sound?
 
-``python -m stages.check`` checks params.yaml and the corpus's data_info.csv, and writes data/checked.json
-for the stages behind it. ``python -m stages.check --corpus`` also opens every recording, prints what it
-found with a verdict, and writes metrics/check.json.
+``python -m stages.check`` checks params.yaml, the paths that it names and the corpus's data_info.csv, and
+writes data/checked.json for the stages behind it. ``python -m stages.check --corpus`` also opens every
+recording, prints what it found with a verdict, and writes metrics/check.json.
 """
 
 import argparse
@@ -43,6 +43,9 @@ def main() -> None:
     words = parameters.codebook.file
     if words is not None and not Path(words).is_file():
         raise UserError(f"params.yaml: codebook.file is {words!r}, which is no file; null learns a codebook.")
+    for name, source in parameters.external.items():
+        if not Path(source.path).exists():
+            raise UserError(f"params.yaml: external.{name}.path is {source.path!r}, which does not exist.")
     if made_later:
         say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
     else:

@@ -15,7 +15,7 @@ import yaml
 
 from stages.core.config.checks import check
 from stages.core.config.parameters import FILE, Parameters, shown, typed
-from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileSet, Source
+from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileSet
 from stages.core.runtime.errors import UserError, did_you_mean
 
 __all__ = ["Parameters", "load", "parse"]
@@ -100,14 +100,14 @@ def parse(content: Any) -> Parameters:
     return parameters
 
 
-def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]) -> dict[str, Source]:
+def _sources(content: Mapping[str, Any], section: str, kinds: Mapping[str, type]) -> dict[str, Any]:
     """The entries of ``features`` or ``external``; a name alone is an openSMILE set."""
     entries = content.get(section) or {}
     if not isinstance(entries, dict):
         raise UserError(
             f"{FILE}: {section} must hold names and what they stand for; it holds {shown(entries)}."
         )
-    found: dict[str, Source] = {}
+    found = {}
     for name, entry in entries.items():
         where = f"{section}.{name}"
         if section == "features" and isinstance(entry, str):

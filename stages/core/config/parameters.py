@@ -14,7 +14,7 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
 from stages.core.config.search import SearchSpace
-from stages.core.config.sources import Source
+from stages.core.config.sources import External, Packaged, Source
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, ModelOptions, RunOptions, TrainingConfig
 from stages.core.runtime.compute import ComputeOptions
@@ -32,7 +32,7 @@ class Parameters:
     synthesize: SynthesisOptions
     preprocess: PreprocessOptions
     split: SplitOptions
-    features: dict[str, Source]
+    features: dict[str, Packaged]
     codebook: CodebookOptions
     boaw: BagOptions
     train: TrainingConfig
@@ -42,7 +42,7 @@ class Parameters:
     evaluate: EvaluationOptions
     compute: ComputeOptions
     search: SearchSpace = field(default_factory=dict)
-    external: dict[str, Source] = field(default_factory=dict)
+    external: dict[str, External] = field(default_factory=dict)
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
 

@@ -78,3 +78,18 @@ def test_threads_change_no_bit() -> None:
         with threadpool_limits(threads, "blas"):
             strengths.append(correlation(inputs, targets).tobytes())
     assert strengths[0] == strengths[1]
+
+
+def test_sets_side_by_side_are_selected_apart() -> None:
+    blocks = {"left": slice(0, 4), "right": slice(4, 12)}
+    data, kept = select(PROBLEM, {"left": 2}, blocks)
+    assert kept is not None
+    assert kept[2:].tolist() == list(range(4, 12))
+    left = replace(PROBLEM, train=replace(PROBLEM.train, inputs=PROBLEM.train.inputs[:, :4]))
+    left = replace(left, validation=replace(PROBLEM.validation, inputs=PROBLEM.validation.inputs[:, :4]))
+    assert kept[:2].tolist() == select(left, 2)[1].tolist()
+    assert data.train.inputs.tobytes() == PROBLEM.train.inputs[:, kept].tobytes()
+    _, both = select(PROBLEM, {"left": 1, "right": 1}, blocks)
+    assert both is not None
+    assert len(both) == 2 and both[0] < 4 <= both[1]
+    assert select(PROBLEM, {"left": 4, "right": 99}, blocks) == (PROBLEM, None)
