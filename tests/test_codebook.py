@@ -140,6 +140,50 @@ def test_the_file_is_openxbows_to_the_byte(
     assert codebook.CODEBOOK.read_text() == openxbow.text(f"cb_{tag}.txt")
 
 
+@pytest.mark.parametrize(
+    ("tag", "options", "counting"),
+    [
+        ("gauss", {"size": 20}, {"assignments": 5, "gaussian": 2, "log": False}),
+        ("off", {"size": 20}, {"assignments": 3, "cutoff": 2.5, "log": False}),
+        ("off_gauss", {"size": 20}, {"assignments": 4, "cutoff": 3.0, "gaussian": 1.5, "log": False}),
+        ("stdout", {"size": 20}, {"assignments": 3, "standardize_output": True}),
+        ("kmeanspp", {"size": 8, "method": "kmeans++", "seed": 5}, {"assignments": 1, "log": False}),
+    ],
+)
+def test_weights_distances_and_scaled_bags_are_learnt_as_openxbow_does(
+    project: Path,
+    set_parameters: Callable[..., None],
+    tag: str,
+    options: dict[str, object],
+    counting: dict[str, object],
+) -> None:
+    names, clips = openxbow.made_clips("train")
+    others = openxbow.made_clips("test")[1]
+    write_clips(project / "data/lld/compare", {**clips, **others}, names)
+    splits = ["train"] * len(clips) + ["test"] * len(others)
+    pd.DataFrame({"clip_id": [*clips, *others], "split": splits}).to_parquet("data/splits.parquet")
+    set_parameters(codebook=options, boaw=counting)
+    codebook.main()
+    assert codebook.CODEBOOK.read_text() == openxbow.text(f"cb_{tag}.txt", openxbow.MADE)
+    Path("theirs.txt").write_text(codebook.CODEBOOK.read_text())
+    set_parameters(codebook={"file": "theirs.txt"})
+    codebook.main()
+    assert codebook.CODEBOOK.read_text() == Path("theirs.txt").read_text()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_sizes_of_each_group(set_parameters: Callable[..., None]) -> None:
+    set_parameters(codebook={"size": [9, 4], "layout": "split"}, boaw={"assignments": 2})
+    codebook.main()
+    assert [len(words) for words in read_codebook(codebook.CODEBOOK, 4).words] == [9, 4]
+    set_parameters(codebook={"size": [9, 4], "layout": "joint"})
+    with pytest.raises(UserError, match=r"codebook\.size names 2 sizes, but codebook\.layout makes 1 group;"):
+        codebook.main()
+    set_parameters(codebook={"size": [9, 4], "layout": "split"}, boaw={"assignments": 5})
+    with pytest.raises(UserError, match=r"boaw\.assignments 5 is above codebook\.size 4"):
+        codebook.main()
+
+
 @pytest.mark.usefixtures("descriptors")
 def test_a_codebook_of_openxbow_can_take_its_place(
     set_parameters: Callable[..., None],

@@ -1,8 +1,10 @@
 """The command against the outputs of openXBOW 1.3.1 in ``tests/data/openxbow``, byte for byte."""
 
 import gzip
+import os
 import re
 import shlex
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from stages import openxbow
 from stages.command import guarded
+from tests.helpers import ROOT
 from tests.helpers import openxbow as printed
 from tests.helpers.openxbow import needs_openxbow
 
@@ -139,6 +142,21 @@ def test_mistakes_are_one_sentence(
     assert printed_error.count("\n") == 1
     assert re.search(message, printed_error), printed_error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
+
+
+def test_the_lines_of_the_readme_replace_java(tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text().partition("## openXBOW without Java")[2]
+    lines = section.partition("```sh\n")[2].partition("```")[0]
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_bytes(gzip.decompress((DATA / f"{name}.gz").read_bytes()))
+    script = lines.replace("1[65]2[65]", "1[6]2[6]").replace("-size 1000 -a 10", "-size 20 -a 2")
+    script = script.replace(" -standardizeInput", "")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PIPELINE": str(ROOT), "PATH": path}
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True, env=environment)
+    for part in ("train", "test"):
+        expected = gzip.decompress((DATA / f"bow_{part}_split.csv.gz").read_bytes())
+        assert (tmp_path / f"bow_{part}.csv").read_bytes() == expected
 
 
 def test_without_options_it_tells_them(

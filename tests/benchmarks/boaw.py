@@ -1,13 +1,16 @@
 """How far bags of audio words are from their limits; ratios within one run.
 
-    python -m tests.benchmarks.boaw [assignment] [memory] [words]
+    python -m tests.benchmarks.boaw [assignment] [memory] [words] [command]
 
 ``assignment``: counting 50,000 and 200,000 frames against the bare matrix product of frames and words.
 ``memory``: time and peak memory of the stage boaw on 0.5, 1 and 2 million frames. ``words``: random++ of
-2,000 words from a million frames. Frames are mixtures of real ones where openXBOW's tables lie beside
-the project, else of random ones.
+2,000 words from a million frames. ``command``: openXBOW's command line on a CSV file of 200,000 frames,
+beside openXBOW itself where the environment variable OPENXBOW names its jar. Frames are mixtures of real ones
+where openXBOW's tables lie beside the project, else of random ones.
 """
 
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +35,12 @@ from tests.helpers.nearest_words import nearest_words
 
 SIZE, COLUMNS, CLIP, ROUNDS = 2000, 130, 200, 5
 GROUP = [np.arange(COLUMNS)]
+MEASURED_CHILD = [
+    sys.executable,
+    "-c",
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+]
 MEASURED = """
 import resource, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -153,7 +162,41 @@ def random_words() -> None:
     )
 
 
+def command_line(number: int = 200_000) -> None:
+    """Time, processor time and peak memory of a whole call that loads a codebook; openXBOW's in turn."""
+    frames = mixtures(number)
+    chosen = learn(frames[:20_000], SIZE, "random++", 10)
+    calls = {"here": [sys.executable, "-m", "stages.openxbow"]}
+    if jar := os.environ.get("OPENXBOW"):
+        calls["openXBOW"] = ["java", "-Xmx10g", "-jar", str(Path(jar).resolve())]
+    print("           seconds  of the processor  peak memory (MB)")
+    with tempfile.TemporaryDirectory() as name:
+        with (Path(name) / "frames.csv").open("w") as table:
+            for row, frame in enumerate(frames.tolist()):
+                numbers = ";".join(f"{value:e}" for value in frame)
+                table.write(f"'clip{row // CLIP}';{row % CLIP / 100:.2f};{numbers}\n")
+        write_codebook(Path(name) / "codebook.txt", codebook_of([chosen], 10, log=True))
+        rest = f"-i frames.csv -attributes nt1[{COLUMNS}] -b codebook.txt -writeName -o".split()
+        for _ in range(3):
+            for who, call in calls.items():
+                before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+                environment = os.environ | {"PYTHONPATH": str(ROOT)}
+                script = [*MEASURED_CHILD, *call, *rest, f"{who}.csv"]
+                done = subprocess.run(
+                    script, cwd=name, check=True, capture_output=True, text=True, env=environment
+                )
+                spent, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+                own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                print(
+                    f"{who:9} {spent:8.1f} {own:17.1f} {int(done.stdout.split()[-1]) / 1024:17.0f}",
+                    flush=True,
+                )
+        if jar:
+            same = (Path(name) / "here.csv").read_bytes() == (Path(name) / "openXBOW.csv").read_bytes()
+            print(f"the same bytes: {same}")
+
+
 if __name__ == "__main__":
-    parts = {"assignment": assignment, "memory": memory, "words": random_words}
+    parts = {"assignment": assignment, "memory": memory, "words": random_words, "command": command_line}
     for wanted_part in sys.argv[1:] or parts:
         parts[wanted_part]()

@@ -3,6 +3,8 @@
 import gzip
 from dataclasses import dataclass
 from functools import cache
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ import pytest
 
 from stages.core.bags.codebook import Codebook, Layout
 from stages.core.bags.codebook_file import for_descriptors, from_text
-from tests.helpers import SHARED
+from tests.helpers import ROOT, SHARED
 
 FOLDER = SHARED / "openxbow"
+# What it printed on made numbers, within the project.
+MADE = ROOT / "tests/data/openxbow"
 needs_openxbow = pytest.mark.skipif(not FOLDER.exists(), reason="openXBOW's outputs are not here")
 
 
@@ -45,14 +49,24 @@ def commands() -> list[Command]:
     return found
 
 
-def text(name: str) -> str:
-    return gzip.decompress((FOLDER / f"{name}.gz").read_bytes()).decode()
+def text(name: str, folder: Path = FOLDER) -> str:
+    return gzip.decompress((folder / f"{name}.gz").read_bytes()).decode()
 
 
 @cache
 def descriptors(part: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """Names of the columns, and clip → float32 [frames, 130], in the file's order."""
     table = pd.read_csv(FOLDER / f"{part}.csv.gz", sep=";")
+    values = np.ascontiguousarray(table.iloc[:, 2:].to_numpy(np.float32))
+    return tuple(table.columns[2:]), {
+        name.strip("'"): values[rows] for name, rows in table.groupby("name", sort=False).indices.items()
+    }
+
+
+@cache
+def made_clips(part: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Like :func:`descriptors`, of the 12 columns of made numbers."""
+    table = pd.read_csv(StringIO(text(f"{part}.csv", MADE)), sep=";")
     values = np.ascontiguousarray(table.iloc[:, 2:].to_numpy(np.float32))
     return tuple(table.columns[2:]), {
         name.strip("'"): values[rows] for name, rows in table.groupby("name", sort=False).indices.items()

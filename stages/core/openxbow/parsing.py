@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 MARGIN = 8
+LONGEST = 1000
 SKIP, NUMBER, TEXT = 0, 1, 2
 POWERS = np.array([float(f"1e{exponent}") for exponent in range(-70, 71)])
 SPELLING = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)[fFdD]?")
@@ -65,12 +66,12 @@ def parse(text: bytes, separator: str, kinds: np.ndarray) -> Parsed:
 
 
 def exact(text: str) -> np.float32 | None:
-    """``Float.parseFloat`` of a decimal number; None if it is none, or not finite.
+    """``Float.parseFloat`` of a decimal number; None if it is none, not finite or very long.
 
     >>> exact(" +1.00000005960464477539062500001f "), exact("1e-46"), exact("x"), exact("1e39")
     (np.float32(1.0000001), np.float32(0.0), None, None)
     """
-    spelled = SPELLING.fullmatch(text.strip())
+    spelled = SPELLING.fullmatch(text.strip()) if len(text) <= LONGEST else None
     if not spelled:
         return None
     double = float(spelled[1])
@@ -153,23 +154,26 @@ def _number(  # noqa: PLR0912
     negative = block[at] == 45
     if negative:
         at += 1
-    whole, digits, decimals, point = np.uint64(0), 0, 0, False
-    first = at
+    # More than 19 digits overflow: they are counted, and left to exact().
+    whole, first = np.uint64(0), at
     while True:
-        sign = block[at]
-        if 48 <= sign <= 57:
-            if digits < 19:
-                whole = whole * np.uint64(10) + np.uint64(sign - 48)
-                digits += int(whole > np.uint64(0))
-                decimals += int(point)
-            else:
-                decimals -= int(not point)
-        elif sign == 46 and not point:
-            point = True
-        else:
+        digit = np.uint8(block[at] - np.uint8(48))
+        if digit > 9:
             break
+        whole = whole * np.uint64(10) + np.uint64(digit)
         at += 1
-    fine = at - first > point
+    digits, decimals = at - first, 0
+    if block[at] == 46:
+        at += 1
+        first = at
+        while True:
+            digit = np.uint8(block[at] - np.uint8(48))
+            if digit > 9:
+                break
+            whole = whole * np.uint64(10) + np.uint64(digit)
+            at += 1
+        decimals = at - first
+    fine = 0 < digits + decimals <= 19
     power = 0
     if block[at] == 69 or block[at] == 101:
         at += 1
@@ -188,8 +192,8 @@ def _number(  # noqa: PLR0912
         while block[at] != separator and block[at] != 10:
             at += 1
     power -= decimals
-    if whole == 0:
-        return np.float32(-0.0 if negative else 0.0), at, fine
+    if fine and whole == 0:
+        return np.float32(-0.0 if negative else 0.0), at, True
     if not fine or power < -70 or power > 70:
         return np.float32(0), at, False
     value = np.float64(whole) * POWERS[power + 70] if power > 0 else np.float64(whole) / POWERS[70 - power]

@@ -10,6 +10,7 @@ from stages.core.bags import assignment
 from stages.core.bags.assignment import Assigner
 from stages.core.bags.codebook import groups as column_groups
 from stages.core.bags.codebook import standardization
+from stages.core.bags.codebook_file import for_descriptors, from_text
 from stages.core.bags.gpu import GpuCounter
 from stages.core.bags.weighting import finish
 from tests.helpers import openxbow
@@ -60,6 +61,39 @@ def test_bags_are_openxbows_in_every_bin(command: Command, gpu: GpuCounter | Non
     finished = finish(counts, codebook, command.norm)
     assert finished.dtype == np.float32
     assert np.array_equal(finished, expected)
+
+
+MADE = {
+    "base": ([12], "none"),
+    "a3log": ([12], "none"),
+    "split": ([6, 6], "none"),
+    "sizes": ([6, 6], "none"),
+    "gauss": ([12], "none"),
+    "gauss_split": ([6, 6], "none"),
+    "off": ([12], "none"),
+    "off_gauss": ([12], "none"),
+    "normin": ([12], "none"),
+    "normin_split": ([6, 6], "none"),
+    "stdout": ([12], "none"),
+    "idf_norm3": ([12], "norm"),
+    "random": ([12], "none"),
+    "kmeanspp": ([12], "none"),
+}
+
+
+@pytest.mark.parametrize("tag", MADE)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_every_kind_of_codebook_file_gives_openxbows_bags(tag: str, part: str) -> None:
+    widths, norm = MADE[tag]
+    _, clips = openxbow.made_clips(part)
+    codebook = for_descriptors(from_text(openxbow.text(f"cb_{tag}.txt", openxbow.MADE)), 12, tag)
+    ends = np.cumsum(widths)
+    groups = [np.arange(end - width, end) for end, width in zip(ends, widths, strict=True)]
+    lengths = np.array([len(values) for values in clips.values()])
+    counts = Assigner(codebook, groups).count(np.concatenate(list(clips.values())), lengths)
+    rows = openxbow.text(f"bow_{part}_{tag}.csv", openxbow.MADE).splitlines()
+    expected = np.array([row.split(";")[1:] for row in rows], np.float32)
+    assert np.array_equal(finish(counts, codebook, norm), expected)
 
 
 @needs_openxbow

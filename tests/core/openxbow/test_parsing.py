@@ -96,7 +96,7 @@ def test_spellings_that_java_reads(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "x", "1.5.5", "1e", "e5", ".", "-", "1,5", "0x1p3", "NaN", "1e39", "--1"]
+    "text", ["", " ", "x", "1.5.5", "1e", "e5", ".", "-", "1,5", "0x1p3", "NaN", "1e39", "--1", "1" * 5000]
 )
 def test_what_is_no_finite_number(text: str) -> None:
     assert exact(text) is None
