@@ -1,4 +1,4 @@
-"""Where numba keeps compiled kernels when it may write neither beside the sources nor in the user's folder."""
+"""Where numba keeps compiled kernels where it may write neither beside the sources nor in the home."""
 
 import atexit
 import os
@@ -11,7 +11,7 @@ VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def ensure_writable(sources: Path) -> None:
-    """Give numba a folder of this process alone if it would find none, as in a shared checkout without a home.
+    """Give numba a folder of this process alone if it would find none, as in a read-only checkout.
 
     numba itself tries ``__pycache__`` beside the sources, then the user's cache folder, and fails without
     either. A folder that others may write is no choice: numba would run what it finds there.
