@@ -21,7 +21,7 @@ repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: two 
 	  done; \
 	fi
 	@dvc repro
-	@python -m stages.repair
+	@if [ "$(JOBS)" -gt 1 ]; then python -m stages.repair; fi
 	@python -m stages.scores
 	@printf "\nreport   plots/report.html\nplots    plots/figures, plots/confusion, plots/curves\ntables   plots/tables.md, plots/tables.tex, metrics/\nmodels   data/models\n"
 

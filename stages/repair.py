@@ -86,8 +86,16 @@ def _remove_half_written() -> None:
     for folder in ("data", "metrics", "plots"):
         for path in sorted(Path(folder).rglob(".*.partial")):
             process = writer_of(path)
-            if process is not None and not psutil.pid_exists(process):
+            if process is not None and not _may_write(process, path):
                 _delete(path)
+
+
+def _may_write(process: int, path: Path) -> bool:
+    """Whether a process lives and is not a later one with the same number."""
+    try:
+        return psutil.Process(process).create_time() <= path.stat().st_mtime + 1
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
 
 
 def _delete(path: Path) -> None:

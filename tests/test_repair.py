@@ -73,11 +73,14 @@ def test_what_the_dead_left_half_written_goes(folder: Path) -> None:
     alive = folder / "plots" / f".pca.png.{os.getpid()}.partial"
     alive_folder = folder / "data" / f".audio.{os.getpid()}.partial"
     other = folder / "plots" / ".notes.partial"
+    reused = folder / "plots" / f".old.png.{os.getpid()}.partial"
     for path in (dead_folder, alive_folder, dead.parent):
         path.mkdir(parents=True)
-    for path in (dead, inside, alive, other):
+    for path in (dead, inside, alive, other, reused):
         path.touch()
+    os.utime(reused, (0, 0))  # before the process of this number began
     repair.main()
+    assert not reused.exists()
     left = [path.exists() for path in (dead, dead_folder, alive, alive_folder, other)]
     assert left == [False, False, True, True, True]
 
