@@ -181,7 +181,8 @@ class Model:
                 description.origin["bags"]["codebook"] = (folder / "codebook.txt").read_text(encoding="utf-8")
             points = tensors.pop("scaling", np.empty(0))
         except FileNotFoundError as error:
-            raise StageFileError(Path(error.filename), "does not exist") from None
+            missing = Path(error.filename or folder / "weights.safetensors")  # safetensors names no file
+            raise StageFileError(missing, "does not exist") from None
         except (ValueError, TypeError, RecursionError, SafetensorError) as error:
             raise StageFileError(folder, f"holds a damaged model ({error})") from None
         problem = problem_of(description, tensors, kind, points)

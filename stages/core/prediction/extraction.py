@@ -8,8 +8,9 @@ side by side, ``fused`` holds the origin of each.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -30,15 +31,18 @@ class RowExtractor:
         origin: how the rows of the training were made.
 
     Raises:
-        KeyError: if the origin is not complete.
-        UserError: if a source cannot be opened here, or is not the one that the training read.
+        UserError: if the origin is incomplete or wrong, a source cannot be opened here, or is not the one
+            that the training read.
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
-        # Sources themselves say what is too short.
-        self._options = PreprocessOptions(**origin["preprocess"], min_seconds=1e-3, max_seconds=LONGEST)
-        origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
-        self._parts = [_Part(part) for part in origins]
+        try:
+            self._options = _preprocessing(origin["preprocess"])
+            origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
+            self._parts = [_Part(part) for part in origins]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"the model says wrongly how its features were made ({reason}).") from None
 
     def row(self, path: Path) -> np.ndarray:
         """The features of a recording: float32 [d], with the bits that the pipeline would give.
@@ -57,6 +61,14 @@ class RowExtractor:
                     raise features
                 extracted[part.key] = features
         return np.concatenate([part.values(extracted[part.key]) for part in self._parts])
+
+
+def _preprocessing(shape: Mapping[str, Any]) -> PreprocessOptions:
+    """How recordings become clips; sources themselves say what is too short."""
+    from pydantic import TypeAdapter  # takes longer to load than to use
+
+    options = PreprocessOptions(**shape, min_seconds=1e-3, max_seconds=LONGEST)
+    return TypeAdapter(PreprocessOptions).validate_python(asdict(options))
 
 
 class _Part:
@@ -85,11 +97,16 @@ class _BagMaker:
 
     def __init__(self, origin: Mapping[str, Any], columns: Sequence[str]) -> None:
         from stages.core.bags.assignment import Assigner
-        from stages.core.bags.codebook import groups
+        from stages.core.bags.codebook import check, groups
         from stages.core.bags.codebook_file import for_descriptors, from_text
+        from stages.core.bags.weighting import Normalization
 
         codebook = for_descriptors(from_text(origin["codebook"]), len(columns), "the codebook")
-        self._assigner = Assigner(codebook, groups(columns, origin["layout"]))
+        columns_of_groups = groups(columns, origin["layout"])
+        check(codebook, columns_of_groups, "the codebook")
+        if origin["normalize"] not in get_args(Normalization):
+            raise ValueError(f"unknown normalization {origin['normalize']}")
+        self._assigner = Assigner(codebook, columns_of_groups)
         self._normalize = origin["normalize"]
 
     def bag(self, descriptors: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.core.audio import codecs, mpeg
+from stages.core.audio import codecs, decoding, mpeg
 from stages.core.audio.decoding import decode, measure
+from stages.core.audio.source import Source
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError
 from tests.helpers.corpora import tone
@@ -216,6 +217,13 @@ def test_mp3_among_tags_and_garbage(tmp_path: Path) -> None:
 def test_too_much_garbage_is_not_searched_for_ever(tmp_path: Path) -> None:
     garbage = b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x00" * 150_000
     assert reason_of(tmp_path, garbage) == "not readable"
+
+
+def test_frames_that_the_decoder_loses_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "inspect", lambda path: Source(path, least=FRAMES + 1))
+    assert reason_of(tmp_path, encoded("WAV/PCM_16")) == "damaged"
+    monkeypatch.setattr(decoding, "inspect", lambda path: Source(path, least=FRAMES))
+    assert frames_of(tmp_path, encoded("WAV/PCM_16")) == FRAMES
 
 
 def test_mp3_cut_within_a_frame(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from stages.core.audio.mixing import mix_blocks
 from stages.core.audio.recording import FULL_SCALE, Clip, normalize, read_clip
@@ -98,6 +99,20 @@ def test_dead_and_opposite_channels_do_not_change_the_voice(tmp_path: Path, gain
         f"its channels cancel each other; channel {loudest + 1} is used" if cancelled else ""
     )
     assert (many.rate, many.channels) == (16_000, len(gains))
+
+
+def test_channels_that_cancel_are_found_beside_an_offset() -> None:
+    voice = tone(0.5, 16_000)
+    assert mix_blocks([(16_000, np.c_[0.2 + voice, 0.2 - voice])]).loudest == 0
+    assert mix_blocks([(16_000, np.c_[0.2 + voice * 0.5, voice * 0.2, 0.2 - voice * 0.7])]).loudest == 2
+    assert mix_blocks([(16_000, np.c_[0.2 + voice, voice])]).loudest is None
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 48_000, 192_000])
+def test_the_resampler_is_soxr_at_high_quality(rate: int) -> None:
+    noise = np.random.default_rng(rate).normal(size=rate // 4) * 0.1
+    found = mix_blocks((rate, noise[first : first + 1000, None]) for first in range(0, len(noise), 1000))
+    assert np.array_equal(found.samples, soxr.resample(noise, rate, 16_000, quality="HQ"))
 
 
 def test_blocks_change_no_bit() -> None:
