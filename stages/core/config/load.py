@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import yaml
 
 from stages.core.config.checks import check
-from stages.core.config.parameters import FILE, Parameters, shown, typed
+from stages.core.config.parameters import FILE, Parameters, refuse_unknown, shown, typed
+from stages.core.config.search import SearchRange
 from stages.core.config.sources import EXTERNAL, PACKAGED, OpenSmileSet
+from stages.core.config.training import TrainingConfig
 from stages.core.runtime.errors import UserError, did_you_mean
 
 __all__ = ["Parameters", "load", "parse"]
@@ -91,6 +93,9 @@ def parse(content: Any) -> Parameters:
             f"{FILE} must hold sections such as corpus, tasks and train; it holds {shown(content)}."
         )
     content = {**content, "models": _models(content.get("models", {}))}
+    if isinstance(content.get("search"), dict):
+        refuse_unknown(TrainingConfig, dict.fromkeys(content["search"]), "search")
+        refuse_unknown(dict[str, SearchRange], content["search"], "search")
     features = _sources(content, "features", PACKAGED)
     external = _sources(content, "external", EXTERNAL)
     parameters = replace(

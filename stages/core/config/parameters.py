@@ -100,7 +100,7 @@ def typed(kind: type, content: Mapping[str, Any], where: str = "") -> Any:
     Raises:
         UserError: on the first field that is unknown, missing, of another type or out of bounds.
     """
-    _refuse_unknown(kind, content, where)
+    refuse_unknown(kind, content, where)
     try:
         return _adapter(kind).validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
@@ -135,14 +135,15 @@ def _hint(value: Any) -> str:
 
 def _is_type_name(part: str) -> bool:
     """Whether a part of the path of pydantic's error is a branch of a union, not a key."""
-    return part in {"str", "int", "float", "none"} or part.startswith(("literal[", "dict[", "constrained"))
+    kinds = {"str", "int", "float", "none", "SearchRange"}
+    return part in kinds or part.startswith(("literal[", "dict[", "tuple[", "constrained"))
 
 
-def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
+def refuse_unknown(kind: Any, content: Any, where: str) -> None:
     """Walk the dataclasses along the content; the first key that no field has is an error."""
     if get_origin(kind) is dict and isinstance(content, dict):
         for name, entry in content.items():
-            _refuse_unknown(get_args(kind)[1], entry, f"{where}.{name}")
+            refuse_unknown(get_args(kind)[1], entry, f"{where}.{name}")
         return
     if not is_dataclass(kind) or not isinstance(content, dict):
         return
@@ -152,7 +153,7 @@ def _refuse_unknown(kind: Any, content: Any, where: str) -> None:
         path = f"{where}.{name}".removeprefix(".").replace(".architecture", "")
         if name not in known:
             raise UserError(f"{FILE}: {path} is not a parameter{did_you_mean(str(name), known)}.")
-        _refuse_unknown(hints[name], entry, path)
+        refuse_unknown(hints[name], entry, path)
 
 
 def shown(value: Any) -> str:
