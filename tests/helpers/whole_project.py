@@ -116,6 +116,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, st
     for section, keys in TINY.items():
         parameters[section].update(keys)
     parameters["features"] = {"compare": parameters["features"]["compare"]}
+    parameters["fused_features"] = {"all": ["compare", "boaw"]}
     parameters["runs"] = {"compare-mtl2": parameters["runs"]["compare-mtl2"]}
     (project.folder / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
     project.run(f"git init --quiet && dvc cache dir --local {project.folder.parent / 'cache'}")

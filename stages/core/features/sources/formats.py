@@ -7,6 +7,7 @@ messages) and its values. What is hostile stays small: no line beyond 16 MB, no 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -58,21 +59,23 @@ def read_csv(path: Path, with_ids: bool) -> Rows:
     if not head.strip():
         raise SourceError(f"{path} is empty; put the features there")
     delimiter = next((mark for mark in ";\t," if mark in head), ",")
-    table = _cells(chain([head], lines), path, delimiter)
-    _, first = next(table)
-    if not _is_header(first):
+    if header := _header(head, delimiter):
+        table = _cells(lines, path, delimiter, 1)
+        id_column, kept = _columns(header, path, with_ids)
+        names = tuple(header[column].strip() for column in kept)
+        width = len(header)
+    else:
+        table = _cells(chain([head], lines), path, delimiter)
+        _, first = next(table)
         text = not with_ids and not _is_number(first[0])
         dropped = {0} if with_ids or text or _same(first[0], path.stem) else set()
         id_column = 0
         kept = [column for column in range(len(first)) if column not in dropped]
-        names: tuple[str, ...] = ()
+        names, width = (), len(first)
         table = chain([(1, first)], table)
-    else:
-        id_column, kept = _columns(first, path, with_ids)
-        names = tuple(first[column].strip() for column in kept)
     if not kept:
         raise SourceError(f"{path} has no columns beside the clip ids; put the features there")
-    return Rows(names, len(kept), _picked(table, id_column, kept, len(first), path))
+    return Rows(names, len(kept), _picked(table, id_column, kept, width, path))
 
 
 def read_arff(path: Path, with_ids: bool) -> Rows:
@@ -193,15 +196,29 @@ def _lines(path: Path) -> Iterator[str]:
         raise SourceError(f"{path} is not text in UTF-8; write it anew") from None
 
 
-def _cells(lines: Iterator[str], path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each line that is not empty."""
+def _cells(
+    lines: Iterator[str], path: Path, delimiter: str, before: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each line that is not empty, behind ``before`` lines."""
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in reader:
             if cells:
-                yield reader.line_num, cells
+                yield before + reader.line_num, cells
     except csv.Error as error:
-        raise SourceError(f"{path}, line {reader.line_num} is not CSV: {error}; write it anew") from None
+        raise SourceError(
+            f"{path}, line {before + reader.line_num} is not CSV: {error}; write it anew"
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _header(line: str, delimiter: str) -> list[str] | None:
+    """The names of the columns if a first line holds such; files of one folder begin with the same line."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return None
+    return cells if cells and _is_header(cells) else None
 
 
 def _is_header(cells: Sequence[str]) -> bool:
