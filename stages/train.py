@@ -23,7 +23,7 @@ import numpy as np
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.networks import compiled, training, vmapped
+from stages.core.networks import compiled
 from stages.core.networks.data import MultiTaskData, prepare
 from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
@@ -70,7 +70,7 @@ def main() -> None:
         training=config,
         clips={"train": len(data.train), "validation": len(data.validation)},
         networks=[network.summary for network in networks],
-        versions={package: version(package) for package in ("torch", "numpy", "opensmile")},
+        versions={package: version(package) for package in ("numba", "numpy", "torch", "opensmile")},
     )
     weights = {
         f"{network.name}/{parameter}": values
@@ -136,14 +136,15 @@ def _train_all(
     """Each part with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
     device = accelerator(config.device, "train.device")
     if device:
+        from stages.core.networks import vmapped  # torch takes seconds to load
+
         for data in parts:
             yield from vmapped.train_networks(data, architecture, config, device)
         return
-    engine = compiled if compiled.covers(architecture, config) else training
 
     def train_one(job: tuple[MultiTaskData, int]) -> TrainingResult:
         data, seed = job
-        return engine.train_network(data, architecture, config, seed)
+        return compiled.train_network(data, architecture, config, seed)
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(train_one, product(parts, config.seeds))
