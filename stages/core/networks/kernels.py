@@ -240,7 +240,7 @@ class Dropout(NamedTuple):
     """The key of the stream of draws, draws per clip, and the rates of inputs and of units of the trunk."""
 
     key: np.uint64
-    draws: int
+    draws: int | np.int64
     inputs: float
     units: float
 
@@ -336,7 +336,7 @@ def _log(x: float) -> float:
 
 
 @_compiled
-def _keeps(key: np.uint64, draw: np.uint64, threshold: np.uint64) -> bool:
+def _keeps(key: np.uint64, draw: np.uint64, threshold: np.uint64) -> Any:
     """Whether dropout keeps the unit of a draw (see :mod:`stages.core.networks.draws`)."""
     z = key + (draw + np.uint64(1)) * _GAMMA
     z = (z ^ (z >> _SHIFT_1)) * _FACTOR_1

@@ -46,8 +46,8 @@ def factors_of(data: MultiTaskData, config: TrainingConfig) -> np.ndarray:
 
     ``equal`` adds the losses, as the paper does. A dictionary gives fixed weights where there are several
     tasks. ``relative`` divides each by the loss of the naive predictor, so that all start near 1.
-    ``uncertainty`` learns one log variance s per task: exp(−s) L + s, half of that for squared errors (Kendall et al., 2018);
-    its factor is that half.
+    ``uncertainty`` learns one log variance s per task, exp(−s) L + s, half of that for squared errors
+    (Kendall et al., 2018); its factor is that half.
     """
     weighting = config.loss_weighting
     if weighting == "relative":
