@@ -32,7 +32,9 @@ def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
     if len(truth) < 2 or truth.min() == truth.max():
         return float("nan")
     x, y = truth - truth.mean(), prediction - prediction.mean()
-    return float(2 * (x @ y) / (x @ x + y @ y + len(x) * (truth.mean() - prediction.mean()) ** 2))
+    bias = truth.mean() - prediction.mean()
+    # Sums, not dot products: BLAS adds in an order that depends on the processor.
+    return float(2 * (x * y).sum() / ((x * x).sum() + (y * y).sum() + len(x) * bias * bias))
 
 
 def mean_ccc(truth: np.ndarray, prediction: np.ndarray) -> float:

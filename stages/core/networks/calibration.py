@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.core.arithmetic.elementary import exp, log
 from stages.core.config.tasks import Task
 
 TEMPERATURES = 2.0 ** (np.arange(-32, 65) / 16)
@@ -33,7 +34,9 @@ class Calibration:
     temperature: float = 1.0
 
     def mapped(self, predictions: np.ndarray) -> np.ndarray:
-        """float32 [n, columns] → float32 [n, columns], each value rounded once."""
+        """float32 [n, outputs] → float32 [n, outputs], each value rounded once; as it is without a factor."""
+        if not self.factor:
+            return predictions
         mapped = predictions.astype(np.float64) * np.array(self.factor) + np.array(self.offset)
         return mapped.astype(np.float32)
 
@@ -82,9 +85,9 @@ def temperature(logits: np.ndarray, classes: np.ndarray) -> float:
     chosen = (slice(None), np.arange(known.sum()), classes[known])
     losses = []
     for value in TEMPERATURES:
-        exponents = np.exp(rows / value)
+        exponents = exp(rows / value)
         shares = (exponents[chosen] / exponents.sum(axis=2)).mean(axis=0)
-        losses.append(-np.log(np.maximum(shares, 1e-300)).mean())
+        losses.append(-log(np.maximum(shares, 1e-300)).mean())
     return float(TEMPERATURES[int(np.argmin(np.round(losses, 9)))])
 
 
@@ -107,7 +110,7 @@ def calibrate(
         if not predictions[name].shape[1]:
             continue
         if task.kind == "classification":
-            logits = np.log(np.maximum(predictions[name].astype(np.float64), 1e-38))
+            logits = log(np.maximum(predictions[name].astype(np.float64), 1e-38))
             found[name] = Calibration(temperature=temperature(logits, validation[name]))
         elif task.score == "ccc":
             found[name] = match(predictions[name].mean(axis=0, dtype=np.float64), train[name])

@@ -1,35 +1,917 @@
-"""One epoch of training in compiled code: forward, backward and Adam of a network given as a list of layers.
+"""Training and prediction in compiled code that gives the same bits on every processor.
 
-Written for batches too small for matrix products to pay: a step of the paper's recipe multiplies 8 rows.
-Weights lie as [inputs, outputs], so that one row of them belongs to one input. The gradient of a row is a
-sum of as many terms as the batch has clips; it is formed, given to Adam and forgotten while the row is
-in the processor's nearest cache, and the first layer's row is at once applied to the next batch. So the large
-matrix passes once a step, and its gradient is never written out.
+A network is a list of layers in one vector of weights. Eight units, the *lanes*, are computed at once: widths
+are filled up to a multiple of eight with units whose weights are and stay zero. The operations on lanes, and
+so the order of each sum, are written out below. The compiler may neither reorder them nor fuse a
+multiplication with an addition, since fast math is off; square roots and divisions are exact by IEEE 754,
+exponentials and logarithms are those of :mod:`stages.core.arithmetic.elementary`.
 
-Each function runs on one thread, so that its sums have one order. The parts become one function: as functions
-of their own they would be compiled twice, alone and within their caller, with sums in different orders,
-and which one runs would depend on whether the code comes from the compiler or from its cache. They stay in
-one file, since numba's cache knows of changes in the file of ``epoch`` alone.
+Matrices of weights lie as [inputs, outputs]. A step of training multiplies few rows with many weights, so
+that memory decides its speed. Therefore the gradient of the first layer is formed for a few inputs at a
+time, given to Adam while it is in the nearest cache, and the new weights are at once applied to the next
+batch: the matrix passes once per step.
+
+All compiled code is in one file, since numba's cache compares the file of the called function alone.
 """
 
+import math
+import operator
+from typing import Any, NamedTuple
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.extending import intrinsic, models, register_model
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-# Columns of the table of layers: where inputs come from (a layer, or −1), widths, where in the vector of
-# weights the matrix, the biases and the normalization begin (−1: none), whether Leaky ReLU follows, where the
-# outputs lie.
-SOURCE, INPUTS, OUTPUTS, WEIGHT, BIAS, NORM, ACTIVE, OFFSET = range(8)
-# Columns of the table of tasks: the layer that gives the outputs, the kind, the first of its target columns,
-# the first of its class weights.
-LAYER, KIND, TARGET, CLASS = range(4)
-LINEAR, SIGMOID, CLASSES = range(3)
-# Constants in the precision of the weights.
-RATE, MOMENT_1, REST_1, MOMENT_2, REST_2, EPSILON, PENALTY, KEPT, ROOT, LEAK_SLOPE, ONE, ZERO = range(12)
+from stages.core.arithmetic.elementary import EXP, EXP_RANGE, INV_LN2, LN2_HIGH, LN2_LOW, LOG, SQRT_HALF
+from stages.core.networks.draws import FACTORS, GAMMA, SHIFTS
+
+LANES = 8
+# Columns of the table of layers: where inputs come from (a layer, or −1: the features); inputs, outputs and
+# offset among all outputs, each filled up to lanes; real outputs; where weights, biases and normalization
+# begin (−1: none); whether Leaky ReLU follows; the first number that dropout draws for it (−1: none).
+SOURCE, INPUTS, OUTPUTS, OFFSET, WIDTH, WEIGHT, BIAS, NORM, ACTIVE, DRAW = range(10)
+# Columns of the table of tasks: the layer of the outputs, what is made of them, the loss, the number of
+# outputs, the first target column, the first class weight, the first column among the outputs of all tasks.
+LAYER, ACTIVATION, LOSS, UNITS, TARGET, CLASS, COLUMN = range(7)
+LINEAR, SIGMOID, SOFTMAX = range(3)
+SQUARED, ABSOLUTE, CONCORDANCE, CROSS_ENTROPY = range(4)
+# Constants of Adam in the precision of the weights.
+RATE, MOMENT_1, REST_1, MOMENT_2, REST_2, EPSILON, PENALTY, KEPT, ROOT = range(9)
 BETA_1, BETA_2, LEAK, NORM_EPSILON = 0.9, 0.999, 0.01, 1e-5
-LANES = 8  # clips, or inputs, that a sum takes at once; a batch is filled up with zeros
+ROWS = 32  # clips that prediction takes at once
+INPUTS_AT_ONCE = 32  # of the first layer, in a step of training
+TERMS_AT_ONCE = 256  # of a sum, so that the weights stay in a cache
+_GAMMA, _FACTOR_1, _FACTOR_2 = np.uint64(GAMMA), np.uint64(FACTORS[0]), np.uint64(FACTORS[1])
+_SHIFT_1, _SHIFT_2, _SHIFT_3 = (np.uint64(shift) for shift in SHIFTS)
+_HALF = np.uint64(32)
+# Numbers that are not compiled into the functions that take them, each value into one of its own.
+_ZERO, _ONE, _ROWS, _NO = np.int64(0), np.int64(1), np.int64(ROWS), np.bool_(False)
 
-_FREE = {"contract", "reassoc", "nsz", "arcp"}  # sums may be reordered; NaN stays NaN
-_part = njit(inline="always", fastmath=_FREE, error_model="numpy")
+_compiled: Any = njit(nogil=True, error_model="numpy")
+_intrinsic: Any = intrinsic
+
+
+def _entry(function: Any) -> Any:
+    """Compile a function that Python calls, once for all runs where numba finds a folder for its cache."""
+    try:
+        return njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:
+        return njit(nogil=True, error_model="numpy")(function)
+
+
+class Lanes(types.Type):
+    """Eight floats that are computed at once."""
+
+    def __init__(self, dtype: types.Float) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Lanes({dtype})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, lanes: Lanes) -> None:
+        scalar = ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType()
+        super().__init__(manager, lanes, ir.VectorType(scalar, LANES))
+
+
+def _elementwise(operation: Any, instruction: str) -> None:
+    """Let an operator take lanes."""
+
+    @infer_global(operation)
+    class _Template(AbstractTemplate):
+        def generic(self, args: Any, _: Any) -> Any:
+            lanes = len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]
+            return signature(args[0], *args) if lanes else None
+
+    @lower_builtin(operation, Lanes, Lanes)
+    def _lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return getattr(builder, instruction)(*args)
+
+
+for _operation, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _elementwise(_operation, _instruction)
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [index])
+
+
+def _repeated(builder: Any, kind: Any, scalar: Any) -> Any:
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, nothing, zeros)
+
+
+@_intrinsic
+def _load(_: Any, array: Any, _index: Any) -> Any:
+    """Eight elements of a vector, from an index on."""
+
+    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, kind.args[0], *args)
+        lanes = context.get_value_type(kind.return_type).as_pointer()
+        return builder.load(builder.bitcast(pointer, lanes), align=array.dtype.bitwidth // 8)
+
+    return Lanes(array.dtype)(array, types.intp), code
+
+
+@_intrinsic
+def _store(_: Any, array: Any, _index: Any, lanes: Any) -> Any:
+    """Write eight elements of a vector, from an index on."""
+
+    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, kind.args[0], *args[:2])
+        target = builder.bitcast(pointer, args[2].type.as_pointer())
+        builder.store(args[2], target, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), code
+
+
+@_intrinsic
+def _spread(_: Any, array: Any, _index: Any) -> Any:
+    """One element of a vector in all lanes."""
+
+    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
+        scalar = builder.load(_pointer(context, builder, kind.args[0], *args))
+        return _repeated(builder, context.get_value_type(kind.return_type), scalar)
+
+    return Lanes(array.dtype)(array, types.intp), code
+
+
+@_intrinsic
+def _all(_: Any, scalar: Any) -> Any:
+    """A number in all lanes."""
+
+    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
+        return _repeated(builder, context.get_value_type(kind.return_type), args[0])
+
+    return Lanes(scalar)(scalar), code
+
+
+@_intrinsic
+def _sqrt(_: Any, lanes: Any) -> Any:
+    """Square roots, exact."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        name = f"llvm.sqrt.v{LANES}f{lanes.dtype.bitwidth}"
+        function = ir.FunctionType(args[0].type, [args[0].type])
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
+
+    return lanes(lanes), code
+
+
+@_intrinsic
+def _if_positive(_: Any, lanes: Any, _yes: Any, _no: Any) -> Any:
+    """``yes`` where lanes are above 0, else ``no``."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        zero = ir.Constant(args[0].type, [0.0] * LANES)
+        return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], args[2])
+
+    return lanes(lanes, lanes, lanes), code
+
+
+@_intrinsic
+def _total(_: Any, lanes: Any) -> Any:
+    """The sum of the lanes, halves first."""
+
+    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        parts = [builder.extract_element(args[0], ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)]
+        while len(parts) > 1:
+            half = len(parts) // 2
+            parts = [builder.fadd(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+        return parts[0]
+
+    return lanes.dtype(lanes), code
+
+
+class Net(NamedTuple):
+    """A network: tables of layers and tasks (see above), which units are real (1, else 0), all weights."""
+
+    layers: np.ndarray
+    tasks: np.ndarray
+    real: np.ndarray
+    weights: np.ndarray
+
+
+class Memory(NamedTuple):
+    """What passes through the layers: each a vector that holds [rows, outputs] of one layer after another.
+
+    ``normalized`` is the layer normalization before scale and shift, ``inv_std`` [layers, rows] its 1 / sd.
+    """
+
+    values: np.ndarray
+    normalized: np.ndarray
+    inv_std: np.ndarray
+    masks: np.ndarray
+    grads: np.ndarray
+    scratch: np.ndarray
+
+
+class Adam(NamedTuple):
+    """Moments of all weights, the first and then the second, and the constants of :func:`adam_constants`."""
+
+    moments: np.ndarray
+    constants: np.ndarray
+
+
+class Labels(NamedTuple):
+    """Targets float64 [n, columns] of all tasks side by side, weights of all classes, label smoothing.
+
+    A class is given by its index. Without a label there is NaN, or −1 for a class.
+    """
+
+    targets: np.ndarray
+    class_weights: np.ndarray
+    smoothing: float
+
+
+class Dropout(NamedTuple):
+    """The key of the stream of draws, draws per clip, and the rates of inputs and of units of the trunk."""
+
+    key: np.uint64
+    draws: int | np.int64
+    inputs: float
+    units: float
+
+
+@_compiled
+def _product(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
+    """Add to C [rows, columns] the products A [rows, terms] · B [terms, columns], term by term.
+
+    Args:
+        to: vector that holds C, where C begins, elements from one row to the next.
+        factors: vector that holds A, where A begins, elements from one term, and from one row, to the next.
+        matrix: vector that holds B, where B begins, elements from one term to the next.
+        shape: rows (a multiple of 4), columns (a multiple of 8) and terms.
+    """
+    c, c0, c_row = to
+    a, a0, a_term, a_row = factors
+    b, b0, b_term = matrix
+    rows, columns, terms = shape
+    for column in range(0, columns - LANES, 2 * LANES):
+        for row in range(0, rows, 4):
+            at, p, q = c0 + row * c_row + column, a0 + row * a_row, b0 + column
+            c00, c01 = _load(c, at), _load(c, at + LANES)
+            c10, c11 = _load(c, at + c_row), _load(c, at + c_row + LANES)
+            c20, c21 = _load(c, at + 2 * c_row), _load(c, at + 2 * c_row + LANES)
+            c30, c31 = _load(c, at + 3 * c_row), _load(c, at + 3 * c_row + LANES)
+            for _ in range(terms):
+                left, right = _load(b, q), _load(b, q + LANES)
+                factor = _spread(a, p)
+                c00, c01 = c00 + factor * left, c01 + factor * right
+                factor = _spread(a, p + a_row)
+                c10, c11 = c10 + factor * left, c11 + factor * right
+                factor = _spread(a, p + 2 * a_row)
+                c20, c21 = c20 + factor * left, c21 + factor * right
+                factor = _spread(a, p + 3 * a_row)
+                c30, c31 = c30 + factor * left, c31 + factor * right
+                p += a_term
+                q += b_term
+            _store(c, at, c00)
+            _store(c, at + LANES, c01)
+            _store(c, at + c_row, c10)
+            _store(c, at + c_row + LANES, c11)
+            _store(c, at + 2 * c_row, c20)
+            _store(c, at + 2 * c_row + LANES, c21)
+            _store(c, at + 3 * c_row, c30)
+            _store(c, at + 3 * c_row + LANES, c31)
+    if columns % (2 * LANES):
+        for row in range(0, rows, 4):
+            at, p, q = c0 + row * c_row + columns - LANES, a0 + row * a_row, b0 + columns - LANES
+            c00, c10 = _load(c, at), _load(c, at + c_row)
+            c20, c30 = _load(c, at + 2 * c_row), _load(c, at + 3 * c_row)
+            for _ in range(terms):
+                left = _load(b, q)
+                c00, c10 = c00 + _spread(a, p) * left, c10 + _spread(a, p + a_row) * left
+                c20, c30 = c20 + _spread(a, p + 2 * a_row) * left, c30 + _spread(a, p + 3 * a_row) * left
+                p += a_term
+                q += b_term
+            _store(c, at, c00)
+            _store(c, at + c_row, c10)
+            _store(c, at + 2 * c_row, c20)
+            _store(c, at + 3 * c_row, c30)
+
+
+@_compiled
+def _exp(x: float) -> float:
+    """As in :mod:`stages.core.arithmetic.elementary`."""
+    if np.isnan(x):
+        return x
+    x = min(max(x, -EXP_RANGE), EXP_RANGE)
+    exponent = np.rint(x * INV_LN2)
+    high, low = x - exponent * LN2_HIGH, exponent * LN2_LOW
+    rest = high - low
+    square = rest * rest
+    even = rest - square * (
+        EXP[0] + square * (EXP[1] + square * (EXP[2] + square * (EXP[3] + square * EXP[4])))
+    )
+    fraction = 1.0 - ((low - (rest * even) / (2.0 - even)) - high)
+    return math.ldexp(fraction, int(exponent))
+
+
+@_compiled
+def _log(x: float) -> float:
+    """As in :mod:`stages.core.arithmetic.elementary`, for positive finite numbers."""
+    fraction, exponent = math.frexp(x)
+    if fraction < SQRT_HALF:
+        fraction, exponent = 2.0 * fraction, exponent - 1
+    f = fraction - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    series = z * (LOG[4] + z * (LOG[5] + z * LOG[6]))
+    series = z * (LOG[0] + z * (LOG[1] + z * (LOG[2] + z * (LOG[3] + series))))
+    half = 0.5 * f * f
+    return exponent * LN2_HIGH - ((half - (s * (half + series) + exponent * LN2_LOW)) - f)
+
+
+@_compiled
+def _keeps(key: np.uint64, draw: np.uint64, threshold: np.uint64) -> Any:
+    """Whether dropout keeps the unit of a draw (see :mod:`stages.core.networks.draws`)."""
+    z = key + (draw + np.uint64(1)) * _GAMMA
+    z = (z ^ (z >> _SHIFT_1)) * _FACTOR_1
+    z = (z ^ (z >> _SHIFT_2)) * _FACTOR_2
+    z = z ^ (z >> _SHIFT_3)
+    return (z >> _HALF) >= threshold
+
+
+@_compiled
+def _fill(vector: np.ndarray, start: int, count: int, value: float) -> None:
+    """Write one value to ``count`` elements, a multiple of the lanes."""
+    lanes = _all(vector.dtype.type(value))
+    for index in range(start, start + count, LANES):
+        _store(vector, index, lanes)
+
+
+@_compiled
+def _gather(
+    inputs: np.ndarray, clips: np.ndarray, batch: np.ndarray, rows: int, first: int, dropout: Dropout
+) -> None:
+    """Copy clips to the rows of ``batch`` [rows, lanes of d], with dropout; zero where there are no more.
+
+    ``first`` is the draw of the first row's first input.
+    """
+    columns, stride, zero = inputs.shape[1], len(batch) // rows, inputs.dtype.type(0)
+    threshold, kept = np.uint64(dropout.inputs * 2.0**32), inputs.dtype.type(1 / (1 - dropout.inputs))
+    for row in range(len(clips)):
+        clip, start = clips[row], row * stride
+        if dropout.inputs > 0:
+            draw = np.uint64(first + row * dropout.draws)
+            for column in range(columns):
+                keeps = _keeps(dropout.key, draw + np.uint64(column), threshold)
+                batch[start + column] = inputs[clip, column] * kept if keeps else zero
+        else:
+            for column in range(columns):
+                batch[start + column] = inputs[clip, column]
+    _fill(batch, len(clips) * stride, (rows - len(clips)) * stride, 0.0)
+
+
+@_compiled
+def _fill_with_bias(layer: np.ndarray, net: Net, values: np.ndarray, rows: int) -> None:
+    start, width = rows * layer[OFFSET], layer[OUTPUTS]
+    for row in range(rows):
+        for unit in range(0, width, LANES):
+            _store(values, start + row * width + unit, _load(net.weights, layer[BIAS] + unit))
+
+
+@_compiled
+def _linear(
+    layer: np.ndarray, net: Net, source: np.ndarray, first: int, stride: int, values: np.ndarray, rows: int
+) -> None:
+    """Outputs of a linear layer from the rows of ``source``, ``stride`` apart, from ``first`` on."""
+    _fill_with_bias(layer, net, values, rows)
+    width = layer[OUTPUTS]
+    for term in range(0, layer[INPUTS], TERMS_AT_ONCE):
+        _product(
+            (values, rows * layer[OFFSET], width),
+            (source, first + term, _ONE, stride),
+            (net.weights, layer[WEIGHT] + term * width, width),
+            (rows, width, min(TERMS_AT_ONCE, layer[INPUTS] - term)),
+        )
+
+
+@_compiled
+def _normalize(index: int, net: Net, memory: Memory, rows: int) -> None:
+    """Layer normalization in place."""
+    layer, values, normalized = net.layers[index], memory.values, memory.normalized
+    width, scale, shift = layer[OUTPUTS], layer[NORM], layer[NORM] + layer[OUTPUTS]
+    for row in range(rows):
+        start = rows * layer[OFFSET] + row * width
+        total = _all(values.dtype.type(0))
+        for unit in range(0, width, LANES):
+            total = total + _load(values, start + unit)
+        mean = _all(values.dtype.type(_total(total) / layer[WIDTH]))
+        squares = _all(values.dtype.type(0))
+        for unit in range(0, width, LANES):
+            difference = (_load(values, start + unit) - mean) * _load(net.real, layer[OFFSET] + unit)
+            _store(normalized, start + unit, difference)
+            squares = squares + difference * difference
+        factor = values.dtype.type(1 / np.sqrt(_total(squares) / layer[WIDTH] + NORM_EPSILON))
+        memory.inv_std[index, row] = factor
+        for unit in range(0, width, LANES):
+            unscaled = _load(normalized, start + unit) * _all(factor)
+            _store(normalized, start + unit, unscaled)
+            scaled = unscaled * _load(net.weights, scale + unit)
+            _store(values, start + unit, scaled + _load(net.weights, shift + unit))
+
+
+@_compiled
+def _draw_masks(net: Net, masks: np.ndarray, rows: int, first: int, dropout: Dropout) -> None:
+    """Factors of dropout for the outputs of the trunk's layers: 0 or 1 / (1 − rate)."""
+    threshold, kept = np.uint64(dropout.units * 2.0**32), masks.dtype.type(1 / (1 - dropout.units))
+    for index in range(len(net.layers)):
+        layer = net.layers[index]
+        if layer[DRAW] < 0:
+            continue
+        for row in range(rows):
+            start = rows * layer[OFFSET] + row * layer[OUTPUTS]
+            draw = np.uint64(first + row * dropout.draws + layer[DRAW])
+            for unit in range(layer[WIDTH]):
+                keeps = _keeps(dropout.key, draw + np.uint64(unit), threshold)
+                masks[start + unit] = kept if keeps else masks.dtype.type(0)
+
+
+@_compiled
+def _forward(net: Net, memory: Memory, rows: int, dropout: bool) -> None:
+    """Outputs of all layers; the first one is linear already."""
+    values = memory.values
+    leak = _all(values.dtype.type(LEAK))
+    for index in range(len(net.layers)):
+        layer = net.layers[index]
+        start, end = rows * layer[OFFSET], rows * (layer[OFFSET] + layer[OUTPUTS])
+        if index:
+            source = net.layers[layer[SOURCE]]
+            _linear(layer, net, values, rows * source[OFFSET], source[OUTPUTS], values, rows)
+        if layer[NORM] >= 0:
+            _normalize(index, net, memory, rows)
+        if layer[ACTIVE]:
+            for unit in range(start, end, LANES):
+                value = _load(values, unit)
+                _store(values, unit, _if_positive(value, value, value * leak))
+        if dropout and layer[DRAW] >= 0:
+            for unit in range(start, end, LANES):
+                _store(values, unit, _load(values, unit) * _load(memory.masks, unit))
+
+
+@_compiled
+def _backward(net: Net, memory: Memory, adam: Adam, rows: int, clips: int, dropout: bool) -> None:
+    """Gradients of all layers, and an Adam step of all but the first layer's weights and biases."""
+    values, grads = memory.values, memory.grads
+    one, leak = _all(values.dtype.type(1)), _all(values.dtype.type(LEAK))
+    for index in range(len(net.layers) - 1, -1, -1):
+        layer = net.layers[index]
+        start, end = rows * layer[OFFSET], rows * (layer[OFFSET] + layer[OUTPUTS])
+        if dropout and layer[DRAW] >= 0:
+            for unit in range(start, end, LANES):
+                _store(grads, unit, _load(grads, unit) * _load(memory.masks, unit))
+        if layer[ACTIVE]:
+            for unit in range(start, end, LANES):
+                _store(grads, unit, _load(grads, unit) * _if_positive(_load(values, unit), one, leak))
+        if layer[NORM] >= 0:
+            _backward_norm(index, net, memory, adam, rows, clips)
+        if index:
+            source = net.layers[layer[SOURCE]]
+            _backward_inputs(layer, source, net, memory, rows)
+            _update_bias(layer, net, memory, adam, rows, clips)
+            outputs = (values, rows * source[OFFSET], source[OUTPUTS])
+            for row in range(0, layer[INPUTS], INPUTS_AT_ONCE):
+                _update_rows(layer, net, memory, adam, outputs, (rows, clips), row)
+
+
+@_compiled
+def _backward_norm(index: int, net: Net, memory: Memory, adam: Adam, rows: int, clips: int) -> None:
+    """Gradients before the normalization, in place, and an Adam step of its scale and shift."""
+    layer, grads, sums = net.layers[index], memory.grads, memory.scratch
+    width, scale = layer[OUTPUTS], layer[NORM]
+    _fill(sums, _ZERO, 2 * width, 0.0)
+    for row in range(clips):
+        start = rows * layer[OFFSET] + row * width
+        plain, product = _all(grads.dtype.type(0)), _all(grads.dtype.type(0))
+        for unit in range(0, width, LANES):
+            grad, hidden = _load(grads, start + unit), _load(memory.normalized, start + unit)
+            _store(sums, unit, _load(sums, unit) + grad * hidden)
+            _store(sums, width + unit, _load(sums, width + unit) + grad)
+            grad = grad * _load(net.weights, scale + unit)
+            _store(grads, start + unit, grad)
+            plain, product = plain + grad, product + grad * hidden
+        mean = _all(grads.dtype.type(_total(plain) / layer[WIDTH]))
+        tilt = _all(grads.dtype.type(_total(product) / layer[WIDTH]))
+        factor = _all(memory.inv_std[index, row])
+        for unit in range(0, width, LANES):
+            grad = _load(grads, start + unit) - mean - _load(memory.normalized, start + unit) * tilt
+            _store(grads, start + unit, factor * grad * _load(net.real, layer[OFFSET] + unit))
+    _adam(net, adam, scale, sums, 2 * width)
+
+
+@_compiled
+def _backward_inputs(layer: np.ndarray, source: np.ndarray, net: Net, memory: Memory, rows: int) -> None:
+    """Add the gradients of a layer, through its weights, to those of its source."""
+    grads, scratch = memory.grads, memory.scratch
+    width, inputs = layer[OUTPUTS], layer[INPUTS]
+    own, theirs = rows * layer[OFFSET], rows * source[OFFSET]
+    turned = (
+        inputs * rows
+    )  # scratch: first the result [inputs, rows], then the layer's gradients [width, rows]
+    _fill(scratch, _ZERO, turned, 0.0)
+    for row in range(rows):
+        for unit in range(width):
+            scratch[turned + unit * rows + row] = grads[own + row * width + unit]
+    _product(
+        (scratch, _ZERO, rows),
+        (net.weights, layer[WEIGHT], _ONE, width),
+        (scratch, turned, rows),
+        (inputs, rows, layer[WIDTH]),
+    )
+    for row in range(rows):
+        for unit in range(inputs):
+            grads[theirs + row * inputs + unit] += scratch[unit * rows + row]
+
+
+@_compiled
+def _update_bias(layer: np.ndarray, net: Net, memory: Memory, adam: Adam, rows: int, clips: int) -> None:
+    width, start = layer[OUTPUTS], rows * layer[OFFSET]
+    for unit in range(0, width, LANES):
+        total = _all(memory.grads.dtype.type(0))
+        for row in range(clips):
+            total = total + _load(memory.grads, start + row * width + unit)
+        _store(memory.scratch, unit, total)
+    _adam(net, adam, layer[BIAS], memory.scratch, width)
+
+
+@_compiled
+def _update_rows(
+    layer: np.ndarray, net: Net, memory: Memory, adam: Adam, inputs: tuple, batch: tuple, row: int
+) -> None:
+    """An Adam step of the weights of some inputs, from ``row`` on.
+
+    Args:
+        layer: the layer.
+        net: the network.
+        memory: holds the gradients of its outputs.
+        adam: the optimizer.
+        inputs: vector that holds the inputs, where they begin, elements from one clip to the next.
+        batch: rows of the batch, and how many of them are clips.
+        row: the first of the inputs.
+    """
+    rows, clips = batch
+    vector, first, stride = inputs
+    width, count = layer[OUTPUTS], min(INPUTS_AT_ONCE, layer[INPUTS] - row)
+    _fill(memory.scratch, _ZERO, count * width, 0.0)
+    _product(
+        (memory.scratch, _ZERO, width),
+        (vector, first + row, stride, _ONE),
+        (memory.grads, rows * layer[OFFSET], width),
+        (count, width, clips),
+    )
+    _adam(net, adam, layer[WEIGHT] + row * width, memory.scratch, count * width)
+
+
+@_compiled
+def _adam(net: Net, adam: Adam, start: int, gradient: np.ndarray, count: int) -> None:
+    """One step of Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019) of some weights."""
+    constants, moments, second = adam.constants, adam.moments, len(net.weights)
+    rate, epsilon = _spread(constants, RATE), _spread(constants, EPSILON)
+    penalty, kept = _spread(constants, PENALTY), _spread(constants, KEPT)
+    moment_1, rest_1 = _spread(constants, MOMENT_1), _spread(constants, REST_1)
+    moment_2, rest_2 = _spread(constants, MOMENT_2), _spread(constants, REST_2)
+    root = _spread(constants, ROOT)
+    for unit in range(0, count, LANES):
+        at = start + unit
+        weight = _load(net.weights, at)
+        grad = _load(gradient, unit) + penalty * weight
+        m = moment_1 * _load(moments, at) + rest_1 * grad
+        v = moment_2 * _load(moments, second + at) + rest_2 * grad * grad
+        _store(moments, at, m)
+        _store(moments, second + at, v)
+        _store(net.weights, at, kept * weight - rate * m / (_sqrt(v) * root + epsilon))
+
+
+@_compiled
+def _loss(
+    task: np.ndarray,
+    outputs: tuple,
+    clips: np.ndarray,
+    labels: Labels,
+    multiplier: float,
+    grads: np.ndarray,
+) -> float:
+    """A task's loss on some clips; its gradient, times ``multiplier``, goes to ``grads``.
+
+    Args:
+        task: a row of the table of tasks.
+        outputs: vector that holds the outputs, where they begin, elements from one clip to the next.
+        clips: rows of the labels.
+        labels: targets, class weights and label smoothing.
+        multiplier: of the gradient.
+        grads: a vector like that of the outputs.
+    """
+    if task[LOSS] == CROSS_ENTROPY:
+        return _cross_entropy(task, outputs, clips, labels, multiplier, grads)
+    if task[LOSS] == CONCORDANCE:
+        return _concordance(task, outputs, clips, labels.targets, multiplier, grads)
+    loss, total = 0.0, _known(task, clips, labels.targets) * task[UNITS]
+    vector, start, stride = outputs
+    for row in range(len(clips)):
+        if np.isnan(labels.targets[clips[row], task[TARGET]]):
+            continue
+        for unit in range(task[UNITS]):
+            at = start + row * stride + unit
+            value, slope = _estimate(task, vector[at])
+            error = value - labels.targets[clips[row], task[TARGET] + unit]
+            if task[LOSS] == SQUARED:
+                loss += error * error / total
+                grads[at] = multiplier * 2 * error * slope / total
+            else:
+                sign = 1.0 if error > 0 else (-1.0 if error < 0 else 0.0)
+                loss += abs(error) / total
+                grads[at] = multiplier * sign * slope / total
+    return loss
+
+
+@_compiled
+def _known(task: np.ndarray, clips: np.ndarray, targets: np.ndarray) -> int:
+    """How many of the clips have labels for a regression."""
+    known = 0
+    for row in range(len(clips)):
+        if not np.isnan(targets[clips[row], task[TARGET]]):
+            known += 1
+    return known
+
+
+@_compiled
+def _estimate(task: np.ndarray, output: float) -> tuple[float, float]:
+    """What a regression makes of an output, and the derivative of that."""
+    value: Any = np.float64(output)
+    if task[ACTIVATION] == SIGMOID:
+        value = 1 / (1 + _exp(-value))
+        return value, value * (1 - value)
+    return value, 1.0
+
+
+@_compiled
+def _varies(clips: np.ndarray, targets: np.ndarray, column: int) -> bool:
+    """Whether a column has two different labels among the clips."""
+    first = np.nan
+    for row in range(len(clips)):
+        value = targets[clips[row], column]
+        if not np.isnan(value):
+            if value != first and not np.isnan(first):
+                return True
+            first = value
+    return False
+
+
+@_compiled
+def _concordance(
+    task: np.ndarray,
+    outputs: tuple,
+    clips: np.ndarray,
+    targets: np.ndarray,
+    multiplier: float,
+    grads: np.ndarray,
+) -> float:
+    """1 − CCC on the clips, mean over the columns whose labels vary among them; 0 if none does."""
+    vector, start, stride = outputs
+    known = _known(task, clips, targets)
+    truth, estimate, slope = np.empty(known), np.empty(known), np.empty(known)
+    at = np.empty(known, np.int64)
+    loss, varying = 0.0, 0
+    for unit in range(task[UNITS]):
+        if _varies(clips, targets, task[TARGET] + unit):
+            varying += 1
+    for unit in range(task[UNITS]):
+        if not _varies(clips, targets, task[TARGET] + unit):
+            continue
+        index, mean_truth, mean_estimate = 0, 0.0, 0.0
+        for row in range(len(clips)):
+            value = targets[clips[row], task[TARGET] + unit]
+            if not np.isnan(value):
+                at[index], truth[index] = start + row * stride + unit, value
+                estimate[index], slope[index] = _estimate(task, vector[at[index]])
+                mean_truth += value / known
+                mean_estimate += estimate[index] / known
+                index += 1
+        bias = mean_estimate - mean_truth
+        together, spread = 0.0, known * bias * bias
+        for clip in range(known):
+            x, y = truth[clip] - mean_truth, estimate[clip] - mean_estimate
+            together += 2 * x * y
+            spread += x * x + y * y
+        loss += (1 - together / spread) / varying
+        for clip in range(known):
+            x, y = truth[clip] - mean_truth, estimate[clip] - mean_estimate
+            rise = (2 * x - together / spread * 2 * (y + bias)) / spread
+            grads[at[clip]] = -multiplier * rise * slope[clip] / varying
+    return loss
+
+
+@_compiled
+def _cross_entropy(
+    task: np.ndarray,
+    outputs: tuple,
+    clips: np.ndarray,
+    labels: Labels,
+    multiplier: float,
+    grads: np.ndarray,
+) -> float:
+    """Cross entropy with weights of classes and smoothed labels, over the weight of the labelled clips."""
+    vector, start, stride = outputs
+    classes, weights = task[UNITS], labels.class_weights[task[CLASS] :]
+    even = labels.smoothing / task[UNITS]
+    loss, total, balance = 0.0, 0.0, 0.0
+    for row in range(len(clips)):
+        truth = int(labels.targets[clips[row], task[TARGET]])
+        if truth >= 0:
+            total += weights[truth]
+    for unit in range(classes):
+        balance += weights[unit]
+    exponents = np.empty(classes)
+    for row in range(len(clips)):
+        truth, at = int(labels.targets[clips[row], task[TARGET]]), start + row * stride
+        if truth < 0:
+            continue
+        own = (1 - labels.smoothing) * weights[truth]
+        highest = _highest(vector, at, classes)
+        summed = 0.0
+        for unit in range(classes):
+            exponents[unit] = _exp(vector[at + unit] - highest)
+            summed += exponents[unit]
+        surprise = _log(summed) if summed < np.inf else np.nan
+        for unit in range(classes):
+            wanted = even * weights[unit] + (own if unit == truth else 0.0)
+            loss -= wanted * (vector[at + unit] - highest - surprise) / total
+            grads[at + unit] = (
+                multiplier * ((own + even * balance) * exponents[unit] / summed - wanted) / total
+            )
+    return loss
+
+
+@_compiled
+def _highest(vector: np.ndarray, start: int, count: int) -> float:
+    highest = np.float64(vector[start])
+    for index in range(start + 1, start + count):
+        if vector[index] > highest:
+            highest = np.float64(vector[index])
+    return highest
+
+
+@_compiled
+def _memory(net: Net, rows: int) -> Memory:
+    """Room for a batch."""
+    layers, kind = net.layers, net.weights.dtype
+    units, widest = layers[-1, OFFSET] + layers[-1, OUTPUTS], 0
+    for index in range(len(layers)):
+        widest = max(widest, layers[index, OUTPUTS])
+    return Memory(
+        np.zeros(rows * units, kind),
+        np.zeros(rows * units, kind),
+        np.zeros((len(layers), rows), kind),
+        np.zeros(rows * units, kind),
+        np.zeros(rows * units, kind),
+        np.zeros(max(INPUTS_AT_ONCE, 2 * rows) * widest, kind),
+    )
+
+
+@_entry
+def epoch(
+    inputs: np.ndarray,
+    order: np.ndarray,
+    size: int,
+    labels: Labels,
+    net: Net,
+    adam: Adam,
+    factors: np.ndarray,
+    learnt: bool,
+    rate: float,
+    powers: np.ndarray,
+    step: int,
+    dropout: Dropout,
+) -> np.ndarray:
+    """Train for one epoch; weights, ``adam`` and ``powers`` change in place.
+
+    Args:
+        inputs: float [n, d].
+        order: int64 [n], the order of clips.
+        size: clips in a batch.
+        labels: of the n clips.
+        net: the network.
+        adam: the optimizer.
+        factors: float64 [tasks], of the losses in the total.
+        learnt: whether the last ``len(tasks)`` weights, filled up to lanes, are log variances of the losses.
+        rate: learning rate.
+        powers: float64 [2], Adam's decay rates to the power of the steps taken.
+        step: steps taken before this epoch.
+        dropout: rates, and where its draws come from.
+
+    Returns:
+        float64 [tasks], each loss as a mean over the clips.
+    """
+    kind, columns = net.weights.dtype, -(-inputs.shape[1] // LANES) * LANES
+    rows, first = -(-size // LANES) * LANES, net.layers[0]
+    width, drops = first[OUTPUTS], dropout.units > 0
+    memory = _memory(net, rows)
+    batch, next_batch = np.zeros(rows * columns, kind), np.zeros(rows * columns, kind)
+    losses, variance_grads = np.zeros(len(net.tasks)), np.zeros(-(-len(net.tasks) // LANES) * LANES, kind)
+    variances = len(net.weights) - len(variance_grads)
+    _gather(inputs, order[:size], batch, rows, step * size * dropout.draws, dropout)
+    _linear(first, net, batch, _ZERO, columns, memory.values, rows)
+    for start in range(0, len(order), size):
+        clips, following = order[start : start + size], order[start + size : start + 2 * size]
+        if drops:
+            _draw_masks(net, memory.masks, rows, step * size * dropout.draws, dropout)
+        step += 1
+        _gather(inputs, following, next_batch, rows, step * size * dropout.draws, dropout)
+        _forward(net, memory, rows, drops)
+        _fill(memory.grads, _ZERO, len(memory.grads), 0.0)
+        for index in range(len(net.tasks)):
+            layer, precision = net.layers[net.tasks[index, LAYER]], 1.0
+            if learnt:
+                precision = _exp(-np.float64(net.weights[variances + index]))
+            outputs = (memory.values, rows * layer[OFFSET], layer[OUTPUTS])
+            multiplier = factors[index] * precision
+            loss = _loss(net.tasks[index], outputs, clips, labels, multiplier, memory.grads)
+            losses[index] += len(clips) * loss
+            variance_grads[index] = factors[index] * (1 - precision * loss)
+        powers[0] *= BETA_1
+        powers[1] *= BETA_2
+        adam.constants[RATE] = rate / (1 - powers[0])
+        adam.constants[ROOT] = 1 / np.sqrt(1 - powers[1])
+        if learnt:
+            _adam(net, adam, variances, variance_grads, len(variance_grads))
+        _backward(net, memory, adam, rows, len(clips), drops)
+        _update_bias(first, net, memory, adam, rows, len(clips))
+        _fill_with_bias(first, net, memory.values, rows)
+        for row in range(0, columns, INPUTS_AT_ONCE):
+            _update_rows(first, net, memory, adam, (batch, _ZERO, columns), (rows, len(clips)), row)
+            if len(following):
+                _product(
+                    (memory.values, _ZERO, width),
+                    (next_batch, row, _ONE, columns),
+                    (net.weights, first[WEIGHT] + row * width, width),
+                    (rows, width, min(INPUTS_AT_ONCE, columns - row)),
+                )
+        batch, next_batch = next_batch, batch
+    return losses / len(order)
+
+
+@_entry
+def outputs_of(inputs: np.ndarray, net: Net) -> np.ndarray:
+    """Outputs of all tasks side by side, [n, columns], before sigmoid or softmax; rows do not interact."""
+    columns, last = -(-inputs.shape[1] // LANES) * LANES, net.tasks[-1]
+    memory, every = _memory(net, _ROWS), np.arange(len(inputs))
+    batch = np.zeros(ROWS * columns, net.weights.dtype)
+    outputs = np.empty((len(inputs), last[COLUMN] + last[UNITS]), net.weights.dtype)
+    for start in range(0, len(inputs), ROWS):
+        clips = every[start : start + ROWS]
+        _gather(inputs, clips, batch, _ROWS, _ZERO, Dropout(np.uint64(0), _ZERO, 0.0, 0.0))
+        _linear(net.layers[0], net, batch, _ZERO, columns, memory.values, _ROWS)
+        _forward(net, memory, _ROWS, _NO)
+        for index in range(len(net.tasks)):
+            task, layer = net.tasks[index], net.layers[net.tasks[index, LAYER]]
+            for row in range(len(clips)):
+                at = ROWS * layer[OFFSET] + row * layer[OUTPUTS]
+                for unit in range(task[UNITS]):
+                    outputs[start + row, task[COLUMN] + unit] = memory.values[at + unit]
+    return outputs
+
+
+@_entry
+def losses_of(outputs: np.ndarray, tasks: np.ndarray, labels: Labels) -> np.ndarray:
+    """Each task's loss over all clips at once, float64 [tasks], from :func:`outputs_of`."""
+    flat, grads = outputs.ravel(), np.zeros(outputs.size, outputs.dtype)
+    losses, every = np.zeros(len(tasks)), np.arange(len(outputs))
+    for index in range(len(tasks)):
+        part = (flat, tasks[index, COLUMN], outputs.shape[1])
+        losses[index] = _loss(tasks[index], part, every, labels, 1.0, grads)
+    return losses
+
+
+@_entry
+def activate(outputs: np.ndarray, tasks: np.ndarray) -> None:
+    """Turn outputs into what the tasks mean, in place: probabilities, ratings in [0, 1], or plain numbers."""
+    for index in range(len(tasks)):
+        task = tasks[index]
+        first, end = task[COLUMN], task[COLUMN] + task[UNITS]
+        for row in range(len(outputs)):
+            if task[ACTIVATION] == SIGMOID:
+                for column in range(first, end):
+                    outputs[row, column] = _estimate(task, outputs[row, column])[0]
+            elif task[ACTIVATION] == SOFTMAX:
+                highest, summed = _highest(outputs[row], first, task[UNITS]), 0.0
+                for column in range(first, end):
+                    summed += _exp(outputs[row, column] - highest)
+                for column in range(first, end):
+                    outputs[row, column] = _exp(outputs[row, column] - highest) / summed
 
 
 def adam_constants(dtype: np.dtype, rate: float, penalty: float, decay: float) -> np.ndarray:
@@ -41,415 +923,5 @@ def adam_constants(dtype: np.dtype, rate: float, penalty: float, decay: float) -
         penalty: weight decay that is added to the gradient (Adam).
         decay: weight decay that shrinks the weights (AdamW).
     """
-    values = [rate, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8, penalty, 1 - rate * decay, 1, LEAK, 1, 0]
+    values = [rate, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8, penalty, 1 - rate * decay, 1]
     return np.array(values, dtype)
-
-
-@njit(cache=True, nogil=True, fastmath=_FREE, error_model="numpy")
-def epoch(
-    inputs: np.ndarray,
-    order: np.ndarray,
-    size: int,
-    targets: np.ndarray,
-    known: np.ndarray,
-    layers: np.ndarray,
-    tasks: np.ndarray,
-    multipliers: np.ndarray,
-    class_weights: np.ndarray,
-    smoothing: float,
-    weights: np.ndarray,
-    moments: np.ndarray,
-    constants: np.ndarray,
-    rate: float,
-    steps: int,
-) -> np.ndarray:
-    """Train for one epoch; ``weights`` and ``moments`` change in place.
-
-    Args:
-        inputs: float [n, d].
-        order: int64 [n], the order of clips.
-        size: clips in a batch.
-        targets: float64 [n, columns], of all tasks side by side; a class as its number.
-        known: bool [n, tasks], whether a clip is labelled.
-        layers: int64 [layers, 8], see above; the first reads the inputs.
-        tasks: int64 [tasks, 4], see above.
-        multipliers: float64 [tasks], weights of the losses in the total.
-        class_weights: float64, of all classifications behind each other.
-        smoothing: label smoothing of classifications.
-        weights: float [p], all that is learnt.
-        moments: float [2, p], Adam's.
-        constants: see :func:`adam_constants`.
-        rate: learning rate.
-        steps: steps taken before this epoch.
-
-    Returns:
-        float64 [tasks], each loss as a mean over the clips.
-    """
-    rows = -(-size // LANES) * LANES
-    width = layers[-1, OFFSET] + layers[-1, OUTPUTS]
-    values, normalized, grads = (
-        np.zeros(rows * width, weights.dtype),
-        np.zeros(rows * width, weights.dtype),
-        np.zeros(rows * width, weights.dtype),
-    )
-    inv_std = np.zeros((len(layers), rows), weights.dtype)
-    losses = np.zeros(len(tasks))
-    batch = np.zeros((inputs.shape[1], rows), weights.dtype)
-    next_batch = np.zeros((inputs.shape[1], rows), weights.dtype)
-    _gather(inputs, order[:size], batch)
-    _apply(layers[0], weights, batch, _of(values, layers[0], rows))
-    for start in range(0, len(order), size):
-        clips = order[start : start + size]
-        after = order[start + size : start + 2 * size]
-        _gather(inputs, after, next_batch)
-        _forward(layers, weights, values, normalized, inv_std, rows, constants)
-        grads[:] = constants[ZERO]
-        for task in range(len(tasks)):
-            layer = layers[tasks[task, LAYER]]
-            losses[task] += len(clips) * _loss(
-                _of(values, layer, rows),
-                _of(grads, layer, rows),
-                clips,
-                targets,
-                known[:, task],
-                tasks[task],
-                multipliers[task],
-                class_weights,
-                smoothing,
-            )
-        steps += 1
-        _correct(constants, rate, steps)
-        _backward(layers, weights, moments, values, normalized, grads, inv_std, rows, len(clips), constants)
-        first = layers[0]
-        grad, output = _of(grads, first, rows), _of(values, first, rows)
-        _update(first, weights, moments, batch, grad, next_batch, output, len(after) > 0, constants)
-        batch, next_batch = next_batch, batch
-    return losses / len(order)
-
-
-@_part
-def _of(values: np.ndarray, layer: np.ndarray, rows: int) -> np.ndarray:
-    """The part of a buffer that belongs to a layer, [rows, outputs]."""
-    start = rows * layer[OFFSET]
-    return values[start : start + rows * layer[OUTPUTS]].reshape(rows, layer[OUTPUTS])
-
-
-@_part
-def _gather(inputs: np.ndarray, clips: np.ndarray, batch: np.ndarray) -> None:
-    """Clips as columns of ``batch`` [d, rows]; zeros where there are no more."""
-    batch[:, len(clips) :] = 0
-    for start in range(0, inputs.shape[1], 64):  # a few cache lines of each clip at a time
-        for row in range(len(clips)):
-            clip = inputs[clips[row]]
-            for column in range(start, min(start + 64, len(clip))):
-                batch[column, row] = clip[column]
-
-
-@_part
-def _apply(layer: np.ndarray, weights: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> None:
-    """Linear layer: inputs [d, rows] → outputs [rows, width]."""
-    width = layer[OUTPUTS]
-    for row in range(len(outputs)):
-        outputs[row, :] = weights[layer[BIAS] : layer[BIAS] + width]
-    for column in range(0, len(inputs), LANES):
-        rows = min(LANES, len(inputs) - column)
-        start = layer[WEIGHT] + column * width
-        part = weights[start : start + rows * width].reshape(rows, width)
-        _add(part, inputs[column : column + rows], outputs)
-
-
-@_part
-def _add(weight: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> None:
-    """Add weights [d, width] times inputs [d, rows] to outputs [rows, width]; eight inputs at once."""
-    for row in range(len(outputs)):
-        output = outputs[row]
-        if len(weight) == LANES:
-            x0, x1, x2, x3 = inputs[0, row], inputs[1, row], inputs[2, row], inputs[3, row]
-            x4, x5, x6, x7 = inputs[4, row], inputs[5, row], inputs[6, row], inputs[7, row]
-            for index in range(weight.shape[1]):
-                low = (
-                    x0 * weight[0, index]
-                    + x1 * weight[1, index]
-                    + x2 * weight[2, index]
-                    + x3 * weight[3, index]
-                )
-                high = (
-                    x4 * weight[4, index]
-                    + x5 * weight[5, index]
-                    + x6 * weight[6, index]
-                    + x7 * weight[7, index]
-                )
-                output[index] += low + high
-        else:
-            for column in range(len(weight)):
-                factor = inputs[column, row]
-                for index in range(weight.shape[1]):
-                    output[index] += factor * weight[column, index]
-
-
-@_part
-def _forward(
-    layers: np.ndarray,
-    weights: np.ndarray,
-    values: np.ndarray,
-    normalized: np.ndarray,
-    inv_std: np.ndarray,
-    rows: int,
-    constants: np.ndarray,
-) -> None:
-    """Outputs of all layers; those of the first are linear already."""
-    for index in range(len(layers)):
-        layer = layers[index]
-        output = _of(values, layer, rows)
-        if index:
-            source = np.ascontiguousarray(_of(values, layers[layer[SOURCE]], rows).T)
-            _apply(layer, weights, source, output)
-        if layer[NORM] >= 0:
-            _normalize(layer, weights, output, _of(normalized, layer, rows), inv_std[index], constants)
-        if layer[ACTIVE]:
-            flat = output.ravel()
-            for unit in range(len(flat)):
-                flat[unit] = max(flat[unit], flat[unit] * constants[LEAK_SLOPE])
-
-
-@_part
-def _normalize(
-    layer: np.ndarray,
-    weights: np.ndarray,
-    output: np.ndarray,
-    normalized: np.ndarray,
-    inv_std_of_rows: np.ndarray,
-    constants: np.ndarray,
-) -> None:
-    """Layer normalization in place; ``normalized`` keeps it before scale and shift."""
-    width = layer[OUTPUTS]
-    scale = weights[layer[NORM] : layer[NORM] + width]
-    shift = weights[layer[NORM] + width : layer[NORM] + 2 * width]
-    for row in range(len(output)):
-        total = constants[ZERO]
-        for index in range(width):
-            total += output[row, index]
-        mean = output.dtype.type(total / width)
-        squares = constants[ZERO]
-        for index in range(width):
-            difference = output[row, index] - mean
-            squares += difference * difference
-        inv_std_of_rows[row] = 1 / np.sqrt(squares / width + NORM_EPSILON)
-        factor = inv_std_of_rows[row]
-        for index in range(width):
-            normalized[row, index] = (output[row, index] - mean) * factor
-            output[row, index] = normalized[row, index] * scale[index] + shift[index]
-
-
-@_part
-def _loss(
-    outputs: np.ndarray,
-    grads: np.ndarray,
-    clips: np.ndarray,
-    targets: np.ndarray,
-    known: np.ndarray,
-    task: np.ndarray,
-    multiplier: float,
-    class_weights: np.ndarray,
-    smoothing: float,
-) -> float:
-    """A task's loss; its grad, times ``multiplier``, goes to ``grads`` [rows, outputs]."""
-    width, loss, total = outputs.shape[1], 0.0, 0.0
-    balance = class_weights[task[CLASS] : task[CLASS] + width]
-    for row in range(len(clips)):
-        if known[clips[row]]:
-            classes = task[KIND] == CLASSES
-            total += balance[int(targets[clips[row], task[TARGET]])] if classes else width
-    if total == 0:
-        return 0.0
-    for row in range(len(clips)):
-        if not known[clips[row]]:
-            continue
-        if task[KIND] == CLASSES:
-            truth = int(targets[clips[row], task[TARGET]])
-            highest = outputs[row].max()
-            exponents = np.exp((outputs[row] - highest).astype(np.float64))
-            sum_of_them = exponents.sum()
-            even = smoothing / width
-            pull = (1 - smoothing) * balance[truth] + even * balance.sum()
-            for index in range(width):
-                wanted = even * balance[index] + ((1 - smoothing) * balance[truth] if index == truth else 0.0)
-                loss -= wanted * (outputs[row, index] - highest - np.log(sum_of_them)) / total
-                grad = pull * exponents[index] / sum_of_them - wanted
-                grads[row, index] = multiplier * grad / total
-        else:
-            for index in range(width):
-                value = np.float64(outputs[row, index])
-                inner = 1.0
-                if task[KIND] == SIGMOID:
-                    value = 1 / (1 + np.exp(-value))
-                    inner = value * (1 - value)
-                error = value - targets[clips[row], task[TARGET] + index]
-                loss += error * error / total
-                grads[row, index] = multiplier * 2 * error * inner / total
-    return loss
-
-
-@_part
-def _correct(constants: np.ndarray, rate: float, steps: int) -> None:
-    """Adam's correction of the bias of the moments."""
-    constants[RATE] = rate / (1 - BETA_1**steps)
-    constants[ROOT] = 1 / np.sqrt(1 - BETA_2**steps)
-
-
-@_part
-def _backward(
-    layers: np.ndarray,
-    weights: np.ndarray,
-    moments: np.ndarray,
-    values: np.ndarray,
-    normalized: np.ndarray,
-    grads: np.ndarray,
-    inv_std: np.ndarray,
-    rows: int,
-    clips: int,
-    constants: np.ndarray,
-) -> None:
-    """Gradients of all layers, and an Adam step of all but the first layer's weights and biases."""
-    empty = np.empty((0, rows), weights.dtype), np.empty((rows, 0), weights.dtype)
-    for index in range(len(layers) - 1, -1, -1):
-        layer = layers[index]
-        grad, output = _of(grads, layer, rows), _of(values, layer, rows)
-        if layer[ACTIVE]:
-            flat, sign = grad.ravel(), output.ravel()
-            for unit in range(len(flat)):
-                flat[unit] *= constants[ONE] if sign[unit] > 0 else constants[LEAK_SLOPE]
-        if layer[NORM] >= 0:
-            hidden = _of(normalized, layer, rows)
-            _backward_norm(layer, weights, moments, grad, hidden, inv_std[index], clips, constants)
-        if index == 0:
-            return
-        source = layers[layer[SOURCE]]
-        _backward_inputs(layer, weights, grad, _of(grads, source, rows))
-        inputs = np.ascontiguousarray(_of(values, source, rows).T)
-        _update(layer, weights, moments, inputs, grad, empty[0], empty[1], False, constants)
-
-
-@_part
-def _backward_norm(
-    layer: np.ndarray,
-    weights: np.ndarray,
-    moments: np.ndarray,
-    grad: np.ndarray,
-    normalized: np.ndarray,
-    inv_std_of_rows: np.ndarray,
-    clips: int,
-    constants: np.ndarray,
-) -> None:
-    """Gradients before the normalization, in place, and an Adam step of its scale and shift."""
-    width = layer[OUTPUTS]
-    gradient = np.zeros(2 * width, grad.dtype)
-    scale = weights[layer[NORM] : layer[NORM] + width]
-    for row in range(clips):
-        plain, product = constants[ZERO], constants[ZERO]
-        for index in range(width):
-            gradient[index] += grad[row, index] * normalized[row, index]
-            gradient[width + index] += grad[row, index]
-            grad[row, index] *= scale[index]
-            plain += grad[row, index]
-            product += grad[row, index] * normalized[row, index]
-        mean, tilt = grad.dtype.type(plain / width), grad.dtype.type(product / width)
-        factor = inv_std_of_rows[row]
-        for index in range(width):
-            grad[row, index] = factor * (grad[row, index] - mean - normalized[row, index] * tilt)
-    part = slice(layer[NORM], layer[NORM] + 2 * width)
-    _adam(weights[part], moments[0, part], moments[1, part], gradient, constants)
-
-
-@_part
-def _backward_inputs(layer: np.ndarray, weights: np.ndarray, grad: np.ndarray, source: np.ndarray) -> None:
-    """Add a layer's grads [rows, outputs], through its weights, to those of its source."""
-    width = layer[OUTPUTS]
-    for column in range(layer[INPUTS]):
-        start = layer[WEIGHT] + column * width
-        weight = weights[start : start + width]
-        for row in range(len(grad)):
-            total, own = grad.dtype.type(0), grad[row]
-            for index in range(width):
-                total += own[index] * weight[index]
-            source[row, column] += total
-
-
-@_part
-def _update(
-    layer: np.ndarray,
-    weights: np.ndarray,
-    moments: np.ndarray,
-    inputs: np.ndarray,
-    grad: np.ndarray,
-    next_batch: np.ndarray,
-    outputs: np.ndarray,
-    goes_on: bool,
-    constants: np.ndarray,
-) -> None:
-    """An Adam step of weights and biases; where it goes on, the new ones applied to the next batch.
-
-    Args:
-        layer: the layer.
-        weights: all weights.
-        moments: all moments.
-        inputs: [d, rows] of this batch.
-        grad: [rows, width] of this batch.
-        next_batch: [d, rows] of the next batch.
-        outputs: [rows, width], takes what the new weights make of ``next_batch``.
-        goes_on: whether there is a next batch.
-        constants: constants.
-    """
-    width = layer[OUTPUTS]
-    gradient = np.zeros(width, grad.dtype)
-    for row in range(len(grad)):
-        gradient += grad[row]
-    part = slice(layer[BIAS], layer[BIAS] + width)
-    _adam(weights[part], moments[0, part], moments[1, part], gradient, constants)
-    if goes_on:
-        for row in range(len(outputs)):
-            outputs[row, :] = weights[part]
-    block = np.empty((LANES, width), grad.dtype)
-    for column in range(0, len(inputs), LANES):
-        rows = min(LANES, len(inputs) - column)
-        start = layer[WEIGHT] + column * width
-        part = slice(start, start + rows * width)
-        _gradient(inputs[column : column + rows], grad, block)
-        _adam(weights[part], moments[0, part], moments[1, part], block.ravel(), constants)
-        if goes_on:
-            _add(weights[part].reshape(rows, width), next_batch[column : column + rows], outputs)
-
-
-@_part
-def _gradient(inputs: np.ndarray, grad: np.ndarray, gradient: np.ndarray) -> None:
-    """Sum over clips of inputs [d, clips] times grads [clips, width]; eight clips at once."""
-    for start in range(0, inputs.shape[1], LANES):
-        part = grad[start : start + LANES]
-        for row in range(len(inputs)):
-            x = inputs[row, start : start + LANES]
-            x0, x1, x2, x3, x4, x5, x6, x7 = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
-            for index in range(grad.shape[1]):
-                low = x0 * part[0, index] + x1 * part[1, index] + x2 * part[2, index] + x3 * part[3, index]
-                high = x4 * part[4, index] + x5 * part[5, index] + x6 * part[6, index] + x7 * part[7, index]
-                gradient[row, index] = low + high + (gradient[row, index] if start else grad.dtype.type(0))
-
-
-@_part
-def _adam(
-    weight: np.ndarray, first: np.ndarray, second: np.ndarray, gradient: np.ndarray, constants: np.ndarray
-) -> None:
-    """One step of Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019)."""
-    rate, epsilon, penalty, kept = constants[RATE], constants[EPSILON], constants[PENALTY], constants[KEPT]
-    moment_1, rest_1, moment_2, rest_2 = (
-        constants[MOMENT_1],
-        constants[REST_1],
-        constants[MOMENT_2],
-        constants[REST_2],
-    )
-    root = constants[ROOT]
-    for index in range(len(weight)):
-        grad = gradient[index] + penalty * weight[index]
-        m = moment_1 * first[index] + rest_1 * grad
-        v = moment_2 * second[index] + rest_2 * grad * grad
-        first[index], second[index] = m, v
-        weight[index] = kept * weight[index] - rate * m / (np.sqrt(v) * root + epsilon)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
-from threadpoolctl import threadpool_limits
 
 from stages.core.config.tasks import Task
 from stages.core.networks.calibration import Calibration
@@ -24,10 +23,11 @@ from stages.core.networks.speakers import Speakers
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole_folder, write_json, write_text
 
-# A product of matrices may round differently for another number of rows, so that clips always
-# enter in blocks of this many: a clip's prediction never depends on its company.
-BLOCK = 64
-NORM_EPSILON, LEAK = np.float32(1e-5), np.float32(0.01)  # torch's defaults
+if TYPE_CHECKING:
+    from stages.core.networks.kernels import Net
+    from stages.core.networks.layout import Layout
+
+BLOCK = 64  # clips that a caller who reads recordings may gather before it predicts them
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class Model:
     def predict(
         self, features: np.ndarray, speakers: Speakers | None = None
     ) -> dict[int, dict[str, np.ndarray]]:
-        """Predict clips; a clip's prediction has the same bits in any company (of other speakers).
+        """Predict clips; a clip's prediction has the same bits in any company and on any processor.
+
+        Where :attr:`reads_speakers` holds, the other clips of its speaker count as well.
 
         Args:
             features: float32 [n, d] in the order of ``feature_names``, not scaled.
@@ -110,49 +112,47 @@ class Model:
         Returns:
             Seed → task → float32 [n, columns] in label units (ratings, years), or [n, classes] probabilities.
         """
-        inputs = np.zeros((max(1, -(-len(features) // BLOCK)) * BLOCK, features.shape[1]), np.float32)
-        inputs[: len(features)] = self.scaling(features, speakers)
-        blocks = np.split(inputs, len(inputs) // BLOCK)
+        from stages.core.networks import kernels  # numba takes time to load
+
+        scaled = self.scaling(features, speakers)
         predictions: dict[int, dict[str, np.ndarray]] = {seed: {} for seed in self.seeds}
-        with threadpool_limits(1, "blas"):  # The number of threads could change the last bit.
-            for network in self.networks:
-                outputs = [self._forward(network, block) for block in blocks]
-                for task in network.tasks:
-                    mean, deviation = (np.float32(value) for value in self.description.scales[task])
-                    values = np.concatenate([output[task] for output in outputs])[: len(features)]
-                    values = values * deviation + mean
-                    calibration = self.description.calibration.get(task, Calibration())
-                    predictions[network.seed][task] = (
-                        calibration.mapped(values) if calibration.factor else values
-                    )
+        for network in self.networks:
+            layout, net = self._nets[network.name]
+            columns = self.weights.get(f"{network.name}/columns")
+            inputs = scaled if columns is None else np.ascontiguousarray(scaled[:, columns])
+            outputs = kernels.outputs_of(inputs, net)
+            by_task = layout.by_task(outputs)
+            calibrations = {task: self.description.calibration.get(task, Calibration()) for task in by_task}
+            for task, logits in by_task.items():
+                np.divide(logits, np.float32(calibrations[task].temperature), out=logits)
+            kernels.activate(outputs, net.tasks)
+            for task, values in by_task.items():
+                mean, deviation = (np.float32(value) for value in self.description.scales[task])
+                in_label_units = values * deviation + mean
+                predictions[network.seed][task] = calibrations[task].mapped(in_label_units)
         return {seed: {task: by_task[task] for task in self.tasks} for seed, by_task in predictions.items()}
 
-    def _forward(self, network: NetworkSummary, inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """:class:`stages.core.networks.network.Network` without torch, whose import alone takes seconds."""
-        architecture = self.description.architecture
+    @cached_property
+    def _nets(self) -> dict[str, tuple["Layout", "Net"]]:
+        """Network → how it lies in memory, and the network as the compiled code reads it."""
+        from stages.core.networks.kernels import Net
+        from stages.core.networks.layout import layout_of
 
-        def layer(name: str, values: np.ndarray) -> np.ndarray:
-            name = f"{network.name}/{name}"
-            return values @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
-
-        columns = self.weights.get(f"{network.name}/columns")
-        inputs = inputs if columns is None else inputs[:, columns]
-        for index in range(len(architecture.trunk)):
-            hidden = layer(f"trunk.{index}.0", inputs)
-            hidden -= hidden.mean(axis=1, keepdims=True)
-            hidden /= np.sqrt((hidden**2).mean(axis=1, keepdims=True) + NORM_EPSILON)
-            norm = f"{network.name}/trunk.{index}.1"
-            inputs = _leaky_relu(hidden * self.weights[f"{norm}.weight"] + self.weights[f"{norm}.bias"])
-        outputs = {}
-        for task in network.tasks:
-            hidden, depth = inputs, len(architecture.head)
-            for index in range(depth):
-                hidden = _leaky_relu(layer(f"heads.{task}.{2 * index}", hidden))
-            output = layer(f"heads.{task}.{2 * depth}", hidden)
-            if task in self.description.calibration:
-                output /= np.float32(self.description.calibration[task].temperature)
-            outputs[task] = _activated(self.tasks[task], output)
-        return outputs
+        nets = {}
+        for network in self.networks:
+            prefix = f"{network.name}/"
+            arrays = {
+                name.removeprefix(prefix): values
+                for name, values in self.weights.items()
+                if name.startswith(prefix)
+            }
+            outputs = {task: self.description.outputs[task] for task in network.tasks}
+            inputs = arrays.pop("columns", np.empty(len(self.feature_names))).size
+            layout = layout_of(inputs, outputs, self.description.architecture, self.tasks)
+            kind = np.dtype(np.float32)
+            vector = layout.pack(arrays, kind)
+            nets[network.name] = layout, Net(layout.layers, layout.tasks, layout.real(kind), vector)
+        return nets
 
     def save(self, folder: Path) -> None:
         """Write the folder, whole or not at all."""
@@ -189,15 +189,3 @@ class Model:
         if problem:
             raise StageFileError(folder, f"holds a damaged model ({problem})")
         return cls(description, tensors, Scaling(kind, points))
-
-
-def _leaky_relu(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, values * LEAK)
-
-
-def _activated(task: Task, output: np.ndarray) -> np.ndarray:
-    """Outputs as the task means them (see :func:`stages.core.networks.network.activated`)."""
-    if task.kind == "classification":
-        exponents = np.exp(output - output.max(axis=1, keepdims=True))
-        return exponents / exponents.sum(axis=1, keepdims=True)
-    return 1 / (1 + np.exp(-output)) if task.output == "sigmoid" else output

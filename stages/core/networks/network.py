@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture
+from stages.core.networks.draws import FACTORS, GAMMA, SHIFTS
 
 _HEAD = "head "  # goes before a task's name, which may be that of a method of torch.nn.ModuleDict
 
@@ -74,24 +75,53 @@ def _head(widths: Sequence[int], outputs: int) -> nn.Sequential:
 
 
 def dropout_masks(
-    inputs: int, architecture: Architecture, clips: int, generator: torch.Generator, dtype: torch.dtype
+    keys: Tensor, step: Tensor, clips: int, inputs: int, architecture: Architecture, dtype: torch.dtype
 ) -> list[Tensor]:
     """The factors of dropout (Srivastava et al., 2014) for the inputs and for each layer of the trunk.
 
-    Drawn by hand, so that a network gets the same ones whatever trains beside it.
+    They are counted off (:mod:`stages.core.networks.draws`), so that a network gets the same ones whatever
+    trains beside it and whichever code trains it. A step takes one draw for each clip of a full batch, and
+    for it one for each input and each unit of the trunk, in this order.
+
+    Args:
+        keys: int64 [networks], the keys of their streams of dropout.
+        step: int64 scalar, the steps taken before.
+        clips: of a full batch.
+        inputs: number of features.
+        architecture: the widths and rates.
+        dtype: of the result.
 
     Returns:
-        Tensors [clips, width] of 0 and 1 / (1 − rate), on the generator's device; none without dropout.
+        Tensors [networks, clips, width] of 0 and 1 / (1 − rate); none without dropout.
     """
     rates = [architecture.input_dropout, *[architecture.dropout] * len(architecture.trunk)]
     if not any(rates):
         return []
+    widths = [inputs, *architecture.trunk]
+    numbers = torch.arange(clips * sum(widths), device=keys.device) + step * (clips * sum(widths))
+    drawn = _draws(keys[:, None], numbers).reshape(len(keys), clips, sum(widths))
     return [
-        torch.empty(clips, width, device=generator.device, dtype=dtype)
-        .bernoulli_(1 - rate, generator=generator)
-        .div_(1 - rate)
-        for width, rate in zip([inputs, *architecture.trunk], rates, strict=True)
+        (part >= int(rate * 2**32)).to(dtype) / (1 - rate)
+        for part, rate in zip(drawn.split(widths, dim=2), rates, strict=True)
     ]
+
+
+def _draws(keys: Tensor, numbers: Tensor) -> Tensor:
+    """The upper 32 bits of :func:`stages.core.networks.draws.bits`, in int64."""
+    values = keys + (numbers + 1) * signed(GAMMA)
+    for shift, factor in zip(SHIFTS[:2], FACTORS, strict=True):
+        values = (values ^ _shifted(values, shift)) * signed(factor)
+    return _shifted(values ^ _shifted(values, SHIFTS[2]), 32)
+
+
+def _shifted(values: Tensor, shift: int) -> Tensor:
+    """Shift to the right as if without a sign."""
+    return (values >> shift) & (2 ** (64 - shift) - 1)
+
+
+def signed(value: int) -> int:
+    """The int64 that has the bits of a number below 2⁶⁴."""
+    return value - 2**64 if value >= 2**63 else value
 
 
 def activated(task: Task, output: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import pandas as pd
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.speakers import speakers_of
-from stages.core.networks import compiled, training, vmapped
+from stages.core.networks import compiled
 from stages.core.networks.calibration import calibrate
 from stages.core.networks.data import MultiTaskData, Prepared
 from stages.core.networks.description import ModelDescription, NetworkSummary
@@ -127,14 +127,15 @@ def _train_all(
     """Each part with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
     device = accelerator(config.device, "train.device")
     if device:
+        from stages.core.networks import vmapped  # torch takes seconds to load
+
         for data in parts:
             yield from vmapped.train_networks(data, architecture, config, device)
         return
-    engine = compiled if compiled.covers(architecture, config) else training
 
     def train_one(job: tuple[MultiTaskData, int]) -> TrainingResult:
         data, seed = job
-        return engine.train_network(data, architecture, config, seed)
+        return compiled.train_network(data, architecture, config, seed)
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(train_one, product(parts, config.seeds))
@@ -187,7 +188,7 @@ def model_of(
         training=config,
         clips={"train": len(data.train), "validation": len(data.validation)},
         networks=[network.summary for network in networks],
-        versions={package: version(package) for package in ("torch", "numpy", "opensmile")},
+        versions={package: version(package) for package in ("numba", "numpy", "torch", "opensmile")},
     )
     weights = {
         f"{network.name}/{parameter}": values

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from stages.core.arithmetic.elementary import log
 from stages.core.networks.speakers import Speakers, in_speaker_units
 
 _BLOCK = 256
@@ -86,7 +87,70 @@ def fit_scaling(kind: Literal["standard", "quantile", "speaker"], features: np.n
 
 
 def normal_quantiles(number: int) -> np.ndarray:
-    """Quantiles of the standard normal distribution at the middles of ``number`` equal shares."""
-    from scipy.special import ndtri
+    """Quantiles of the standard normal distribution at the middles of ``number`` equal shares, below 10¹⁰.
 
-    return ndtri((np.arange(number) + 0.5) / number)
+    Wichura's algorithm AS 241 (1988), exact to about 16 digits; the same bits on every processor.
+
+    >>> normal_quantiles(3)
+    array([-0.96742157,  0.        ,  0.96742157])
+    """
+    shares = (np.arange(number) + 0.5) / number
+    middle = shares - 0.5
+    inner = 0.180625 - middle * middle
+    outer = np.sqrt(-log(np.minimum(shares, 1 - shares))) - 1.6
+    tails = _ratio(outer, _TAIL) * np.where(middle < 0, -1.0, 1.0)
+    return np.where(np.abs(middle) <= 0.425, middle * _ratio(inner, _MIDDLE), tails)
+
+
+def _ratio(values: np.ndarray, coefficients: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """Quotient of two polynomials, the constant terms first."""
+    above, below = (np.zeros_like(values) for _ in coefficients)
+    for numerator, denominator in zip(*(reversed(part) for part in coefficients), strict=True):
+        above, below = above * values + numerator, below * values + denominator
+    return above / below
+
+
+_MIDDLE = (
+    (
+        3.3871328727963666080e0,
+        1.3314166789178437745e2,
+        1.9715909503065514427e3,
+        1.3731693765509461125e4,
+        4.5921953931549871457e4,
+        6.7265770927008700853e4,
+        3.3430575583588128105e4,
+        2.5090809287301226727e3,
+    ),
+    (
+        1.0,
+        4.2313330701600911252e1,
+        6.8718700749205790830e2,
+        5.3941960214247511077e3,
+        2.1213794301586595867e4,
+        3.9307895800092710610e4,
+        2.8729085735721942674e4,
+        5.2264952788528545610e3,
+    ),
+)
+_TAIL = (
+    (
+        1.42343711074968357734e0,
+        4.63033784615654529590e0,
+        5.76949722146069140550e0,
+        3.64784832476320460504e0,
+        1.27045825245236838258e0,
+        2.41780725177450611770e-1,
+        2.27238449892691845833e-2,
+        7.74545014278341407640e-4,
+    ),
+    (
+        1.0,
+        2.05319162663775882187e0,
+        1.67638483018380384940e0,
+        6.89767334985100004550e-1,
+        1.48103976427480074590e-1,
+        1.51986665636164571966e-2,
+        5.47593808499534494600e-4,
+        1.05075007164441684324e-9,
+    ),
+)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from stages.core.arithmetic.products import matmul
 from stages.core.networks.data import MultiTaskData
 
 _BLOCK = 256
@@ -68,7 +68,7 @@ def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         targets: [n, columns]; a row of NaN is unlabelled and counts nothing.
 
     Returns:
-        float64 [d]; 0 for a constant feature or target. The same bits for any number of threads.
+        float64 [d]; 0 for a constant feature or target. The same bits on every processor.
 
     >>> correlation(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), np.array([[2.0], [4.0], [6.0]])).round(6)
     array([1., 0.])
@@ -76,13 +76,12 @@ def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     known = ~np.isnan(targets[:, 0])
     y = _centred(targets[known])
     strength = np.zeros(inputs.shape[1])
-    with threadpool_limits(1, "blas"):
-        for first in range(0, inputs.shape[1], _BLOCK):
-            x = _centred(inputs[known, first : first + _BLOCK].astype(np.float64))
-            scale = np.sqrt((x**2).sum(axis=0))[:, None] * np.sqrt((y**2).sum(axis=0))
-            products = np.abs(x.T @ y)
-            found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
-            strength[first : first + _BLOCK] = found.mean(axis=1)
+    for first in range(0, inputs.shape[1], _BLOCK):
+        x = _centred(inputs[known, first : first + _BLOCK].astype(np.float64))
+        scale = np.sqrt((x**2).sum(axis=0)) * np.sqrt((y**2).sum(axis=0))[:, None]
+        products = np.abs(matmul(y.T, x))
+        found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+        strength[first : first + _BLOCK] = found.mean(axis=0)
     return strength
 
 

@@ -6,37 +6,26 @@ This loop is the definition: :mod:`stages.core.networks.compiled` (compiled step
 are tested against it.
 """
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from stages.core.config.training import Architecture, TrainingConfig
-from stages.core.metrics.naive import naive_prediction
 from stages.core.networks.data import MultiTaskData, SplitData, batch_size_of
-from stages.core.networks.losses import Losses, Weighting, losses_of, naive_losses, total_of
-from stages.core.networks.network import Network, activated, dropout_masks
+from stages.core.networks.draws import Purpose, first_weights, key_of, order_of_clips
+from stages.core.networks.losses import Losses, Weighting, losses_of, total_of
+from stages.core.networks.network import Network, activated, dropout_masks, signed
 from stages.core.networks.stopping import EarlyStopping, EpochLosses, TrainingResult
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 """Inputs [n, d], and task → targets, of some clips."""
 
-_DRAWING = threading.Lock()  # torch's layers draw their first weights from the one generator of the process
-
 
 def start(data: MultiTaskData, architecture: Architecture, seed: int) -> Network:
-    """A network with its first weights, which the seed decides; linear outputs start at the training mean."""
-    with _DRAWING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = Network(data.train.inputs.shape[1], data.outputs, architecture)
-    weights = network.arrays()
-    for name, task in data.tasks.items():
-        if task.kind == "regression" and task.output == "linear":
-            weights[f"heads.{name}.{2 * len(architecture.head)}.bias"][:] = naive_prediction(
-                data.train.targets[name], data.outputs[name]
-            )
-    network.load_arrays(weights)
+    """A network with its first weights, which the seed decides."""
+    network = Network(data.train.inputs.shape[1], data.outputs, architecture)
+    network.load_arrays(first_weights(data, architecture, seed))
     return network
 
 
@@ -60,26 +49,32 @@ def train_network(
     """
     torch.set_num_threads(1)  # The products are small: threads would cost more than they bring, and bits.
     network = start(data, architecture, seed).to(device, dtype)
-    weighting = Weighting(data.tasks, config, naive_losses(data, config)).to(device, dtype)
+    weighting = Weighting(data, config).to(device, dtype)
     optimizer = optimizer_of([*network.parameters(), *weighting.parameters()], config, device)
     inputs, targets = on_device(data.train, device, dtype)
     losses_by_task = losses_of(data, config, device, dtype)
     validation = on_device(data.validation, device, dtype)
     stopping = EarlyStopping(data, config)
-    orders, chance = order_of_clips(len(inputs), seed), torch.Generator(device).manual_seed(seed)
-    size = batch_size_of(data, config)
+    keys = torch.tensor([signed(key_of(seed, Purpose.DROPOUT))], device=device)
+    step, epochs, size = torch.zeros((), dtype=torch.int64, device=device), 0, batch_size_of(data, config)
     while stopping.goes_on:
         sums = dict.fromkeys(data.tasks, 0.0)
-        for batch in next(orders).split(size):
+        order = torch.from_numpy(order_of_clips(len(inputs), seed, epochs))
+        for batch in order.split(size):
             rows = batch.to(device)
-            masks = dropout_masks(inputs.shape[1], architecture, size, chance, dtype)
-            outputs = network(inputs[rows], [mask[: len(rows)] for mask in masks])
+            masks = [
+                mask[0, : len(rows)]
+                for mask in dropout_masks(keys, step, size, inputs.shape[1], architecture, dtype)
+            ]
+            step += 1
+            outputs = network(inputs[rows], masks)
             losses = losses_by_task(outputs, {name: values[rows] for name, values in targets.items()})
             optimizer.zero_grad()
             total_of(weighting(losses)).backward()
             optimizer.step()
             for name, loss in losses.items():
                 sums[name] += float(loss.detach()) * len(rows)
+        epochs += 1
         means = {name: value / len(inputs) for name, value in sums.items()}
         end_epoch(stopping, means, network, weighting, losses_by_task, validation)
     return stopping.result()
@@ -122,13 +117,6 @@ def end_epoch(
 
 def _floats(values: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
-
-
-def order_of_clips(clips: int, seed: int) -> Iterator[Tensor]:
-    """A new order of the training clips for each epoch, from the seed alone."""
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        yield torch.randperm(clips, generator=generator)
 
 
 def optimizer_of(parameters: list[Tensor], config: TrainingConfig, device: str) -> torch.optim.Optimizer:

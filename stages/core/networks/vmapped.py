@@ -14,10 +14,11 @@ from torch.func import functional_call, stack_module_state
 
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks.data import MultiTaskData, batch_size_of
-from stages.core.networks.losses import Weighting, losses_of, naive_losses, total_of
-from stages.core.networks.network import Network, dropout_masks
+from stages.core.networks.draws import Purpose, key_of, order_of_clips
+from stages.core.networks.losses import Weighting, losses_of, total_of
+from stages.core.networks.network import Network, dropout_masks, signed
 from stages.core.networks.stopping import EarlyStopping, TrainingResult
-from stages.core.networks.training import end_epoch, on_device, optimizer_of, order_of_clips, start
+from stages.core.networks.training import end_epoch, on_device, optimizer_of, start
 
 _WARM_UP = 3  # steps before a graph is recorded, in which libraries choose and load their kernels
 
@@ -43,24 +44,18 @@ def train_networks(
     """
     torch.set_num_threads(1)
     networks = [start(data, architecture, seed).to(device, dtype) for seed in config.seeds]
-    naive = naive_losses(data, config)
-    weightings = [Weighting(data.tasks, config, naive).to(device, dtype) for _ in networks]
+    weightings = [Weighting(data, config).to(device, dtype) for _ in networks]
     stack = Stack(data, architecture, config, networks, weightings, device, dtype)
     step = recorded(stack) if device == "cuda" else stack.step
     validation = on_device(data.validation, device, dtype)
     losses_by_task = losses_of(data, config, device, dtype)
     stoppings = [EarlyStopping(data, config) for _ in networks]
-    orders = [order_of_clips(len(data.train), seed) for seed in config.seeds]
-    chances = [torch.Generator(device).manual_seed(seed) for seed in config.seeds]
+    epochs = 0
     while any(stopping.goes_on for stopping in stoppings):
-        for rows in stack.batches([next(order) for order in orders]):
+        orders = [order_of_clips(len(data.train), seed, epochs) for seed in config.seeds]
+        epochs += 1
+        for rows in stack.batches([torch.from_numpy(order) for order in orders]):
             stack.rows.copy_(rows)
-            masks = [
-                dropout_masks(stack.inputs.shape[1], architecture, stack.rows.shape[1], chance, dtype)
-                for chance in chances
-            ]
-            for index, mask in enumerate(stack.masks):
-                torch.stack([drawn[index] for drawn in masks], out=mask)
             step()
         stack.unstack(networks, weightings)
         for means, network, weighting, stopping in zip(
@@ -86,7 +81,6 @@ class Stack:
     Attributes:
         inputs: [n, d] of the training clips.
         rows: int64 [networks, batch], the clips of the next step; n stands for none.
-        masks: of dropout, each [networks, batch, width].
     """
 
     def __init__(
@@ -103,11 +97,10 @@ class Stack:
         self._targets = {name: _with_unlabelled_row(values) for name, values in targets.items()}
         size = batch_size_of(data, config)
         self.rows = torch.zeros(len(networks), size, dtype=torch.int64, device=device)
-        chance = torch.Generator().manual_seed(0)
-        self.masks = [
-            mask.to(device).repeat(len(networks), 1, 1)
-            for mask in dropout_masks(self.inputs.shape[1], architecture, size, chance, dtype)
-        ]
+        keys = [signed(key_of(seed, Purpose.DROPOUT)) for seed in config.seeds]
+        self._keys = torch.tensor(keys, device=device)
+        self._taken = torch.zeros((), dtype=torch.int64, device=device)
+        self._architecture, self._dtype = architecture, dtype
         self._sums = {
             name: torch.zeros(len(networks), dtype=torch.float64, device=device) for name in targets
         }
@@ -134,7 +127,11 @@ class Stack:
         inputs = self.inputs[self.rows.clamp(max=len(self.inputs) - 1)]
         targets = {name: values[self.rows] for name, values in self._targets.items()}
         weighing = {**self._variances, **self._multipliers}
-        totals, losses = self._totals(self._weights, weighing, inputs, targets, self.masks)
+        masks = dropout_masks(
+            self._keys, self._taken, self.rows.shape[1], inputs.shape[2], self._architecture, self._dtype
+        )
+        self._taken += 1
+        totals, losses = self._totals(self._weights, weighing, inputs, targets, masks)
         self._optimizer.zero_grad()
         totals.sum().backward()
         self._optimizer.step()
@@ -169,7 +166,8 @@ class Stack:
     def changed(self) -> list[Tensor]:
         """All that a step writes: weights, sums and, once a step was taken, the optimizer's moments."""
         moments = [value for state in self._optimizer.state.values() for value in state.values()]
-        return [*self._weights.values(), *self._variances.values(), *self._sums.values(), *moments]
+        learnt = [*self._weights.values(), *self._variances.values()]
+        return [*learnt, self._taken, *self._sums.values(), *moments]
 
 
 def _with_unlabelled_row(targets: Tensor) -> Tensor:

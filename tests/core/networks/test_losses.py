@@ -6,7 +6,8 @@ import torch
 
 from stages.core.config.training import TrainingConfig
 from stages.core.metrics.formulas import mae, mean_ccc
-from stages.core.networks.losses import Weighting, naive_losses, task_loss
+from stages.core.networks.losses import Weighting, task_loss
+from stages.core.networks.weighting import naive_losses
 from tests.core.networks.test_training import PROBLEM, TASKS
 
 SCORE = TrainingConfig(regression_loss="score")
@@ -55,7 +56,7 @@ def test_without_a_label_to_learn_from_the_loss_is_nothing(config: TrainingConfi
 
 def test_relative_losses_of_the_naive_predictor_are_one() -> None:
     naive = naive_losses(PROBLEM, TrainingConfig())
-    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="relative"), naive)
+    weighting = Weighting(PROBLEM, TrainingConfig(loss_weighting="relative"))
     ages = torch.from_numpy(PROBLEM.train.targets["age"])
     counts = torch.from_numpy(np.bincount(PROBLEM.train.targets["country"])).double()
     losses = {
@@ -67,13 +68,13 @@ def test_relative_losses_of_the_naive_predictor_are_one() -> None:
 
 
 def test_a_task_alone_needs_no_weight() -> None:
-    alone = Weighting({"age": TASKS["age"]}, TrainingConfig(loss_weighting={"age": 0}), {})
+    alone = Weighting(PROBLEM.only(["age"]), TrainingConfig(loss_weighting={"age": 0}))
     assert alone({"age": torch.tensor(2.0)})["age"].item() == 2
 
 
 @pytest.mark.parametrize(("kind", "age"), [("squared", 0.5), ("score", 1.0)])
 def test_learnt_weights_halve_squared_errors_alone(kind: Any, age: float) -> None:
-    weighting = Weighting(TASKS, TrainingConfig(loss_weighting="uncertainty", regression_loss=kind), {})
+    weighting = Weighting(PROBLEM, TrainingConfig(loss_weighting="uncertainty", regression_loss=kind))
     shares = weighting({name: torch.tensor(1.0) for name in TASKS})
     assert {name: share.item() for name, share in shares.items()} == {
         "emotion": age,

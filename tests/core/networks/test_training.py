@@ -7,6 +7,7 @@ import torch
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.networks.draws import order_of_clips
 from stages.core.networks.losses import task_loss
 from stages.core.networks.network import Network
 from stages.core.networks.training import start, train_network
@@ -44,7 +45,7 @@ def last(fitted, task: str, split: str = "validation") -> dict:
 
 
 def test_it_learns_each_task() -> None:
-    config = TrainingConfig(epochs=40, patience=40, learning_rate=0.005, loss_weighting={"age": 0.02})
+    config = TrainingConfig(epochs=40, patience=40, learning_rate=0.005, loss_weighting="relative")
     fitted = train_network(PROBLEM, JOINT, config, 1)
     assert last(fitted, "emotion")["score"] > 0.5
     assert last(fitted, "country")["score"] > 0.6
@@ -67,7 +68,7 @@ def test_the_steps_are_adam_on_the_sum_of_the_losses() -> None:
     fitted = train_network(PROBLEM, JOINT, config, 3, dtype=torch.float64)
     network = start(PROBLEM, JOINT, 3).double()
     adam = torch.optim.Adam(network.parameters(), lr=1e-3)
-    order = torch.randperm(300, generator=torch.Generator().manual_seed(3))
+    order = torch.from_numpy(order_of_clips(300, 3, 0))
     inputs = torch.from_numpy(PROBLEM.train.inputs).double()
     emotion, country, age = (torch.from_numpy(PROBLEM.train.targets[name]) for name in TASKS)
     for rows in order.split(8):

@@ -10,7 +10,7 @@ import torch
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks import vmapped
 from stages.core.networks.data import MultiTaskData
-from stages.core.networks.losses import Weighting, naive_losses
+from stages.core.networks.losses import Weighting
 from stages.core.networks.training import start, train_network
 from tests.core.networks.test_compiled import ARCHITECTURES, STEPS_200, furthest, partly_labelled, same_course
 from tests.core.networks.test_training import JOINT, PROBLEM
@@ -71,8 +71,7 @@ def test_each_network_stops_by_itself() -> None:
 
 def stack_of(config: TrainingConfig, device: str) -> vmapped.Stack:
     networks = [start(PROBLEM, DROPPED, seed).to(device) for seed in config.seeds]
-    naive = naive_losses(PROBLEM, config)
-    weightings = [Weighting(PROBLEM.tasks, config, naive).to(device, torch.float32) for _ in networks]
+    weightings = [Weighting(PROBLEM, config).to(device, torch.float32) for _ in networks]
     return vmapped.Stack(PROBLEM, DROPPED, config, networks, weightings, device, torch.float32)
 
 

@@ -1,0 +1,153 @@
+"""Networks as the compiled code reads them: a vector of weights, a table of layers and a table of tasks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from stages.core.config.tasks import Task
+from stages.core.config.training import Architecture
+from stages.core.networks import kernels
+from stages.core.networks.kernels import LANES
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a parameter lies in the vector of weights; a matrix turned, as [inputs, outputs]."""
+
+    name: str
+    start: int
+    shape: tuple[int, ...]
+    filled: tuple[int, ...]
+
+    def part(self, vector: np.ndarray) -> np.ndarray:
+        """The parameter as a view of the vector."""
+        whole = vector[self.start : self.start + int(np.prod(self.filled))].reshape(self.filled)
+        return whole[: self.shape[1], : self.shape[0]].T if len(self.shape) == 2 else whole[: self.shape[0]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a network lies in a vector.
+
+    Attributes:
+        names: the tasks.
+        slots: one per parameter.
+        layers: int64 [layers, 10], see :mod:`stages.core.networks.kernels`.
+        tasks: int64 [tasks, 7].
+        size: weights, with those that fill up the lanes.
+        units: outputs of all layers, filled up.
+    """
+
+    names: list[str]
+    slots: list[Slot]
+    layers: np.ndarray
+    tasks: np.ndarray
+    size: int
+    units: int
+
+    def pack(self, arrays: Mapping[str, np.ndarray], dtype: np.dtype) -> np.ndarray:
+        """Parameters → vector."""
+        vector = np.zeros(self.size, dtype)
+        for slot in self.slots:
+            slot.part(vector)[:] = arrays[slot.name]
+        return vector
+
+    def unpack(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """Vector → copies of the parameters."""
+        return {slot.name: slot.part(vector).copy() for slot in self.slots}
+
+    def by_task(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs of all tasks side by side → task → its own [n, outputs]."""
+        bounds = self.tasks[1:, kernels.COLUMN]
+        return dict(zip(self.names, np.split(outputs, bounds, axis=1), strict=True))
+
+    def real(self, dtype: np.dtype) -> np.ndarray:
+        """1 for each unit of the network, 0 for one that fills up lanes: [units]."""
+        real = np.zeros(self.units, dtype)
+        for layer in self.layers:
+            real[layer[kernels.OFFSET] : layer[kernels.OFFSET] + layer[kernels.WIDTH]] = 1
+        return real
+
+
+def layout_of(
+    inputs: int,
+    outputs: Mapping[str, int],
+    architecture: Architecture,
+    tasks: Mapping[str, Task],
+    regression_loss: Literal["squared", "score"] = "squared",
+) -> Layout:
+    """The layout of a network.
+
+    Args:
+        inputs: number of features.
+        outputs: task → number of outputs.
+        architecture: widths of the layers.
+        tasks: what each output means.
+        regression_loss: which losses are asked for.
+    """
+    slots: list[Slot] = []
+    layers: list[list[int]] = []
+    ends: dict[str, int] = {}
+    size = offset = 0
+    draw = inputs
+    for name, source, before, width, in_trunk, active in _linear_layers(inputs, outputs, architecture):
+        columns, units = _filled(before), _filled(width)
+        weight, bias = size, size + columns * units
+        norm = bias + units if in_trunk else -1
+        size = bias + units * (3 if in_trunk else 1)
+        linear = f"{name}.0" if in_trunk else name
+        slots.append(Slot(f"{linear}.weight", weight, (width, before), (columns, units)))
+        slots.append(Slot(f"{linear}.bias", bias, (width,), (units,)))
+        if in_trunk:
+            slots.append(Slot(f"{name}.1.weight", norm, (width,), (units,)))
+            slots.append(Slot(f"{name}.1.bias", norm + units, (width,), (units,)))
+        elif not active:
+            ends[name.split(".", 1)[1].rsplit(".", 1)[0]] = len(layers)
+        layers.append(
+            [source, columns, units, offset, width, weight, bias, norm, active, draw if in_trunk else -1]
+        )
+        offset += units
+        draw += width if in_trunk else 0
+    rows = list(_task_rows(tasks, outputs, ends, regression_loss))
+    return Layout(list(outputs), slots, np.array(layers, np.int64), np.array(rows, np.int64), size, offset)
+
+
+def _linear_layers(
+    inputs: int, outputs: Mapping[str, int], architecture: Architecture
+) -> Iterator[tuple[str, int, int, int, bool, bool]]:
+    """Name, index of the source, inputs, outputs, whether of the trunk, whether an activation follows."""
+    for index, (before, width) in enumerate(pairwise([inputs, *architecture.trunk])):
+        yield f"trunk.{index}", index - 1, before, width, True, True
+    fork = len(architecture.trunk) - 1
+    last = fork
+    for task, size in outputs.items():
+        source = fork
+        for depth, (before, width) in enumerate(pairwise([architecture.trunk[-1], *architecture.head, size])):
+            yield f"heads.{task}.{2 * depth}", source, before, width, False, depth < len(architecture.head)
+            last += 1
+            source = last
+
+
+def _task_rows(
+    tasks: Mapping[str, Task], outputs: Mapping[str, int], ends: Mapping[str, int], regression_loss: str
+) -> Iterator[list[int]]:
+    target = column = classes = 0
+    for name, size in outputs.items():
+        task = tasks[name]
+        if task.kind == "classification":
+            activation, loss = kernels.SOFTMAX, kernels.CROSS_ENTROPY
+        else:
+            activation = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
+            score = kernels.ABSOLUTE if task.score == "mae" else kernels.CONCORDANCE
+            loss = score if regression_loss == "score" else kernels.SQUARED
+        yield [ends[name], activation, loss, size, target, classes, column]
+        target += 1 if task.kind == "classification" else size
+        column += size
+        classes += size
+
+
+def _filled(width: int) -> int:
+    return -(-width // LANES) * LANES

@@ -1,0 +1,70 @@
+"""How the losses of several tasks are weighted against each other, and classes within a task."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from stages.core.arithmetic.elementary import exp, log
+from stages.core.config.training import TrainingConfig
+from stages.core.metrics.formulas import mae
+from stages.core.metrics.naive import naive_prediction
+from stages.core.networks.data import MultiTaskData
+
+
+def naive_losses(data: MultiTaskData, config: TrainingConfig) -> dict[str, float]:
+    """Task → its training loss if the mean, or the shares of the classes, were always predicted."""
+    losses = {}
+    for name, task in data.tasks.items():
+        truth = data.train.targets[name]
+        naive = naive_prediction(truth, data.outputs[name])
+        if task.kind == "classification":
+            occurring = naive[naive > 0]
+            losses[name] = float(-(occurring * log(occurring)).sum())
+        elif config.regression_loss == "squared":
+            losses[name] = float(np.nanmean((truth - naive) ** 2, axis=0).mean())
+        else:  # a constant has no concordance
+            losses[name] = mae(truth, np.zeros_like(truth) + naive) if task.score == "mae" else 1.0
+    return {name: loss or 1.0 for name, loss in losses.items()}
+
+
+def class_weights_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, np.ndarray]:
+    """Task → a weight for each output.
+
+    With ``balanced`` those of classes are clips / (classes × clips of the class), as in scikit-learn.
+    """
+    weights = {name: np.ones(outputs) for name, outputs in data.outputs.items()}
+    for name, task in data.tasks.items():
+        if task.kind == "classification" and config.class_weights == "balanced":
+            truth = data.train.targets[name]
+            counts = np.bincount(truth[truth >= 0], minlength=data.outputs[name])
+            weights[name] = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    return weights
+
+
+def factors_of(data: MultiTaskData, config: TrainingConfig) -> np.ndarray:
+    """The factor of each task's loss in the total: float64 [tasks].
+
+    ``equal`` adds the losses, as the paper does. A dictionary gives fixed weights where there are several
+    tasks. ``relative`` divides each by the loss of the naive predictor, so that all start near 1.
+    ``uncertainty`` learns one log variance s per task, exp(−s) L + s, half of that for squared errors
+    (Kendall et al., 2018); its factor is that half.
+    """
+    weighting = config.loss_weighting
+    if weighting == "relative":
+        return np.array([1 / loss for loss in naive_losses(data, config).values()])
+    if weighting == "uncertainty":
+        squared = config.regression_loss == "squared"
+        halved = [squared and task.kind == "regression" for task in data.tasks.values()]
+        return np.where(halved, 0.5, 1.0)
+    fixed = weighting if isinstance(weighting, dict) and len(data.tasks) > 1 else {}
+    return np.array([float(fixed.get(name, 1.0)) for name in data.tasks])
+
+
+def shares_of(
+    losses: Mapping[str, float], factors: np.ndarray, log_variances: np.ndarray | None
+) -> dict[str, float]:
+    """Task → what its loss contributes to the total, where log variances are learnt, or not (None)."""
+    values = np.array(list(losses.values()))
+    if log_variances is not None:
+        values = exp(-log_variances) * values + log_variances
+    return dict(zip(losses, (factors * values).tolist(), strict=True))
