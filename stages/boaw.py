@@ -12,10 +12,9 @@ import numpy as np
 
 from stages.command import guarded, section
 from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import check as check_codebook
-from stages.core.bags.codebook import groups as column_groups
-from stages.core.bags.codebook_file import read as read_codebook
+from stages.core.bags.codebook_file import read_codebook
 from stages.core.bags.counting import count_clips
+from stages.core.bags.layout import check_groups, column_groups
 from stages.core.bags.usage import Usage
 from stages.core.bags.weighting import finish
 from stages.core.config.load import load
@@ -38,7 +37,7 @@ def main() -> None:
     codebook = read_codebook(CODEBOOK, len(descriptors.columns))
     with section("codebook"):
         groups = column_groups(descriptors.columns, layout)
-        check_codebook(codebook, groups, str(CODEBOOK))
+        check_groups(codebook, groups, str(CODEBOOK))
     device = accelerator(parameters.boaw.device, "boaw.device")
     gpu = None
     if device is not None:

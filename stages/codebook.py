@@ -8,11 +8,9 @@ wrote (``-B``); it replaces the learnt one, and brings its own assignments, weig
 from pathlib import Path
 
 from stages.command import guarded, section
-from stages.core.bags.codebook import check as check_codebook
-from stages.core.bags.codebook import groups as column_groups
-from stages.core.bags.codebook_file import read as read_codebook
-from stages.core.bags.codebook_file import write as write_codebook
+from stages.core.bags.codebook_file import read_codebook, write_codebook
 from stages.core.bags.fitting import fit_codebook
+from stages.core.bags.layout import check_groups, column_groups
 from stages.core.config.load import load
 from stages.core.features.descriptors import open_descriptors
 from stages.core.runtime.console import say
@@ -32,7 +30,7 @@ def main() -> None:
         groups = column_groups(descriptors.columns, options.layout)
         if options.file is not None:
             codebook = read_codebook(Path(options.file), len(descriptors.columns))
-            check_codebook(codebook, groups, options.file)
+            check_groups(codebook, groups, options.file)
             source = options.file
         else:
             splits = read_table(Path("data/splits.parquet"))

@@ -9,8 +9,7 @@ import pytest
 from stages import codebook
 from stages.core.bags import fitting
 from stages.core.bags.codebook import Counting, Scaling, standardization
-from stages.core.bags.codebook_file import read as read_codebook
-from stages.core.bags.codebook_file import write as write_codebook
+from stages.core.bags.codebook_file import read_codebook, write_codebook
 from stages.core.features import descriptors as descriptors_module
 from stages.core.runtime.errors import UserError
 from tests.helpers import openxbow
@@ -197,7 +196,7 @@ def test_a_codebook_of_openxbow_can_take_its_place(
     assert codebook.CODEBOOK.read_bytes() == Path("theirs.txt").read_bytes()
     assert "4 words (theirs.txt), 2 assignments, log" in capsys.readouterr().out
     set_parameters(codebook={"file": "theirs.txt", "layout": "split"})
-    with pytest.raises(UserError, match=r"theirs\.txt covers groups of \[4\] columns"):
+    with pytest.raises(UserError, match=r"layout gives groups of .* but theirs\.txt has words of \[4\]"):
         codebook.main()
 
 
@@ -206,7 +205,9 @@ def test_mistakes_are_one_sentence(set_parameters: Callable[..., None]) -> None:
     with pytest.raises(UserError, match=r"codebook\.size is 2000, but there are only \d+ training frames"):
         codebook.main()
     set_parameters(codebook={"size": 5, "layout": {"loudness": ["loudness*"]}}, boaw={"assignments": 1})
-    with pytest.raises(UserError, match=r"codebook\.layout\.loudness: 'loudness\*' covers no column"):
+    with pytest.raises(
+        UserError, match=r"codebook\.layout\.loudness has 'loudness\*', which covers"
+    ):
         codebook.main()
     set_parameters(codebook={"layout": "joint"})
     pd.DataFrame({"clip_id": ["x"], "split": ["train"]}).to_parquet("data/splits.parquet")

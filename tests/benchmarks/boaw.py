@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from stages.core.bags.assignment import BLOCK, Assigner
 from stages.core.bags.codebook import standardization
-from stages.core.bags.codebook_file import write as write_codebook
+from stages.core.bags.codebook_file import write_codebook
 from stages.core.bags.learning import learn
 from stages.core.features.descriptors import ROWS_PER_BATCH
 from tests.helpers import ROOT, openxbow

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.bags.codebook import Codebook, Layout
+from stages.core.bags.codebook import Codebook
 from stages.core.bags.codebook_file import for_descriptors, from_text
+from stages.core.bags.layout import Layout
 from tests.helpers import ROOT, SHARED
 
 FOLDER = SHARED / "openxbow"

@@ -1,4 +1,4 @@
-"""Codebooks of audio words: what they hold, their statistics, and the columns that they cover.
+"""Codebooks of audio words: what they hold, and the statistics that scale their columns.
 
 A codebook says everything that turns frames into bags except the normalization: which frames count, how
 the input is scaled, the words, how frames count them in each group, whether the logarithm and the inverse
@@ -7,20 +7,15 @@ writes it as openXBOW 1.3.1 does.
 """
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from stages.core.runtime.errors import UserError
-
-Layout = Literal["joint", "split"] | Mapping[str, Sequence[str]]
 ScalingMethod = Literal["standardize", "normalize"]
 
 ROWS = 65_536
-DELTA = re.compile(r"_de(\[\d+\])?$")
 # What a scaling says about a column that is no number, as a name.
 PLACEHOLDERS = {"standardize": (0.0, 1.0), "normalize": (math.inf, 1.0)}
 
@@ -173,75 +168,3 @@ def _running_sum(frames: np.ndarray, origin: np.ndarray, square: bool) -> np.nda
         # NumPy adds the rows of a C-contiguous array one after the other, unless they are one column.
         total[:] = np.add.reduce(block, axis=0) if block.shape[1] > 1 else np.add.accumulate(block)[-1]
     return total
-
-
-def groups(columns: Sequence[str], layout: Layout) -> list[np.ndarray]:
-    """Indices of the columns that each codebook covers.
-
-    Args:
-        columns: names of the low-level descriptors and deltas.
-        layout: ``joint``: one group of all columns; ``split``: descriptors, then deltas (openSMILE
-            ends their names in ``_de``); or name of a group → patterns of its columns, in which
-            ``*`` stands for any text. Columns that no pattern covers are left out.
-
-    Raises:
-        UserError: if a pattern or a group covers no column, or two groups share one.
-
-    >>> [group.tolist() for group in groups(["F0_sma", "mfcc_sma[1]", "F0_sma_de"], "split")]
-    [[0, 1], [2]]
-    >>> [group.tolist() for group in groups(["F0_sma", "mfcc_sma[1]", "F0_sma_de"], {"pitch": ["F0*"]})]
-    [[0, 2]]
-    """
-    if layout == "joint":
-        return [np.arange(len(columns))]
-    if layout == "split":
-        delta = np.array([bool(DELTA.search(column)) for column in columns])
-        if delta.all() or not delta.any():
-            raise UserError(
-                "codebook.layout is split, but the low-level descriptors have no deltas; use joint."
-            )
-        return [np.flatnonzero(~delta), np.flatnonzero(delta)]
-    found: list[np.ndarray] = []
-    owner: dict[int, str] = {}
-    for name, patterns in layout.items():
-        covered: set[int] = set()
-        for pattern in patterns:
-            matching = set(_matching(columns, pattern))
-            if not matching:
-                raise UserError(
-                    f"codebook.layout.{name}: {pattern!r} covers no column; columns are named like "
-                    f"{columns[0]} and {columns[-1]}."
-                )
-            covered |= matching
-        if not covered:
-            raise UserError(f"codebook.layout.{name} is empty; give it at least one pattern of columns.")
-        for column in covered:
-            if owner.setdefault(column, name) != name:
-                raise UserError(
-                    f"codebook.layout: column {columns[column]} is in both {owner[column]} and {name}; "
-                    "a column belongs to one group."
-                )
-        found.append(np.array(sorted(covered)))
-    if not found:
-        raise UserError("codebook.layout names no group; use joint, split or {name: [columns]}.")
-    return found
-
-
-def _matching(columns: Sequence[str], pattern: str) -> Iterator[int]:
-    # fnmatch would take the brackets of mfcc_sma[1] for a set of characters.
-    expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-    return (index for index, column in enumerate(columns) if expression.fullmatch(column))
-
-
-def check(codebook: Codebook, groups: Sequence[np.ndarray], file: str) -> None:
-    """Refuse a codebook whose groups are not of the wanted sizes.
-
-    Raises:
-        UserError: if they are not.
-    """
-    have, want = [words.shape[1] for words in codebook.words], [len(group) for group in groups]
-    if have != want:
-        raise UserError(
-            f"{file} covers groups of {have} columns, codebook.layout and codebook.features give {want}; "
-            "change one of them in params.yaml."
-        )

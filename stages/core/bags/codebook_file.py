@@ -32,7 +32,7 @@ SCALINGS: dict[str, tuple[ScalingMethod, Literal["Input", "Output"]]] = {
 }
 
 
-def write(path: Path, codebook: Codebook) -> None:
+def write_codebook(path: Path, codebook: Codebook) -> None:
     """Write a codebook of descriptors in openXBOW's text format, whole or not at all.
 
     The name and the time of a frame lead the columns, as in openXBOW's tables.
@@ -72,7 +72,7 @@ def scaling_lines(scaling: Scaling | None, side: Literal["Input", "Output"]) -> 
     return [f"{scaling.method}{side}", number_line(scaling.offset), number_line(scaling.divisor)]
 
 
-def read(path: Path, columns: int) -> Codebook:
+def read_codebook(path: Path, columns: int) -> Codebook:
     """Read a codebook for that many descriptors; its table begins with the name and the time of a frame.
 
     Raises:
@@ -81,10 +81,10 @@ def read(path: Path, columns: int) -> Codebook:
     """
     if not path.exists():
         raise StageFileError(path, "does not exist")
-    return for_descriptors(load(path), columns, str(path))
+    return for_descriptors(load_codebook(path), columns, str(path))
 
 
-def load(path: Path) -> Codebook:
+def load_codebook(path: Path) -> Codebook:
     """Read a codebook in openXBOW's text format as it stands: its columns are those of the whole table.
 
     Raises:
@@ -113,7 +113,7 @@ def for_descriptors(codebook: Codebook, columns: int, file: str) -> Codebook:
         if len(codebook.input.offset) != columns + LEADING:
             raise UserError(
                 f"{file} scales {len(codebook.input.offset)} columns, but name, time and descriptors are "
-                f"{columns + LEADING}; see codebook.features in params.yaml."
+                f"{columns + LEADING}."
             )
         leading = np.stack([codebook.input.offset, codebook.input.divisor])[:, :LEADING].T
         if not (leading == np.array(PLACEHOLDERS[codebook.input.method], np.float32)).all():

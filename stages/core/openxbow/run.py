@@ -112,7 +112,7 @@ def prepare(options: Options) -> Job:
     loaded: Codebook | None = None
     activity = Activity(options.activity[0] - 1, options.activity[1]) if options.activity else None
     if options.load is not None:
-        loaded = codebook_file.load(options.load)
+        loaded = codebook_file.load_codebook(options.load)
         activity = loaded.activity
         have, want = [words.shape[1] for words in loaded.words], [len(group) for group in groups]
         if have != want:
@@ -253,7 +253,7 @@ def _save(job: Job, codebook: Codebook) -> None:
     """Write the codebook for the whole table, or the loaded one as it was."""
     assert job.options.save is not None  # noqa: S101
     if job.options.load is not None:
-        write_text(job.options.save, codebook_file.to_text(codebook_file.load(job.options.load)))
+        write_text(job.options.save, codebook_file.to_text(codebook_file.load_codebook(job.options.load)))
         return
     if codebook.input is not None:
         codebook = replace(codebook, input=_whole_table(job, codebook.input))

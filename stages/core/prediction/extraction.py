@@ -97,16 +97,16 @@ class _BagMaker:
 
     def __init__(self, origin: Mapping[str, Any], columns: Sequence[str]) -> None:
         from stages.core.bags.assignment import Assigner
-        from stages.core.bags.codebook import check, groups
         from stages.core.bags.codebook_file import for_descriptors, from_text
+        from stages.core.bags.layout import check_groups, column_groups
         from stages.core.bags.weighting import Normalization
 
         codebook = for_descriptors(from_text(origin["codebook"]), len(columns), "the codebook")
-        columns_of_groups = groups(columns, origin["layout"])
-        check(codebook, columns_of_groups, "the codebook")
+        groups = column_groups(columns, origin["layout"])
+        check_groups(codebook, groups, "the codebook")
         if origin["normalize"] not in get_args(Normalization):
             raise ValueError(f"unknown normalization {origin['normalize']}")
-        self._assigner = Assigner(codebook, columns_of_groups)
+        self._assigner = Assigner(codebook, groups)
         self._normalize = origin["normalize"]
 
     def bag(self, descriptors: np.ndarray) -> np.ndarray:

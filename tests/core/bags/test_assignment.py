@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from stages.core.bags import assignment
 from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import groups as column_groups
 from stages.core.bags.codebook import standardization
 from stages.core.bags.codebook_file import for_descriptors, from_text
 from stages.core.bags.gpu import GpuCounter
+from stages.core.bags.layout import column_groups
 from stages.core.bags.weighting import finish
 from tests.helpers import openxbow
 from tests.helpers.codebooks import codebook_of

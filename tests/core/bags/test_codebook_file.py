@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stages.core.bags.codebook import Activity, Codebook, Counting, Scaling
-from stages.core.bags.codebook_file import from_text, java_text, load, read, to_text, write
+from stages.core.bags.codebook_file import (
+    from_text,
+    java_text,
+    load_codebook,
+    read_codebook,
+    to_text,
+    write_codebook,
+)
 from stages.core.runtime.errors import StageFileError, UserError
 from tests.helpers import openxbow
 from tests.helpers.codebooks import codebook_of
@@ -22,7 +29,7 @@ SMALL = "log\ncodebookNumeric\n2;3;1;0.0;0.0\n1.0;2.0;3.0\n4.0;5.0;6.0\n"
 def test_openxbows_files_are_read_and_written_to_the_byte(tag: str, tmp_path: Path) -> None:
     text = openxbow.text(f"cb_{tag}.txt")
     assert to_text(from_text(text)) == text
-    write(tmp_path / "again.txt", openxbow.codebook(tag))
+    write_codebook(tmp_path / "again.txt", openxbow.codebook(tag))
     assert (tmp_path / "again.txt").read_text() == text
 
 
@@ -105,39 +112,39 @@ def test_what_is_written_is_read(
 def test_other_files_are_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "codebook.txt").write_text(text)
     with pytest.raises(UserError, match=r"codebook\.txt.*" + message):
-        load(tmp_path / "codebook.txt")
+        load_codebook(tmp_path / "codebook.txt")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StageFileError, match="does not exist"):
-        read(tmp_path / "codebook.txt", 3)
+        read_codebook(tmp_path / "codebook.txt", 3)
     with pytest.raises(UserError, match="is no file"):
-        load(tmp_path / "codebook.txt")
-    write(tmp_path / "codebook.txt", from_text(SMALL))
+        load_codebook(tmp_path / "codebook.txt")
+    write_codebook(tmp_path / "codebook.txt", from_text(SMALL))
     assert (tmp_path / "codebook.txt").read_text() == SMALL
 
 
 def test_name_and_time_lead_the_columns(tmp_path: Path) -> None:
     path, words = tmp_path / "a.txt", np.zeros((2, 3), np.float32)
     scaling = Scaling("normalize", np.arange(3, dtype=np.float32), np.ones(3, np.float32))
-    write(path, codebook_of([words], 1, input=scaling, activity=Activity(1, 0.5)))
+    write_codebook(path, codebook_of([words], 1, input=scaling, activity=Activity(1, 0.5)))
     lines = path.read_text().splitlines()
     assert lines[:3] == ["removeLowEnergy;4;0.5", "normalizeInput", "Infinity;Infinity;0.0;1.0;2.0"]
-    again = read(path, 3)
+    again = read_codebook(path, 3)
     assert again.activity == Activity(1, 0.5)
     assert again.input is not None
     assert again.input.offset.tolist() == [0, 1, 2]
     with pytest.raises(UserError, match="scales 5 columns, but name, time and descriptors are 6"):
-        read(path, 4)
+        read_codebook(path, 4)
     path.write_text(path.read_text().replace("Infinity;Infinity", "Infinity;1.0"))
     with pytest.raises(UserError, match="scales the first two columns"):
-        read(path, 3)
+        read_codebook(path, 3)
     path.write_text(path.read_text().replace("Infinity;1.0;0.0", "Infinity;Infinity;Infinity"))
     with pytest.raises(UserError, match="gives no minimum for a column"):
-        read(path, 3)
+        read_codebook(path, 3)
     path.write_text("removeLowEnergy;2;0.5\n" + SMALL)
     with pytest.raises(UserError, match="removes frames by column 2"):
-        read(path, 3)
+        read_codebook(path, 3)
 
 
 def test_numbers_are_javas() -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.bags.codebook import groups as column_groups
+from stages.core.bags.layout import column_groups
 from stages.core.bags.learning import (
     ITERATIONS,
     JavaRandom,
@@ -131,6 +131,6 @@ def test_k_means_is_lloyd_from_that_start(method: Method, start: Method, seed: i
 
 
 def test_a_word_without_frames_stays() -> None:
-    frames = np.array([[0, 0], [0, 1], [4, 4], [4, 5]], np.float32)
-    start = np.array([[4, 4], [0, 0], [100, 100]], np.float32)
-    assert lloyd(frames, start).tolist() == [[4, 4.5], [0, 0.5], [100, 100]]
+    frames = np.array([[0, 0], [0, 1], [4, 4], [4, 5], [9, 9]], np.float32)
+    start = np.array([[4, 4], [0, 0], [100, 100], [9, 8]], np.float32)
+    assert lloyd(frames, start).tolist() == [[4, 4.5], [0, 0.5], [100, 100], [9, 9]]

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from contextlib import suppress
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -139,11 +140,23 @@ def test_failure_of_the_extractor_is_a_fault_and_the_next_clip_works(monkeypatch
     assert extractor.extract(voice()).functionals.tobytes() == alone.functionals.tobytes()
 
 
-def test_nan_is_a_fault(monkeypatch):
-    rows = iter([np.ones((1, 88), np.float32), np.full((3, 25), np.nan, np.float32)])
-    monkeypatch.setattr(extractor_module, "_rows", lambda _: next(rows))
-    with pytest.raises(UnusableClipError, match="75 of the descriptors are NaN"):
+@pytest.mark.parametrize("level", ["functionals", "descriptors"])
+@pytest.mark.parametrize("count", [1, 25])
+def test_nan_is_a_fault(monkeypatch, level, count):
+    rows = {"functionals": np.ones((1, 88), np.float32), "descriptors": np.ones((3, 25), np.float32)}
+    rows[level].flat[:count] = np.nan
+    levels = iter(rows.values())
+    monkeypatch.setattr(extractor_module, "_rows", lambda _: next(levels))
+    with pytest.raises(UnusableClipError, match=f"{count} of the {level} are NaN"):
         Extractor("eGeMAPSv02").extract(voice())
+
+
+def test_one_instance_of_opensmile_serves_all_clips(monkeypatch):
+    extractor = Extractor("eGeMAPSv02")
+    monkeypatch.setattr(extractor, "_start", lambda: pytest.fail("a second instance"))
+    for seconds in (0.3, 0.5, 0.001, 0.4):
+        with suppress(UnusableClipError):
+            extractor.extract(voice(seconds))
 
 
 def test_unknown_set():
