@@ -144,7 +144,7 @@ def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
             "input_dropout: Share = 0.1",
             "train evaluate summarize report",
         ),
-        ("training", '"mean"] = "mean"', '"mean"] = "zero"', "train evaluate summarize report"),
+        ("training", '"match"] = "none"', '"match"] = "match"', "train evaluate summarize report"),
         (
             "tasks",
             '"sigmoid"] = "linear"',

@@ -28,8 +28,8 @@ def check(parameters: Parameters) -> None:
     _check_tasks(parameters.tasks)
     _check_balance(parameters)
     _check_models(parameters)
-    _check_runs(parameters)
     _check_fusions(parameters)
+    _check_runs(parameters)
     _check_codebook(parameters)
     _check_search(parameters)
     if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
