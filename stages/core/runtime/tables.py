@@ -1,8 +1,9 @@
 """Parquet tables that appear whole or not at all, and feature tables as float32 matrices."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     Raises:
         StageFileError: if the file does not exist or is not Parquet.
     """
-    return _open(path).read(columns=columns).to_pandas()
+    with _readable(path):
+        return _open(path).read(columns=columns).to_pandas()
 
 
 def write_features(
@@ -113,7 +115,10 @@ def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     clip_ids: list[str] = []
     values = np.empty((parquet.metadata.num_rows, len(names)), np.float32)
     filled: Future[None] | None = None
-    with ThreadPoolExecutor(1) as other:  # one group is turned into rows while the next is decoded
+    with (
+        _readable(path),
+        ThreadPoolExecutor(1) as other,
+    ):  # one group is turned into rows while the next is decoded
         for group in range(parquet.metadata.num_row_groups):
             table = parquet.read_row_group(group)
             rows = slice(len(clip_ids), len(clip_ids) + table.num_rows)
@@ -130,6 +135,15 @@ def _fill(values: np.ndarray, table: pa.Table) -> None:
     """Copy a table of float32 columns to the rows of a matrix."""
     for batch in table.combine_chunks().to_batches():
         values[:] = batch.to_tensor(row_major=True).to_numpy()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What pyarrow raises on damaged pages, as an error that names the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise StageFileError(path, f"is damaged ({str(error).splitlines()[0]})") from None
 
 
 def _open(path: Path) -> pq.ParquetFile:

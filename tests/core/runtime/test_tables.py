@@ -39,6 +39,18 @@ def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
 
 
+def test_damaged_pages_are_named(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).normal(size=(200, 20)).astype(np.float32)
+    write_features(tmp_path / "f.parquet", [f"{n}" for n in range(200)], [f"x{n}" for n in range(20)], values)
+    write_table(tmp_path / "t.parquet", pd.DataFrame({"x": values[:, 0], "y": ["text"] * 200}))
+    for name, read in (("f.parquet", read_features), ("t.parquet", read_table)):
+        content = bytearray((tmp_path / name).read_bytes())
+        content[4:300] = bytes(296)  # the head of the first page
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(StageFileError, match=rf"{name} is damaged \("):
+            read(tmp_path / name)
+
+
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(StageFileError, match="does not exist"):
         read_table(tmp_path / "x.parquet")
