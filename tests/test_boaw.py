@@ -120,7 +120,5 @@ def test_bags_do_not_depend_on_threads(set_parameters: Callable[..., None]) -> N
 @pytest.mark.usefixtures("clips")
 def test_a_codebook_of_other_descriptors_is_refused() -> None:
     write_codebook(codebook.CODEBOOK, codebook_of([np.eye(5, dtype=np.float32)], 2))
-    with pytest.raises(
-        UserError, match=r"data/codebook\.txt has words of \[5\]"
-    ):
+    with pytest.raises(UserError, match=r"data/codebook\.txt has words of \[5\]"):
         boaw.main()

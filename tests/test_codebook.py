@@ -205,9 +205,7 @@ def test_mistakes_are_one_sentence(set_parameters: Callable[..., None]) -> None:
     with pytest.raises(UserError, match=r"codebook\.size is 2000, but there are only \d+ training frames"):
         codebook.main()
     set_parameters(codebook={"size": 5, "layout": {"loudness": ["loudness*"]}}, boaw={"assignments": 1})
-    with pytest.raises(
-        UserError, match=r"codebook\.layout\.loudness has 'loudness\*', which covers"
-    ):
+    with pytest.raises(UserError, match=r"codebook\.layout\.loudness has 'loudness\*', which covers"):
         codebook.main()
     set_parameters(codebook={"layout": "joint"})
     pd.DataFrame({"clip_id": ["x"], "split": ["train"]}).to_parquet("data/splits.parquet")
