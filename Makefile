@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test recipes faults check explore extras search
+.PHONY: help repro test recipes faults portable check explore extras search
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ recipes: .venv/ready  ## run every recipe of the README, including the slow ones
 
 faults: .venv/ready  ## kill a run at twenty random moments, and fuzz ten times as many files
 	@FAULTS=20 python -m pytest tests/faults tests/core/*/test_*_fuzz.py
+
+portable: .venv/ready  ## the whole pipeline with other processors' instructions: the same bytes
+	@PORTABLE=all python -m pytest tests/portable
 
 check: .venv/ready  ## check every label and the header of every recording
 	@python -m stages.check --corpus
