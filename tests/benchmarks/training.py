@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def regularized() -> None:
-    """Print milliseconds per step of the regularized networks, by the plain loop and compiled, on one thread."""
+    """Print milliseconds per step of the regularized networks on one thread, plain and compiled."""
     torch.set_num_threads(1)
     for columns in REGULARIZED_COLUMNS:
         clips, few = examples(SAMPLE, columns, 1), examples(16, columns, 2)
