@@ -60,11 +60,18 @@ def test_a_joint_model_has_one_network_a_seed(tables: Path, monkeypatch: pytest.
     run(monkeypatch, "small-mtl")
     model = Model.load(tables / "data/models/small-mtl")
     assert [network.name for network in model.networks] == ["seed1", "seed2"]
+    assert [network.seed for network in model.networks] == [1, 2]
+    first, second = (model.weights[f"{name}/trunk.0.0.weight"] for name in ("seed1", "seed2"))
+    assert not np.array_equal(first, second)
     assert model.classes == {"country": ["China", "South Africa", "United States", "Venezuela"]}
     curves = pd.read_csv(tables / "plots/curves/small-mtl.csv")
     assert set(curves["task"]) == {"emotion", "country", "age", "total"}
     shares = curves[curves["task"] != "total"].groupby(["seed", "epoch", "split"])["share"].sum()
     assert np.allclose(shares, 1)
+    for network in model.networks:  # the scores of validation at the epoch that was kept
+        rows = (curves["seed"] == network.seed) & (curves["epoch"] == network.best_epoch)
+        scores = curves[rows & (curves["split"] == "validation")].set_index("task")["score"]
+        assert network.validation == pytest.approx(scores.drop("total").to_dict(), rel=1e-5)
 
 
 def test_a_single_task_model_has_one_network_a_seed_and_task(
@@ -99,6 +106,10 @@ def test_a_network_may_read_some_features_alone(
     model = Model.load(tables / "data/models/small-stl")
     assert {model.weights[f"{network.name}/columns"].size for network in model.networks} == {3}
     assert model.weights["seed1-age/columns"].tolist()[0] == 0  # age goes with the first feature
+    # Each network chooses by the labels of its own task.
+    chosen = {network.name: tuple(model.weights[f"{network.name}/columns"]) for network in model.networks}
+    assert len({chosen["seed1-age"], chosen["seed1-country"], chosen["seed1-emotion"]}) == 3
+    assert chosen["seed1-country"] == chosen["seed2-country"]
     assert model.multiply_adds == 3 * (3 * 128 + 128 * 64) + 64 * (10 + 4 + 1)
     _, _, features = read_features(tables / "data/features/egemaps.parquet")
     unread = features.copy()

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import ndtri
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from stages.core.networks.scaling import fit_scaling
+from stages.core.networks.scaling import fit_scaling, normal_quantiles
 
 
 def test_standard_scaling_is_scikit_learns_within_the_training_range() -> None:
@@ -20,6 +21,20 @@ def test_quantiles_are_near_scikit_learns() -> None:
     got = fit_scaling("quantile", features)(features)
     inside = np.abs(expected) < 2
     np.testing.assert_allclose(got[inside], expected[inside], atol=0.1)
+
+
+def test_quantiles_of_the_normal_distribution() -> None:
+    for number in (1, 2, 5, 101, 100_000):
+        expected = ndtri((np.arange(number) + 0.5) / number)
+        np.testing.assert_allclose(normal_quantiles(number), expected, rtol=1e-13, atol=1e-15)
+
+
+def test_tied_values_take_the_middle_of_their_quantiles() -> None:
+    train = np.array([[1.0], [1.0], [1.0], [2.0], [5.0]], np.float32)
+    levels = ndtri((np.arange(5) + 0.5) / 5)
+    expected = [(levels[0] + levels[2]) / 2, levels[3], (levels[3] + levels[4]) / 2, levels[4]]
+    found = fit_scaling("quantile", train)(np.array([[1.0], [2.0], [3.5], [9.0]], np.float32))
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["standard", "quantile"])
