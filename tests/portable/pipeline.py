@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 
 import yaml
 
+from tests.helpers import ROOT
 from tests.helpers.tiny_project import write_project
-from tests.helpers.whole_project import ROOT, TINY
+from tests.helpers.whole_project import TINY
 
 
 def main() -> None:
@@ -67,9 +69,12 @@ def whole(parameters: dict[str, Any]) -> None:
         stage("features", name)
     for name in ("codebook", "boaw"):
         stage(name)
+    for name in parameters["fused_features"]:
+        stage("fuse_features", name)
     for run in parameters["runs"]:
         stage("train", run)
         stage("evaluate", run)
+    shutil.rmtree(".cache/seconds")  # how long training took is no result, but the report shows it
     for name in ("summarize", "report"):
         stage(name)
     print("predictions:")

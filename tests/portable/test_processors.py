@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.whole_project import ROOT
+from tests.helpers import ROOT
 
 EVERY = os.environ.get("PORTABLE") == "all"
 _NO_AVX2 = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA,-AVX2_Usable,-FMA_Usable,-AVX_Usable,-ERMS"
