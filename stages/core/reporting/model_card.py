@@ -142,9 +142,9 @@ def _scores(scored: Json, naive: Json, confidence: float) -> str:
                     _value(naive[split].get(name, {}).get("value")),
                 ]
             )
-    header = ["split", "task", "score", "mean of the seeds", "best seed on validation", "naive"]
+    header = ["split", "task", "score", "mean prediction of the seeds", "mean score of the seeds", "naive"]
     return (
-        f"In brackets: {confidence:.0%} intervals, over speakers. Naive: the same answer for every clip.\n\n"
+        f"In brackets: {confidence:.0%} intervals, over speakers; of the mean score also over seeds. Naive: the same answer for every clip.\n\n"
         + _table(header, rows)
     )
 
@@ -153,11 +153,11 @@ def _groups(test: Json, confidence: float) -> Iterator[str]:
     rows = [
         [name, group, _figure(figures), figures["clips"]]
         for name, task in test["tasks"].items()
-        for group, figures in task["groups"].items()
+        for group, figures in task.get("groups", {"scores": {}})["scores"].items()
     ]
     if rows:
-        text = f"The best seed on test, speakers apart, with {confidence:.0%} intervals.\n\n"
-        yield "## Groups of speakers\n\n" + text + _table(["task", "group", "score", "clips"], rows)
+        text = f"Mean over seeds on test, with {confidence:.0%} intervals.\n\n"
+        yield "## Groups of clips\n\n" + text + _table(["task", "group", "score", "clips"], rows)
 
 
 def _limits(model: Model, corpus: Json) -> str:

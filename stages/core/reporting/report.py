@@ -178,7 +178,11 @@ def _figures_of(
     results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: Predictions
 ) -> dict[str, ReportFigure]:
     shown = chain(
-        *(report_figures.differences(results, contrast, title) for contrast, title in TITLES.items() if contrast != "fusion"),
+        *(
+            report_figures.differences(results, contrast, title)
+            for contrast, title in TITLES.items()
+            if contrast != "fusion"
+        ),
         report_figures.columns(results),
         report_figures.confusions(results),
         report_figures.scatter(results, labels, predictions),

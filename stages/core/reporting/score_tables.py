@@ -40,7 +40,12 @@ def headline_table(results: Results) -> Table:
                 *(sure_differences(results, contrast, task) for contrast in shown),
             ]
         )
-    questions = {"multi-task": "Multi-task", "features": "Other features", "training": "Other training", "fusion": "Fusion"}
+    questions = {
+        "multi-task": "Multi-task",
+        "features": "Other features",
+        "training": "Other training",
+        "fusion": "Fusion",
+    }
     header = ["Task", "Best run", "Test", "Interval", "Naive", *(questions[contrast] for contrast in shown)]
     notes = (
         f"Mean ± standard deviation over seeds, {results.confidence:.0%} interval over speakers and seeds. "
