@@ -41,7 +41,8 @@ def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
     """
     if model.reads_speakers:
         raise UserError(
-            f"{model.description.run} scales features by speaker, which ONNX cannot hold: a prediction depends "
+            f"{model.description.run} scales features by speaker, which ONNX cannot hold: a prediction "
+            "depends "
             "on the speaker's other clips."
         )
     try:

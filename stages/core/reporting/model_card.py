@@ -144,8 +144,8 @@ def _scores(scored: Json, naive: Json, confidence: float) -> str:
             )
     header = ["split", "task", "score", "mean prediction of the seeds", "mean score of the seeds", "naive"]
     return (
-        f"In brackets: {confidence:.0%} intervals, over speakers; of the mean score also over seeds. Naive: the same answer for every clip.\n\n"
-        + _table(header, rows)
+        f"In brackets: {confidence:.0%} intervals, over speakers; of the mean score also over seeds. "
+        "Naive: the same answer for every clip.\n\n" + _table(header, rows)
     )
 
 

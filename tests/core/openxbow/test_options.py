@@ -42,7 +42,8 @@ def test_lists_for_the_codebooks() -> None:
 def test_every_option_is_read() -> None:
     words = (
         "-i a.csv -attributes nt1 -o o.arff -oi i.csv -writeName -writeTimeStamp -csvHeader -csvSep , "
-        "-l l.csv -noLabels -arffLabels A,B -append -t 0.5 0.25 -e 3 -0.5 -standardizeInput -normalizeOutput -size 3 "
+        "-l l.csv -noLabels -arffLabels A,B -append -t 0.5 0.25 -e 3 -0.5 -standardizeInput "
+        "-normalizeOutput -size 3 "
         "-c kmeans -seed -4 -numTrain 9 -log -idf -norm 2 -B b.txt"
     )
     assert parse(words.split()) == Options(
