@@ -1,5 +1,6 @@
 """Print the scores that ``dvc repro`` left in metrics/: ``python -m stages.scores``."""
 
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,6 +33,38 @@ def main() -> None:
     say("\n".join(line.rstrip() for line in lines))
     if runs := RunGroups(parameters).in_speaker_units:
         say(f"\n{speakers_known(runs)}")
+    if line := beside_committed():
+        say(f"\n{line}")
+
+
+def beside_committed() -> str | None:
+    """One sentence on whether the results are those that git has; None without git or committed results."""
+    results = ("metrics", "plots", "dvc.lock")
+    listed = _git("ls-files", *results)
+    if not listed:
+        return None
+    changed = [line[3:] for line in _git("status", "--porcelain", "--", *results)]
+    if not changed:
+        return "These results equal the committed ones."
+    causes = sorted(
+        {line[3:].partition("/")[0] for line in _git("status", "--porcelain", "--", "params.yaml", "stages")}
+    )
+    why = (
+        f"{' and '.join(causes)} changed since"
+        if causes
+        else "the corpus, the versions of packages or an earlier commit's parameters may differ"
+    )
+    shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    return f"These results differ from the committed ones in {shown}: {why}; `git diff --stat` shows where."
+
+
+def _git(*words: str) -> list[str]:
+    """The lines that a git command prints; none where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return done.stdout.splitlines()
 
 
 def training_seconds(runs: Iterable[str]) -> dict[str, float]:

@@ -3,6 +3,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages import report, split, summarize
@@ -71,7 +72,10 @@ def test_the_page_loads_nothing(reported):
         for name, value in attributes.items()
         if name in {"src", "href", "xlink:href", "data", "srcset"}
     ]
-    assert references and all(value.startswith("#") for value in references)
+    saved = [link["href"] for link in page.of("a") if "download" in link]
+    assert saved and all(value.startswith("data:text/plain;base64,") for value in saved)
+    assert set(references) > set(saved)
+    assert all(value.startswith("#") for value in set(references) - set(saved))
     assert "@import" not in reported
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", reported))
 
@@ -82,9 +86,9 @@ def test_every_figure_has_a_text_and_every_table_a_caption(reported):
     assert len(figures) >= 8 and len(figures) == len(page.of("figure")) == len(page.of("figcaption"))
     assert all(figure["role"] == "img" and len(figure["aria-label"]) > 20 for figure in figures)
     captions = {attributes.get("id") for attributes in page.of("p")}
-    assert len(tables) == 8 and all(table["aria-labelledby"] in captions for table in tables)
+    assert len(tables) >= 10 and all(table["aria-labelledby"] in captions for table in tables)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
-    links = [link["href"].removeprefix("#") for link in page.of("a")]
+    links = [link["href"].removeprefix("#") for link in page.of("a") if "download" not in link]
     assert links and set(links) <= set(ids)
 
 
@@ -135,10 +139,42 @@ def test_tables_and_pictures_lie_beside_the_page(reported):
 
 
 def test_runs_keep_the_order_of_params_yaml_and_sit_in_their_tables(reported):
-    places = {name: reported.index(f'<table id="{name}"') for name in ("single", "multi", "otherwise")}
-    assert places["single"] < reported.index('<th scope="row">egemaps-stl</th>') < places["multi"]
-    assert places["multi"] < reported.index('<th scope="row">egemaps-mtl2</th>') < places["otherwise"]
-    assert reported.index("Emotion CCC") < reported.index("Country UAR") < reported.index("Age MAE")
+    tables = [
+        f'<table id="{name}"' for name in ("headline", "scores-emotion", "scores-country", "scores-age")
+    ]
+    order = [reported.index(table) for table in tables]
+    assert order == sorted(order)
+    rows = re.findall(r'scope="row(?:group)?">(?:<span>)?([^<]*)<', reported[order[1] : order[2]])
+    assert rows == [
+        "Single-task networks",
+        "egemaps-stl",
+        "Multi-task networks",
+        "egemaps-mtl2",
+        "Trained otherwise",
+        "egemaps-own",
+        "naive predictor",
+    ]
+
+
+def test_numbers_for_dvc_plots_are_those_of_test(reported):
+    assert reported
+    details = read_json(Path("metrics/details.json"))["runs"]
+    scores = pd.read_csv("plots/scores.csv")
+    assert len(scores) == 9
+    for row in scores.itertuples():
+        task = details[row.run]["splits"]["test"]["tasks"][row.task]
+        assert (row.value, row.low, row.high) == (task["value"], task["low"], task["high"])
+    learning = pd.read_csv("plots/learning.csv")
+    curves = pd.read_csv("plots/curves/egemaps-stl.csv")
+    chosen = curves[(curves["split"] == "validation") & (curves["task"] == "age") & (curves["epoch"] == 2)]
+    (row,) = learning.query("run == 'egemaps-stl' and task == 'age' and epoch == 2").itertuples()
+    assert row.score == pytest.approx(chosen["score"].mean(), abs=1e-4)
+
+
+def test_the_share_of_the_loss_is_that_of_training(reported):
+    curves = pd.read_csv("plots/curves/egemaps-mtl2.csv")
+    rows = curves[(curves["split"] == "train") & (curves["task"] == "age")]
+    assert f"age makes up {rows['share'].mean():.1%} of the total training loss" in reported
 
 
 @pytest.mark.usefixtures("reported")
@@ -156,15 +192,18 @@ def test_a_corpus_with_one_task_and_one_run_still_gets_a_page(summarized, tmp_pa
     kept = details["runs"]["egemaps-stl"]
     for part in kept["splits"].values():
         part["tasks"] = {"country": part["tasks"]["country"]}
+        part["exvo"] = None
     write_json(Path("metrics/details.json"), {**details, "runs": {"egemaps-stl": kept}})
     write_json(Path("metrics/comparison.json"), [])
+    write_json(Path("metrics/paper.json"), {"same_corpus": False, "rows": []})
     text = Path("params.yaml").read_text()
     for name in ("egemaps-mtl2", "egemaps-own"):
         text = re.sub(rf"  {name}:\n(    .*\n)+", "", text)
     Path("params.yaml").write_text(text)
     run_stage(report, monkeypatch)
     page = Path("plots/report.html").read_text()
-    assert "Does joint learning help?" not in page and 'id="single"' in page and 'id="multi"' not in page
+    assert "Does multi-task learning help?" not in page and "Misprints" not in page and "ExVo" not in page
+    assert 'id="scores-country"' in page and 'id="scores-age"' not in page
     assert Path("plots/figures/confusion-country.png").exists()
 
 

@@ -53,8 +53,42 @@ def test_scores_are_nested_for_dvc(summarized):
     detail = metrics("details")["runs"]["egemaps-mtl2"]["splits"]["test"]["tasks"]["age"]
     assert found["egemaps"]["mtl2"]["test"]["age"] == {
         "mae": round(detail["value"], 4),
-        **{f"mae_{key}": round(detail[key], 4) for key in ("mean", "sd", "low", "high")},
+        **{f"mae_{key}": round(detail[key], 4) for key in ("sd", "low", "high")},
+        "mae_best_seed": round(detail["best_seed"]["value"], 4),
+        "mae_ensemble": round(detail["ensemble"]["value"], 4),
     }
+
+
+def test_the_headline_has_the_run_that_is_best_on_validation(summarized):
+    assert len(summarized)
+    details, found = metrics("details"), metrics("headline")
+    assert list(found) == ["age", "country", "emotion"]
+    validation = {run: details["runs"][run]["splits"]["validation"]["tasks"]["age"]["value"] for run in RUNS}
+    best = min(validation, key=validation.get)
+    (row,) = [
+        row
+        for row in metrics("comparison")
+        if (row["contrast"], row["split"], row["task"]) == ("multi-task", "test", "age")
+    ]
+    assert found["age"] == {
+        "mae": round(details["runs"][best]["splits"]["test"]["tasks"]["age"]["value"], 4),
+        "naive": round(details["naive"]["test"]["age"]["value"], 4),
+        "multi_task_gain": round(row["difference"], 4),
+    }
+
+
+def test_every_run_stands_against_the_naive_predictor_and_features_against_each_other(summarized):
+    assert len(summarized)
+    rows, details = metrics("comparison"), metrics("details")
+    naive = [row for row in rows if row["contrast"] == "naive"]
+    assert {row["candidate"] for row in naive} == set(RUNS) and len(naive) == 4 * 3 * 2
+    for row in naive:
+        assert row["baseline_mean"] == pytest.approx(
+            details["naive"][row["split"]][row["task"]]["value"], abs=2e-6
+        )
+    pairs = {(row["baseline"], row["candidate"]) for row in rows if row["contrast"] == "features"}
+    assert pairs == {("egemaps-stl", "compare-stl")}
+    assert all(row["p"] <= row["p_corrected"] <= 1 for row in rows)
 
 
 def test_details_hold_the_runs_as_evaluated_with_their_cost(summarized):
@@ -96,7 +130,7 @@ def test_comparison_pairs_single_and_multi_of_the_same_recipe(summarized):
     details = metrics("details")["runs"]
     for row in rows:
         for side in ("baseline", "candidate"):
-            mean = details[row[side]]["splits"][row["split"]]["tasks"][row["task"]]["mean"]
+            mean = details[row[side]]["splits"][row["split"]]["tasks"][row["task"]]["value"]
             assert row[f"{side}_mean"] == pytest.approx(mean, abs=2e-6)
         assert row["low"] <= row["difference"] <= row["high"]
         assert 0 < row["p"] <= 1
@@ -121,10 +155,12 @@ def test_paper_beside_another_corpus_has_no_differences(summarized):
     assert len(summarized)
     found = metrics("paper")
     assert found["same_corpus"] is False
-    assert len(found["rows"]) == 27
+    assert {(row["features"], row["model"]) for row in found["rows"]} == {
+        ("egemaps", "stl"),
+        ("compare", "stl"),
+    }
+    assert len(found["rows"]) == 6
     assert all(row["difference"] is None for row in found["rows"])
-    ours = {(row["features"], row["model"]) for row in found["rows"] if row["ours"]}
-    assert ours == {("egemaps", "stl"), ("compare", "stl")}
     first = found["rows"][0]
     detail = metrics("details")["runs"]["egemaps-stl"]["splits"]["test"]["tasks"]["emotion"]
     assert first["paper"] == {
@@ -133,7 +169,10 @@ def test_paper_beside_another_corpus_has_no_differences(summarized):
         "test": 0.3835,
         "test_sd": 0.0025,
     }
-    assert (first["ours"]["test"], first["ours"]["test_sd"]) == (detail["value"], detail["sd"])
+    assert (first["ours"]["test"], first["ours"]["test_sd"]) == (
+        detail["best_seed"]["value"],
+        detail["sd"],
+    )
 
 
 def test_paper_beside_its_own_corpus_has_differences(summarized, monkeypatch):
@@ -144,7 +183,7 @@ def test_paper_beside_its_own_corpus_has_differences(summarized, monkeypatch):
     assert found["same_corpus"] is True
     first = found["rows"][0]
     assert first["difference"]["test"] == pytest.approx(first["ours"]["test"] - 0.3835, abs=1e-6)
-    assert all((row["difference"] is None) == (row["ours"] is None) for row in found["rows"])
+    assert all(set(row["difference"]) == {"validation", "test"} for row in found["rows"])
 
 
 def test_table_in_the_terminal(summarized, monkeypatch, capsys):
@@ -160,11 +199,13 @@ def test_table_in_the_terminal(summarized, monkeypatch, capsys):
     assert f"{task['value']:.4f} ±{task['sd']:.4f} [{task['low']:.4f}, {task['high']:.4f}]" in text
     assert "always the training mean" in text
     order = [
-        text.index(title) for title in ("emotion, CCC", "country, UAR", "age, MAE", "ExVo's joint score")
+        text.index(title)
+        for title in ("emotion, CCC", "country, UAR", "age, MAE", "Cost, and ExVo's joint score")
     ]
     assert order == sorted(order)
     assert "egemaps-mtl2 – egemaps-stl" in text
-    assert text.index("Multi-task against single-task") < text.index("Runs trained otherwise")
+    assert text.index("Feature sets of the same model") < text.index("Runs trained otherwise")
+    assert text.index("Multi-task against single-task") < text.index("Feature sets of the same model")
     assert max(map(len, text.splitlines())) < 160
 
 
@@ -187,7 +228,7 @@ def test_unlabelled_splits_and_tasks(summarized, monkeypatch, capsys):
         if tasks
     }
     ours = {row["task"]: row["ours"] for row in metrics("paper")["rows"] if row["features"] == "egemaps"}
-    assert ours["age"] is None
+    assert ours["age"]["validation"] is None
     assert ours["emotion"]["test"] is None
     run_stage(print_scores, monkeypatch)
     assert "–" in capsys.readouterr().out
@@ -199,5 +240,5 @@ def test_missing_and_damaged_inputs_are_named(summarized, monkeypatch):
     with pytest.raises(UserError, match=r"data/scores/compare-stl.json is damaged"):
         run_stage(summarize, monkeypatch)
     Path("data/scores/compare-stl.json").unlink()
-    with pytest.raises(UserError, match=r"data/scores/compare-stl.json does not exist; `dvc repro`"):
+    with pytest.raises(UserError, match=r"data/scores/compare-stl.json does not exist"):
         run_stage(summarize, monkeypatch)

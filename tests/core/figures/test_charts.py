@@ -17,7 +17,7 @@ from stages.core.figures.charts import (
     svg,
 )
 
-SURE, UNSURE = Interval("a", 0.2, 0.1, 0.3), Interval("b", -0.1, -0.3, 0.1)
+SURE, UNSURE = Interval("a", 0.2, 0.1, 0.3), Interval("b", -0.1, -0.3, 0.1, sure=False)
 
 
 def panels_of(figure):
@@ -71,9 +71,9 @@ def test_dots_put_series_of_a_name_into_its_row():
 def test_maps_colour_each_label_the_same_in_all_panels():
     figure = maps(np.arange(8.0).reshape(4, 2), {"rated": list("aabb"), "heard": list("abbb")}, ["a", "b"])
     assert panels_of(figure) == ["rated", "heard"]
-    sizes = [[len(each.get_offsets()) for each in axes.collections] for axes in figure.axes]
+    sizes = [[len(dots.get_offsets()) for dots in axes.collections] for axes in figure.axes]
     assert sizes == [[2, 2], [1, 3]]
-    colours = [[tuple(each.get_facecolor()[0]) for each in axes.collections] for axes in figure.axes]
+    colours = [[tuple(dots.get_facecolor()[0]) for dots in axes.collections] for axes in figure.axes]
     assert colours[0] == colours[1]
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from stages.core.figures.confusion import Matrix, _draw, draw
+from stages.core.figures.charts import save_png
+from stages.core.figures.confusion import Matrix, _draw, figure_of
 
 
 def matrix(classes, seed=1):
@@ -13,27 +14,23 @@ def matrix(classes, seed=1):
     return Matrix("country", [f"class {number}" for number in range(classes)], counts)
 
 
+def pixels(path, matrices):
+    save_png(figure_of(matrices), path)
+    return matplotlib.image.imread(path)
+
+
 @pytest.mark.parametrize("classes", [1, 2, 4, 30])
 def test_pictures_have_ink_and_the_same_bytes(tmp_path, classes):
-    first, second = tmp_path / "new" / "first.png", tmp_path / "second.png"
-    draw(first, [matrix(classes)])
-    draw(second, [matrix(classes)])
-    assert first.read_bytes() == second.read_bytes()
-    pixels = matplotlib.image.imread(first)
-    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
-    draw(second, [matrix(classes, seed=2)])
-    assert first.read_bytes() != second.read_bytes()
-
-
-def test_without_matrix_the_picture_says_so(tmp_path):
-    draw(tmp_path / "none.png", [], "no classification task")
-    assert (matplotlib.image.imread(tmp_path / "none.png") < 0.5).any()
+    first, second = (pixels(tmp_path / name, [matrix(classes)]) for name in ("first.png", "second.png"))
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    assert len(np.unique(first.reshape(-1, first.shape[2]), axis=0)) > 10
+    other = pixels(tmp_path / "other.png", [matrix(classes, seed=2)])
+    assert other.shape != second.shape or (other != second).any()
 
 
 def test_several_matrices_stand_side_by_side(tmp_path):
-    draw(tmp_path / "one.png", [matrix(4)])
-    draw(tmp_path / "two.png", [matrix(4), matrix(6)])
-    one, two = (matplotlib.image.imread(tmp_path / f"{name}.png") for name in ("one", "two"))
+    one = pixels(tmp_path / "one.png", [matrix(4)])
+    two = pixels(tmp_path / "two.png", [matrix(4), matrix(6)])
     assert two.shape[1] > 1.8 * one.shape[1]
 
 
@@ -53,6 +50,12 @@ def test_cells_show_row_percent_and_count():
     assert drawn.cells == ["75%\n30", "25%\n10", "0%\n0", "0%\n0"]
     assert drawn.rows == ["China\n(75.0% of 40)", "Venezuela\n(no clips)"]
     assert drawn.columns == ["China", "Venezuela"]
+
+
+def test_counts_are_means_over_seeds():
+    drawn = texts(Matrix("country", ["China", "Venezuela"], np.array([[60, 20], [0, 4]]), seeds=2))
+    assert drawn.cells == ["75%\n30", "25%\n10", "0%\n0", "100%\n2"]
+    assert drawn.rows == ["China\n(75.0% of 40)", "Venezuela\n(100.0% of 2)"]
 
 
 def test_many_classes_show_percent_only():

@@ -1,78 +1,116 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.config.tasks import Task
 from stages.core.reporting import report_figures
+from stages.core.scoring.predictions import RunPredictions
+from tests.helpers.corpora import EMOTIONS
 from tests.helpers.results import RUNS, changed, comparison, results
 
-COLUMNS = ["Awe", "Fear", "Sadness"]
-TASK = Task("regression", tuple(COLUMNS), "ccc", scale="row-max")
 
-
-def map_of(ratings: np.ndarray, split: list[str] | None = None):
-    """The map of figure 1 of clips with these ratings, whose predictions are the same."""
+def corpus(ratings: np.ndarray, split="train") -> pd.DataFrame:
     clips = [f"{row:03d}" for row in range(len(ratings))]
-    labels = pd.DataFrame(
-        {"clip_id": clips, "split": split or "train", **dict(zip(COLUMNS, ratings.T, strict=True))}
-    )
-    predictions = pd.DataFrame(
-        {"clip_id": clips, **{f"emotion.{name}": ratings[:, row] for row, name in enumerate(COLUMNS)}}
-    )
-    (shown,) = report_figures.rating_map(labels, predictions, "emotion", TASK, "a-run")
-    return shown
+    return pd.DataFrame({"clip_id": clips, "split": split, **dict(zip(EMOTIONS, ratings.T, strict=True))})
+
+
+def predicted(labels: pd.DataFrame, shift: int = 0):
+    """Predictions that are the ratings, of each emotion the next one's where ``shift`` is 1."""
+    names = [f"emotion.{name}" for name in EMOTIONS]
+    ratings = np.roll(labels[EMOTIONS].to_numpy(), shift, axis=1)
+    table = pd.DataFrame(ratings, columns=names, index=pd.Index(labels["clip_id"]))
+    return lambda run: {"compare-other": RunPredictions({1: table})}[run]
 
 
 def points(shown) -> np.ndarray:
     return np.concatenate([dots.get_offsets() for dots in shown.figure.axes[0].collections])
 
 
-def test_the_map_is_of_normalized_ratings_of_training_as_in_the_paper():
-    ratings = np.random.default_rng(1).integers(1, 50, (40, 3)).astype(np.float64)
+def test_the_map_is_of_normalized_ratings_of_training_by_the_best_run():
+    ratings = np.random.default_rng(1).integers(1, 50, (40, 10)).astype(np.float64)
     loudness = np.where(np.arange(40) % 2, 2.0, 1.0)[:, None]
-    np.testing.assert_array_equal(points(map_of(ratings)), points(map_of(ratings * loudness)))
-    assert len(points(map_of(ratings, ["train"] * 30 + ["test"] * 10))) == 30
-    assert "both agree on 100% of these clips" in map_of(ratings).caption
+    maps = []
+    for values in (ratings, ratings * loudness):
+        (shown,) = report_figures.rating_map(results(), corpus(values), predicted(corpus(values)))
+        maps.append(points(shown))
+    np.testing.assert_array_equal(*maps)
+    assert "both agree on 100% of these clips" in shown.caption and len(shown.rows) == 40
+    labels = corpus(ratings, ["train"] * 30 + ["test"] * 10)
+    (shown,) = report_figures.rating_map(results(), labels, predicted(labels, shift=1))
+    assert len(points(shown)) == 30 and "agree on 0% " in shown.caption
+
+
+def test_the_scatter_shows_test_clips_of_the_best_run():
+    labels = pd.DataFrame(
+        {"clip_id": list("abcd"), "split": ["train", "test", "test", "test"], "Age": [1.0, 20, 30, np.nan]}
+    )
+    tables = {
+        seed: pd.DataFrame({"age.Age": [9.0, 21 + seed, 31 + seed, 0]}, index=list("abcd")) for seed in (1, 3)
+    }
+    (shown,) = report_figures.scatter(results(), labels, {"compare-stl": RunPredictions(tables)}.__getitem__)
+    assert shown.name == "scatter-age"
+    assert shown.figure.axes[0].collections[0].get_offsets().tolist() == [[20, 23], [30, 33]]
 
 
 def test_differences_have_a_panel_per_task_and_say_which_way_is_better():
-    age = {"task": "age", "score": "mae", "contrast": "training"}
-    rows = [comparison(0.2, 0.1, 0.3), comparison(-0.5, -0.6, 0.1, **age)]
-    (shown,) = report_figures.differences(rows, "training", "Trained otherwise")
+    age = {"task": "age", "score": "mae"}
+    rows = [
+        comparison(0.2, 0.1, 0.3),
+        comparison(-0.5, -0.6, 0.1, **age),
+        comparison(0.9, 0.8, 1.0, split="validation"),
+        comparison(0.9, 0.8, 1.0, contrast="training"),
+    ]
+    (shown,) = report_figures.differences(results(comparisons=rows), "multi-task", "Multi-task")
     emotion, of_age = shown.figure.axes
     assert emotion.get_title() == "emotion, against compare-stl"
-    assert emotion.get_xlabel() == "gain in CCC"
-    assert of_age.get_xlabel() == "reduction of MAE"
-    assert of_age.lines[-1].get_xdata()[0] == -0.5
-    assert not list(report_figures.differences([], "training", "Trained otherwise"))
+    assert emotion.get_xlabel() == "gain in CCC" and of_age.get_xlabel() == "reduction of MAE"
+    assert [axes.lines[-1].get_xdata()[0] for axes in (emotion, of_age)] == [0.2, -0.5]
+    assert emotion.lines[-1].get_markerfacecolor() != "white" == of_age.lines[-1].get_markerfacecolor()
+    assert not list(report_figures.differences(results(), "multi-task", "Multi-task"))
 
 
-def test_confusions_are_of_test_and_of_the_papers_pair():
+def test_confusions_are_of_test_of_the_papers_pair_and_the_best_run():
     found = results()
     (shown,) = report_figures.confusions(found)
-    for run, axes in zip(("compare-stl", "compare-mtl2"), shown.figure.axes, strict=True):
+    for run, axes in zip(RUNS, shown.figure.axes, strict=True):
         scores = found.runs[run].task("country", "test")
         assert axes.get_title() == f"{run}, UAR {scores.value:.3f}"
         cells = [text.get_text().split("\n")[1] for text in axes.texts]
-        assert cells == [str(count) for row in scores.confusion.counts for count in row]
+        assert cells == [f"{count / 2:.0f}" for row in scores.confusion.counts for count in row]
 
 
-@pytest.mark.parametrize(("draw", "kind"), [("columns", "columns"), ("groups", "groups")])
-def test_parts_are_those_of_test(draw, kind):
+@pytest.mark.parametrize("kind", ["columns", "groups"])
+def test_parts_are_those_of_test(kind):
     found = results()
-    shown = {item.name: item for item in getattr(report_figures, draw)(found)}
-    assert set(shown) == (
-        {"columns-emotion"} if kind == "columns" else {f"groups-{task}" for task in found.metrics}
-    )
+    shown = {item.name: item for item in getattr(report_figures, kind)(found)}
+    tasks = ["emotion"] if kind == "columns" else ["emotion", "country", "age"]
+    assert list(shown) == [f"{kind}-{task}" for task in tasks]
     axes = shown[f"{kind}-emotion"].figure.axes[0]
-    for line, run in zip(axes.lines, ("compare-stl", "compare-mtl2"), strict=True):
-        parts = getattr(found.runs[run].task("emotion", "test"), kind)
-        assert list(line.get_xdata()) == [part.value for part in parts.values()]
+    for line, run in zip(axes.lines, RUNS, strict=True):
+        scores = found.runs[run].task("emotion", "test")
+        parts = scores.columns if kind == "columns" else scores.groups.scores
+        assert sorted(line.get_xdata()) == [part.value for part in parts.values()]
+
+
+def test_groups_are_called_what_they_are_and_undefined_ones_are_named():
+    found = results()
+    scores = found.runs["compare-stl"].task("country", "test").groups
+    scores.scores["third"] = replace(scores.scores["first"], value=None, low=None, high=None)
+    captions = {item.name: item.caption for item in report_figures.groups(found)}
+    assert "Country by group of speakers (Country)" in captions["groups-country"]
+    assert "third (7 clips)" in captions["groups-country"]
+    assert "Undefined" not in captions["groups-age"]
+    for run in RUNS:
+        groups = found.runs[run].task("age", "test").groups
+        found = changed(found, run, "age", "test", groups=replace(groups, column="Mood", of_speakers=False))
+    captions = {item.name: item.caption for item in report_figures.groups(found)}
+    assert captions["groups-age"].startswith("Age by Mood: ")
 
 
 def test_without_the_papers_pair_the_best_on_validation_is_shown():
-    runs = {run: {"features": "egemaps", "model": model["model"]} for run, model in RUNS.items()}
-    found = results({"compare-other": runs["compare-other"], "compare-stl": runs["compare-stl"]})
+    runs = {name: {**RUNS[name], "features": "egemaps"} for name in ("compare-other", "compare-stl")}
+    found = results(runs)
     (shown,) = report_figures.columns(found)
     assert [line.get_label() for line in shown.figure.axes[0].lines] == ["compare-stl"]
     best_on_test = changed(found, "compare-other", "emotion", "test", value=0.9)
@@ -80,15 +118,17 @@ def test_without_the_papers_pair_the_best_on_validation_is_shown():
     assert [line.get_label() for line in shown.figure.axes[0].lines] == ["compare-stl"]
 
 
-def test_curves_are_by_run_and_cost_shows_test():
+def test_curves_are_of_validation_and_cost_shows_test():
     found = results()
     table = pd.DataFrame(
         {"run": list(RUNS), "seed": 1, "epoch": 1, "split": "validation", "task": "age", "score": 3.0}
     )
-    curves = report_figures.learning_curves(table, found)
+    train = table.assign(split="train", score=9.0)
+    curves = report_figures.learning_curves(pd.concat([table, train]), found)
     assert [axes.get_title() for axes in curves.figure.axes] == [
         f"{task}, compare" for task in ("emotion", "country", "age")
     ]
+    assert [tuple(row) for row in curves.rows] == [(run, "age", 1, 3.0) for run in RUNS]
     emotion = report_figures.cost(found).figure.axes[0]
     scores = [found.runs[run].task("emotion", "test").value for run in RUNS]
     assert list(emotion.lines[0].get_ydata()) == scores

@@ -1,11 +1,11 @@
-from stages.core.reporting.score_tables import (
-    comparison_table,
-    corpus_table,
-    cost_table,
-    quarantine_table,
-    score_table,
-)
-from tests.helpers.results import RUNS, changed, comparison, results, texts
+from dataclasses import replace
+
+import pytest
+
+from stages.core.reporting.score_tables import comparison_table, headline_table, part_table, task_table
+from tests.helpers.results import RUNS, beating, changed, comparison, results, texts
+
+LABELS = {"emotion": "CCC", "country": "UAR", "age": "MAE"}
 
 
 def strong(table):
@@ -17,95 +17,156 @@ def strong(table):
     ]
 
 
-def test_every_number_of_a_score_table_stands_in_its_column():
+@pytest.mark.parametrize("task", LABELS)
+def test_every_number_of_a_task_stands_in_its_column(task):
     found = results()
-    table = score_table("single", "caption", found, list(RUNS), None)
-    columns = [(task, split) for task in ("emotion", "country", "age") for split in ("validation", "test")]
-    labels = {"emotion": "Emotion CCC", "country": "Country UAR", "age": "Age MAE"}
-    assert table.header == ["", *(f"{labels[task]}, {split}" for task, split in columns)]
+    table = task_table(task, found)
+    assert table.header[:6] == [
+        "Run", "Validation", "Test", "95% interval", "Ensemble, test", "Best seed, test"
+    ]  # fmt: skip
+    assert LABELS[task] in table.caption
     rows = texts(table.rows)
-    for first, run in zip(range(0, len(rows), 4), RUNS, strict=False):
-        scores = [found.runs[run].task(task, split) for task, split in columns]
-        assert rows[first] == [run, *(f"{s.value:.4f} ± {s.sd:.4f}" for s in scores)]
-        assert rows[first + 1] == [" 95% interval", *(f"{s.low:.3f} to {s.high:.3f}" for s in scores)]
-        assert rows[first + 2] == [" ensemble of the seeds", *(f"{s.ensemble.value:.4f}" for s in scores)]
-        ensembles = [s.ensemble for s in scores]
-        assert rows[first + 3] == [" 95% interval", *(f"{e.low:.3f} to {e.high:.3f}" for e in ensembles)]
-    naive = [found.summary.naive[split][task] for task, split in columns]
-    assert rows[-1] == ["naive predictor", *(f"{score.value:.4f}" for score in naive)]
+    assert [row[0] for row in rows] == [
+        "Single-task networks",
+        "compare-stl",
+        "Multi-task networks",
+        "compare-mtl2",
+        "Trained otherwise",
+        "compare-other",
+        "naive predictor",
+    ]
+    for row in rows:
+        if row[0] in RUNS:
+            validation, test = (found.runs[row[0]].task(task, split) for split in ("validation", "test"))
+            ensemble = test.ensemble
+            assert row[1:6] == [
+                f"{validation.value:.3f} ± {validation.sd:.3f}",
+                f"{test.value:.3f} ± {test.sd:.3f}",
+                f"{test.low:.3f} to {test.high:.3f}",
+                f"{ensemble.value:.3f} [{ensemble.low:.3f}, {ensemble.high:.3f}]",
+                f"{test.best_seed.value:.3f}",
+            ]
+    naive = [found.summary.naive[split][task].value for split in ("validation", "test")]
+    assert rows[-1][:3] == ["naive predictor", *(f"{value:.3f}" for value in naive)]
+    assert len({len(row) for row in rows} - {1}) == 1
 
 
 def test_the_best_run_on_test_is_strong_and_errors_are_better_below():
-    # Numbers rise from run to run: the last has the highest CCC and UAR, the first the lowest MAE.
-    assert strong(score_table("x", "c", results(), list(RUNS), None)) == [
-        ("compare-stl", 6),
-        ("compare-other", 2),
-        ("compare-other", 4),
-    ]
+    # Numbers rise from run to run: the last has the highest CCC, the first the lowest MAE.
+    assert strong(task_table("emotion", results())) == [("compare-other", 2)]
+    assert strong(task_table("age", results())) == [("compare-stl", 2)]
     worse = changed(results(), "compare-other", "emotion", "test", value=-1.0)
-    assert ("compare-mtl2", 2) in strong(score_table("x", "c", worse, list(RUNS), None))
+    assert strong(task_table("emotion", worse)) == [("compare-mtl2", 2)]
     other = changed(results(), "compare-other", "emotion", "validation", value=-1.0)
-    assert ("compare-other", 2) in strong(score_table("x", "c", other, list(RUNS), None))
+    assert strong(task_table("emotion", other)) == [("compare-other", 2)]
 
 
-def test_the_papers_values_stand_below_its_runs():
-    rows = texts(score_table("x", "c", results(), ["compare-stl"], 2).rows)
-    assert rows[4][:3] == [" the paper", "0.4435 ± 0.0041", "0.4490 ± 0.0046"]
-    assert rows[4][5:] == ["4.1127 ± 0.0041", "4.3538 ± 0.0046"]
-    assert [row[0] for row in texts(score_table("x", "c", results(), ["compare-stl"], 3).rows)][4:] == [
-        "naive predictor"
+def test_what_does_not_beat_the_naive_predictor_is_marked_and_never_strong():
+    rows = beating(but=[("compare-other", "emotion", "test")])
+    table = task_table("emotion", results(comparisons=rows))
+    cells = {row[0]: row for row in texts(table.rows)}
+    assert cells["compare-other"][2].endswith(" †") and not cells["compare-other"][1].endswith("†")
+    assert not any("†" in cell for cell in cells["compare-stl"])
+    assert strong(table) == []
+    headline = headline_table(results(comparisons=rows))
+    assert strong(headline) == [("country, UAR", 2), ("age, MAE", 2)]
+    assert texts(headline.rows)[0][2].endswith(" †")
+
+
+def test_the_headline_chooses_on_validation_and_shows_test():
+    found = changed(results(), "compare-mtl2", "emotion", "validation", value=0.99)
+    found = changed(found, "compare-stl", "emotion", "test", value=0.98)
+    row = texts(headline_table(found).rows)[0]
+    scores = found.runs["compare-mtl2"].task("emotion", "test")
+    assert row[:5] == [
+        "emotion, CCC",
+        "compare-mtl2",
+        f"{scores.value:.3f} ± {scores.sd:.3f}",
+        f"{scores.low:.3f} to {scores.high:.3f}",
+        f"{found.summary.naive['test']['emotion'].value:.3f}",
     ]
+
+
+def test_the_headline_counts_what_is_significant():
+    rows = [
+        comparison(-0.3, -0.4, -0.2),
+        comparison(0.3, 0.2, 0.4),
+        comparison(0.2, 0.1, 0.3, p_corrected=0.2),
+        comparison(0.9, 0.8, 0.95, split="validation"),
+    ]
+    table = headline_table(results(comparisons=[*beating(), *rows]))
+    assert table.header[5:] == ["Multi-task"]
+    assert [row[5] for row in texts(table.rows)] == ["1 better, 1 worse of 3", "–", "–"]
+
+
+def test_the_papers_values_stand_beside_its_runs_alone():
+    table = task_table("emotion", results())
+    assert table.header[-1] == "Paper, test" and "another corpus" in table.notes
+    cells = {row[0]: row[-1] for row in texts(table.rows)}
+    assert cells["compare-stl"] == "0.449 ± 0.005"
+    assert cells["compare-other"] == "–"
+    found = results()
+    none = replace(found, paper={**found.paper, "rows": []})
+    assert "Paper, test" not in task_table("emotion", none).header
+    assert "paper" not in task_table("emotion", none).notes
 
 
 def test_undefined_scores_are_dashes_and_minus_signs_are_minus_signs():
     found = changed(results(), "compare-stl", "emotion", "test", value=-0.00001, low=-0.25, high=0.5, sd=None)
-    found = changed(found, "compare-stl", "age", "test", value=None, low=None, high=None)
-    rows = texts(score_table("x", "c", found, ["compare-stl"], None).rows)
-    assert (rows[0][2], rows[1][2]) == ("0.0000", "−0.250 to 0.500")
-    assert (rows[0][6], rows[1][6]) == ("–", "–")
-    found.runs["compare-stl"].splits["validation"].tasks.pop("country")
-    assert texts(score_table("x", "c", found, ["compare-stl"], None).rows)[0][3] == "–"
+    row = next(row for row in texts(task_table("emotion", found).rows) if row[0] == "compare-stl")
+    assert row[2:4] == ["0.000", "−0.250 to 0.500"]
+    found.runs["compare-stl"].splits["test"].tasks.pop("country")
+    row = next(row for row in texts(task_table("country", found).rows) if row[0] == "compare-stl")
+    assert row[2:6] == ["–"] * 4 and row[1] != "–"
 
 
-def test_comparison_table_marks_what_leaves_out_zero():
-    table = comparison_table("x", "caption", [comparison(-0.2, -0.3, -0.1), comparison(0.1, -0.1, 0.3)])
-    assert table.header[2:4] == ["Single-task", "Multi-task"]
-    assert texts(table.rows)[0] == [
-        "compare-mtl2 against compare-stl",
-        "emotion",
-        "0.5000",
-        "0.3000",
-        "−0.200",
-        "−0.300 to −0.100",
-        "0.040",
-    ]
-    assert strong(table) == [("compare-mtl2 against compare-stl", 4)]
-
-
-def test_columns_of_the_corpus_table_are_the_splits_in_order():
+def test_parts_are_of_test_and_sorted_by_the_best_run():
     found = results()
-    for name, clips in zip(found.split, (5, 7, 0, 12), strict=True):
-        found.split[name]["countries"] = {"China": {"clips": clips}} if clips else {}
-    table = corpus_table(found)
-    assert table.header == ["", "Train", "Validation", "Test", "All"]
+    columns = found.runs["compare-other"].task("emotion", "test").columns
+    columns["Fear"] = replace(columns["Fear"], value=0.99)
+    columns["Awe"] = replace(columns["Awe"], value=-0.5)
+    table = part_table("emotion", found)
+    assert table.header == ["", "compare-stl", "compare-mtl2", "compare-other"]
     rows = texts(table.rows)
-    assert rows[0][1:] == ["00:00:09", "00:00:19", "00:00:29", "00:00:39"]
-    assert rows[1] == ["Clips", "1,000", "1,001", "1,002", "1,003"]
-    assert rows[2] == ["Speakers", "40", "41", "42", "43"]
-    assert rows[3] == [" clips, China", "5", "7", "0", "12"]
+    assert [row[0] for row in rows] == ["Fear", "Horror", "Awe"]
+    shown = found.runs["compare-stl"].task("emotion", "test").columns["Fear"]
+    assert rows[0][1] == f"{shown.value:.3f} [{shown.low:.3f}, {shown.high:.3f}]"
+    recall = found.runs["compare-mtl2"].task("country", "test").classes["China"]
+    by_class = {row[0]: row for row in texts(part_table("country", found).rows)}
+    assert by_class["China"][2] == f"{recall.value:.3f} [{recall.low:.3f}, {recall.high:.3f}]"
+    assert part_table("age", found) is None
 
 
-def test_cost_and_quarantine_tables():
-    found = results()
-    validation, test = (found.runs["compare-stl"].splits[split].exvo for split in ("validation", "test"))
-    assert texts(cost_table("cost", "c", found).rows)[0] == [
-        "compare-stl",
-        "1,234,567",
-        "10",
-        "3",
-        "40",
-        f"{validation:.4f}",
-        f"{test:.4f}",
+def test_comparison_table_marks_what_is_significant_after_correction():
+    rows = [
+        comparison(-0.2, -0.3, -0.1),
+        comparison(0.1, 0.05, 0.3, p_corrected=0.051),
+        comparison(0.9, 0.8, 0.95, split="validation"),
     ]
-    faults = [("preprocess", "silent"), ("preprocess", "silent"), ("labels", "missing")]
-    assert texts(quarantine_table(faults).rows) == [["labels", "missing", "1"], ["preprocess", "silent", "2"]]
+    table = comparison_table("multi-task", results(comparisons=rows))
+    assert texts(table.rows) == [
+        ["emotion, CCC"],
+        [
+            "compare-mtl2 against compare-stl",
+            "0.500",
+            "0.300",
+            "−0.200",
+            "−0.300 to −0.100",
+            "0.040",
+            "0.050",
+        ],
+        [
+            "compare-mtl2 against compare-stl",
+            "0.500",
+            "0.600",
+            "+0.100",
+            "+0.050 to +0.300",
+            "0.040",
+            "0.051",
+        ],
+    ]
+    assert strong(table) == [("compare-mtl2 against compare-stl", 3)]
+    assert "corrected for the 2 comparisons" in table.notes and "With 3 seeds p is too small" in table.notes
+    assert "no corrected p falls below" not in table.notes
+    many = comparison_table("multi-task", results(comparisons=rows[:1] * 20))
+    assert "With 1,000 replicates no corrected p falls below 0.040." in many.notes

@@ -1,20 +1,35 @@
-from stages.core.reporting.sentences import few_speakers, finding, size_of_corpus
-from tests.helpers.results import comparison, results
+from stages.core.reporting.sentences import few_speakers, finding, size_of_corpus, verdict
+from tests.helpers.results import beating, comparison, results
 
 
-def test_findings_count_sure_differences_and_name_the_median():
+def test_findings_count_significant_differences_and_name_the_median():
     worse, unsure, better = (
         comparison(-0.2, -0.3, -0.1, "a"),
         comparison(0.0, -0.1, 0.1, "b"),
         comparison(0.2, 0.1, 0.3, "c"),
     )
-    assert "does worse in 1 of 2 comparisons and better in none" in finding("emotion", [worse, unsure], 0.95)
-    both = finding("emotion", [worse, unsure, better, better], 0.9)
-    assert "does better in 2 of 4 comparisons and worse in 1" in both and "90% interval" in both
-    assert "the median one, b against compare-stl, differs by +0.000" in both
-    neither = finding("emotion", [unsure], 0.95)
-    assert "joint learning makes no measurable difference; b against compare-stl differs by" in neither
-    assert "in any of 2 comparisons; the median one, b" in finding("x", [unsure] * 2, 0.95)
+    uncorrected = comparison(0.2, 0.1, 0.3, "c", p_corrected=0.06)
+    found = results()
+    text = finding("joint learning", "emotion", [worse, unsure], found)
+    assert "joint learning does significantly worse in 1 of 2 comparisons and better in none" in text
+    both = finding("x", "emotion", [worse, unsure, better, better], found)
+    assert "does significantly better in 2 of 4 comparisons and worse in 1" in both
+    assert "median one, b against compare-stl, differs by +0.000 CCC (95% interval −0.100 to 0.100" in both
+    for rows in ([unsure], [uncorrected]):
+        assert "x makes no significant difference; " in finding("x", "emotion", rows, found)
+    assert "in any of 2 comparisons; the median one, b" in finding("x", "emotion", [unsure] * 2, found)
+
+
+def test_the_verdict_names_the_tasks_that_beat_the_naive_predictor():
+    assert verdict(results()) == (
+        "Test clips are predicted better than by the naive predictor: emotion, country, age."
+    )
+    # The best run on validation decides: the last for CCC and UAR, the first for MAE.
+    rows = beating(but=[("compare-stl", "age", "test"), ("compare-stl", "emotion", "test")])
+    assert verdict(results(comparisons=rows)).endswith("emotion, country; not significantly better: age.")
+    rows = beating(but=[("compare-stl", "age", "validation")])
+    assert verdict(results(comparisons=rows)).endswith("emotion, country, age.")
+    assert verdict(results(comparisons=[])).startswith("No task is predicted better")
 
 
 def test_size_of_corpus_and_a_warning_where_speakers_are_few():

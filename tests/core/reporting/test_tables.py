@@ -1,3 +1,5 @@
+import re
+from base64 import b64decode
 from html.parser import HTMLParser
 
 from stages.core.reporting.tables import Cell, Table
@@ -5,8 +7,10 @@ from stages.core.reporting.tables import Cell, Table
 TABLE = Table(
     "scores",
     "Scores & more: 95 % <sure>.",
-    ["", "CCC, test", "a|b"],
-    [["run_1", Cell("0.5 ± 0.1", strong=True), "−0.1"], [" below", "x^2", "–"]],
+    ["", "CCC, test", "a|b", "wide"],
+    [["Group"], ["run_1", Cell("0.5 ± 0.1", strong=True), "−0.1", "1"], ["other", "x^2", "–", "2"]],
+    notes="a < b",
+    wide=["wide"],
     number=3,
 )
 
@@ -25,12 +29,16 @@ class Cells(HTMLParser):
         self.texts.append(data)
 
 
-def test_html_escapes_and_marks_headers_the_best_and_rows_below():
+def test_html_escapes_and_marks_headers_the_best_and_headings():
     parser = Cells()
     parser.feed(TABLE.html())
-    assert "Table 3. Scores & more: 95 % <sure>." in parser.texts
-    assert [attrs["scope"] for tag, attrs in parser.tags if tag == "th"] == ["col"] * 3 + ["row"] * 2
-    assert [attrs.get("class") for tag, attrs in parser.tags if tag == "tr"] == [None, None, "below"]
+    assert "Table 3. Scores & more: 95 % <sure>. " in parser.texts and "a < b" in parser.texts
+    assert [attrs["scope"] for tag, attrs in parser.tags if tag == "th"] == [
+        *["col"] * 4,
+        "rowgroup",
+        *["row"] * 2,
+    ]
+    assert [attrs.get("class") for tag, attrs in parser.tags if tag == "tr"] == [None, "heading", None, None]
     assert "<strong>0.5 ± 0.1</strong>" in TABLE.html()
     ids = {attrs["id"] for _, attrs in parser.tags if "id" in attrs}
     assert {attrs["aria-labelledby"] for _, attrs in parser.tags if "aria-labelledby" in attrs} <= ids
@@ -40,16 +48,31 @@ def test_markdown_keeps_bars_out_of_cells():
     lines = TABLE.markdown().splitlines()
     assert lines[0] == "**Table 3. Scores & more: 95 % <sure>.**"
     assert lines[2:] == [
-        r"|  | CCC, test | a\|b |",
-        "| :--- | ---: | ---: |",
-        "| run_1 | **0.5 ± 0.1** | −0.1 |",
-        "| below | x^2 | – |",
+        r"|  | CCC, test | a\|b | wide |",
+        "| :--- | ---: | ---: | ---: |",
+        "| *Group* |  |  |  |",
+        "| run_1 | **0.5 ± 0.1** | −0.1 | 1 |",
+        "| other | x^2 | – | 2 |",
+        "",
+        "a < b",
     ]
 
 
 def test_latex_is_booktabs_with_special_characters_escaped():
     text = TABLE.latex()
-    assert r"\caption{Scores \& more: 95 \% <sure>.}\label{tab:scores}" in text
+    assert r"\caption{Scores \& more: 95 \% <sure>. a < b}\label{tab:scores}" in text
+    assert r"\begin{tabular}{lrr}" in text and "wide" not in text
+    assert r"\multicolumn{3}{l}{\emph{Group}} \\" in text
     assert r"run\_1 & \textbf{0.5 $\pm$ 0.1} & $-$0.1 \\" in text
-    assert r"\quad below & x\textasciicircum{}2 & -- \\" in text
+    assert r"other & x\textasciicircum{}2 & -- \\" in text
     assert text.count(r"\toprule") == text.count(r"\midrule") == text.count(r"\bottomrule") == 1
+
+
+def test_csv_holds_every_column_and_the_heading_of_each_row():
+    assert TABLE.csv().splitlines() == [
+        ',,"CCC, test",a|b,wide',
+        "Group,run_1,0.5 ± 0.1,−0.1,1",
+        "Group,other,x^2,–,2",
+    ]
+    link = re.search(r'download="scores.csv" href="data:text/plain;base64,([^"]*)"', TABLE.html())
+    assert b64decode(link[1]).decode() == TABLE.csv()

@@ -1,9 +1,11 @@
 from stages.core.reporting.terminal import score_lines
-from tests.helpers.results import RUNS, comparison, results
+from tests.helpers.results import RUNS, beating, comparison, results
 
 
 def test_every_number_stands_in_its_column():
-    found = results(comparisons=[comparison(0.1, 0.05, 0.2), comparison(0.3, 0.2, 0.4, split="validation")])
+    found = results(
+        comparisons=[comparison(0.1, 0.05, 0.2), comparison(0.3, 0.2, 0.4, split="validation"), *beating()]
+    )
     lines = list(score_lines(found.summary, found.comparisons, found.tasks, 0.95, {"compare-stl": 12.4}))
     assert lines[0] == "Scores of the corpus 'toy': synthetic voices, so that they say nothing about people"
     tables = "\n".join(lines).split("\n\n")
@@ -25,8 +27,8 @@ def test_every_number_stands_in_its_column():
     assert tables[3].startswith("age, MAE (lower is better)")
     cost = tables[4].split("\n")[2].split()
     exvo = [f"{found.runs['compare-stl'].splits[split].exvo:.4f}" for split in ("validation", "test")]
-    assert cost == ["compare-stl", *exvo, "1,234,567", "10", "3", "40", "12"]
+    assert cost == ["compare-stl", "1,234,567", "10", "3", "40", "12", *exvo]
     assert " ".join(tables[5].split("\n")[1].split()) == (
-        "compare-mtl2 – compare-stl emotion +0.1000 [+0.0500, +0.2000] p = 0.040"
+        "compare-mtl2 – compare-stl emotion +0.1000 [+0.0500, +0.2000] p = 0.050"
     )
     assert len(tables[5].split("\n")) == 2

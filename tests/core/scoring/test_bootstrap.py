@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stages.core.metrics import formulas as scores
 from stages.core.metrics.metric import METRICS
-from stages.core.scoring.bootstrap import difference, draws, estimate, interval, replicate
+from stages.core.scoring import bootstrap
+from stages.core.scoring.bootstrap import corrected, interval, on_grid, replicate
 from stages.core.scoring.sums import part_scores, score_of_sums, speaker_sums
 
 
@@ -17,6 +18,19 @@ def _no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
+
+
+def draws(speakers, replicates, seed):
+    return bootstrap.draws(speakers, replicates, np.random.default_rng(seed))
+
+
+def estimate(score, sums, drawn, confidence):
+    """Of a single seed."""
+    return bootstrap.estimate(score, sums[None], drawn, confidence, np.random.default_rng(1))
+
+
+def difference(score, first, second, drawn, confidence, seed):
+    return bootstrap.difference(score, first, second, drawn, confidence, np.random.default_rng([seed, 1]))
 
 
 def clips(score, seed, number=60, speakers=7, parts=3, unlabelled=0.2):
@@ -169,6 +183,46 @@ def test_a_truth_that_varies_little_is_not_constant(spread):
     assert float(score_of_sums("ccc", sums[0])) == pytest.approx(expected, rel=1e-4)
 
 
+def test_p_values_are_corrected_step_by_step():
+    assert corrected([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert corrected([0.5, 0.9]) == [1.0, 1.0]
+    assert corrected([]) == []
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_sums_on_the_grid_are_exact_in_any_order(order):
+    sums = np.random.default_rng(1).normal(0, 1e3, (600, 2, 3)) ** 3
+    rounded = on_grid(sums)
+    assert np.abs(rounded - sums).max() < 1e-11 * np.abs(sums).max()
+    exact = [math.fsum(column) for column in rounded.reshape(600, -1).T]
+    added = np.zeros(6)
+    for row in rounded.reshape(600, -1)[order]:
+        added += row
+    assert added.tolist() == exact == rounded.reshape(600, -1).sum(axis=0).tolist()
+    drawn = draws(600, 5, 2)
+    for row, times in enumerate(drawn):
+        expected = [math.fsum(column) for column in (rounded * times[:, None, None]).reshape(600, -1).T]
+        assert replicate(sums, drawn)[row].ravel().tolist() == expected
+
+
+def test_the_mean_over_seeds_leads_and_its_interval_knows_seeds_and_bounds():
+    truth, base, speaker = clips("mae", 6)
+    rng = np.random.default_rng(7)
+    seeds = [base + rng.normal(shift, 0.3, base.shape) for shift in (0.0, 0.5, 3.0)]
+    of_seeds = sums("mae", truth, seeds, speaker, 7)
+    found = bootstrap.estimate("mae", of_seeds, draws(7, 300, 8), 0.9, np.random.default_rng(1))
+    values = [plain("mae", truth, prediction) for prediction in seeds]
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.parts[:, 0] == pytest.approx(
+        np.mean([np.nanmean(np.abs(truth - prediction), axis=0) for prediction in seeds], axis=0)
+    )
+    alone = [estimate("mae", one, draws(7, 300, 8), 0.9) for one in of_seeds]
+    assert found.high - found.low > max(one.high - one.low for one in alone)
+    perfect = sums("uar", np.array([0, 1]), [np.eye(2), np.eye(2)[::-1]], np.array([0, 1]), 2)
+    wide = bootstrap.estimate("uar", perfect, draws(2, 200, 1), 0.99, np.random.default_rng(1))
+    assert (wide.value, wide.low, wide.high) == (0.5, 0.0, 1.0)
+
+
 def test_interval_ignores_undefined_replicates():
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
     low, high = interval(values, 0.5)
@@ -188,10 +242,10 @@ def test_difference_is_a_plain_loop(score):
     )
     seed_rng = np.random.default_rng([9, 1])
     means = {}
-    for name, side in (("second", second), ("first", first)):
-        seeds = seed_rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=40)
+    for name, side in (("first", first), ("second", second)):
+        shares = bootstrap.draws(len(side), 40, seed_rng)
         means[name] = []
-        for counts, seed_counts in zip(drawn, seeds, strict=True):
+        for counts, seed_counts in zip(drawn, shares, strict=True):
             rows = rows_drawn(speaker, counts)
             values = [plain(score, truth[rows], prediction[rows]) for prediction in side]
             mean = sum(values) / len(values)
@@ -199,7 +253,7 @@ def test_difference_is_a_plain_loop(score):
                 side
             )
             means[name].append(mean + math.sqrt(len(side) / (len(side) - 1)) * (of_drawn - mean))
-    sign = -1 if score == "mae" else 1
+    sign = METRICS[score].gain(0, 1)
     loop = sign * (np.array(means["second"]) - np.array(means["first"]))
     assert (result.low, result.high) == pytest.approx(tuple(np.quantile(loop, [0.05, 0.95])))
     value = [np.mean([plain(score, truth, prediction) for prediction in side]) for side in (first, second)]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,10 +8,12 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
 from stages.core.scoring import bootstrap
-from stages.core.scoring.comparison import Comparison, compare_task
+from stages.core.scoring.comparison import Comparison, _shared_classes, compare_pair, correct
 from stages.core.scoring.predictions import RunPredictions
-from stages.core.scoring.run_groups import Pair
+from stages.core.scoring.run_groups import NAIVE, Pair
+from stages.core.scoring.run_scores import Confusion
 from stages.core.scoring.sums import speaker_sums
+from tests.helpers.results import COUNTRIES, Numbers, run_scores
 
 TASKS = {
     "age": Task("regression", ("Age",), "mae"),
@@ -50,12 +54,9 @@ def predicted(labels, noise, seeds=(1, 2, 3)):
 
 
 def compared(old, new, labels, options=OPTIONS, tasks=TASKS) -> list[Comparison]:
-    predictions = [RunPredictions.of(old), RunPredictions.of(new)]
-    return [
-        row
-        for name in tasks
-        for row in compare_task(PAIR, name, TASKS[name], CLASSES[name], predictions, labels, options)
-    ]
+    sides = RunPredictions.of(old), RunPredictions.of(new)
+    chosen = {name: (TASKS[name], CLASSES[name]) for name in tasks}
+    return list(compare_pair(PAIR, chosen, sides, labels, options))
 
 
 def test_the_better_run_is_found_on_both_splits():
@@ -69,7 +70,7 @@ def test_the_better_run_is_found_on_both_splits():
     ]
     for row in rows:
         assert (row.contrast, row.baseline, row.candidate) == ("training", "old", "new")
-        assert row.low > 0 and row.leaves_out_zero
+        assert row.low > 0
         assert row.p < 0.05
         gain = METRICS[row.score].gain(row.baseline_mean, row.candidate_mean)
         assert row.difference == pytest.approx(gain, abs=2e-6)
@@ -100,9 +101,9 @@ def test_intervals_are_over_speakers_with_the_confidence_asked_for(confidence):
         ]
         for table in (old, new)
     ]
-    expected = bootstrap.difference(
-        "mae", np.array(sums[0]), np.array(sums[1]), bootstrap.draws(10, 200, 3), confidence, 3
-    )
+    rngs = np.random.default_rng(3), np.random.default_rng([3, 1])
+    drawn = bootstrap.draws(10, 200, rngs[0])
+    expected = bootstrap.difference("mae", np.array(sums[0]), np.array(sums[1]), drawn, confidence, rngs[1])
     assert (row.difference, row.low, row.high, row.p) == pytest.approx(
         (expected.value, expected.low, expected.high, expected.p), abs=1e-6
     )
@@ -137,3 +138,31 @@ def test_a_split_without_labels_is_absent():
     labels.loc[labels["split"] == "test", "Age"] = np.nan
     rows = compared(predicted(labels, 1.0), predicted(labels, 0.5), labels)
     assert [row.split for row in rows if row.task == "age"] == ["validation"]
+
+
+def test_p_values_are_corrected_within_a_contrast_and_split():
+    labels = corpus()
+    rows = compared(predicted(labels, 1.0), predicted(labels, 0.9), labels)
+    other = [replace(row, contrast="features") for row in rows[:2]]
+    undefined = replace(rows[0], p=None)
+    found = correct([*rows, *other, undefined])
+    for split in ("validation", "test"):
+        of_split = [row for row in found[:4] if row.split == split]
+        p_values = [row.p for row in of_split]
+        assert [row.p_corrected for row in of_split] == pytest.approx(bootstrap.corrected(p_values), abs=1e-6)
+    assert [row.p_corrected for row in found[4:]] == [rows[0].p, rows[1].p, None]
+
+
+def test_runs_without_the_same_classes_are_not_compared_and_the_naive_predictor_is():
+    runs = {
+        "one": run_scores(Numbers(), "compare", "stl"),
+        "two": run_scores(Numbers(), "compare", "mtl2"),
+    }
+    assert _shared_classes(runs, Pair("multi-task", "one", "two"), "country") == COUNTRIES
+    assert _shared_classes(runs, Pair("multi-task", "one", "two"), "age") == []
+    assert _shared_classes(runs, Pair("naive", NAIVE, "two"), "country") == COUNTRIES
+    assert _shared_classes(runs, Pair("naive", NAIVE, "two"), "dialect") is None
+    for split in ("validation", "test"):
+        tasks = runs["two"].splits[split].tasks
+        tasks["country"] = replace(tasks["country"], confusion=Confusion(["Chile", "Peru"], [[1, 0], [0, 1]]))
+    assert _shared_classes(runs, Pair("multi-task", "one", "two"), "country") is None

@@ -9,7 +9,7 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics import formulas as scores
 from stages.core.scoring.groups import groups_of
-from stages.core.scoring.run_scores import ClassRecall, Interval, SplitScores, TaskScores, to_json
+from stages.core.scoring.run_scores import Interval, PartScore, SeedScore, SplitScores, TaskScores, to_json
 from stages.core.scoring.sampling import Sampling
 from stages.core.scoring.score_run import best_seed, exvo_score, score_run, score_task
 
@@ -65,29 +65,27 @@ def test_figures_are_those_of_the_clips():
     assert found["test"].clips == rows.sum()
     assert found["test"].speakers == labels[rows]["speaker"].nunique()
     # Seed 1 has the least noise, so that it is best on validation.
-    assert test["emotion"].best_seed == test["age"].best_seed == 1
+    assert test["emotion"].best_seed.seed == test["age"].best_seed.seed == 1
     age = [mean_absolute_error(labels["Age"][rows], predicted[seed]["age"][rows]) for seed in (1, 2, 3)]
-    assert test["age"].value == pytest.approx(age[0], abs=1e-6)
+    assert test["age"].best_seed.value == pytest.approx(age[0], abs=1e-6)
     assert list(test["age"].seeds.values()) == pytest.approx(age, abs=1e-6)
-    assert test["age"].mean == pytest.approx(np.mean(age), abs=1e-6)
+    assert test["age"].value == pytest.approx(np.mean(age), abs=1e-6)
     assert test["age"].sd == pytest.approx(np.std(age, ddof=1), abs=1e-6)
+    ages = labels["Age"][rows].to_numpy()
     assert test["age"].ccc == pytest.approx(
-        scores.ccc(labels["Age"][rows].to_numpy(), predicted[1]["age"][rows, 0]), abs=1e-6
+        np.mean([scores.ccc(ages, predicted[seed]["age"][rows, 0]) for seed in (1, 2, 3)]), abs=1e-6
     )
-    best = test["country"].best_seed
-    assert test["country"].value == pytest.approx(
+    countries = [
         balanced_accuracy_score(
-            labels["Country"][rows], np.array(["A", "B", "C"])[predicted[best]["country"][rows].argmax(1)]
-        ),
-        abs=1e-6,
-    )
-    for column in ("Awe", "Fear"):
-        assert test["emotion"].columns[column].value == pytest.approx(
-            scores.ccc(
-                labels[column][rows].to_numpy(), predicted[1]["emotion"][rows, EMOTION.columns.index(column)]
-            ),
-            abs=1e-6,
+            labels["Country"][rows], np.array(["A", "B", "C"])[predicted[seed]["country"][rows].argmax(1)]
         )
+        for seed in (1, 2, 3)
+    ]
+    assert test["country"].value == pytest.approx(np.mean(countries), abs=1e-6)
+    for index, column in enumerate(EMOTION.columns):
+        truth = labels[column][rows].to_numpy()
+        values = [scores.ccc(truth, predicted[seed]["emotion"][rows, index]) for seed in (1, 2, 3)]
+        assert test["emotion"].columns[column].value == pytest.approx(np.mean(values), abs=1e-6)
     joint = scores.exvo(test["emotion"].value, test["country"].value, test["age"].value)
     assert found["test"].exvo == pytest.approx(joint, abs=1e-5)
 
@@ -95,10 +93,9 @@ def test_figures_are_those_of_the_clips():
 def test_intervals_hold_their_values():
     for split in details(corpus()).values():
         for task in split.tasks.values():
-            for scored in (task, task.ensemble, *task.groups.values(), *(task.columns or {}).values()):
+            parts = (task.columns or {}) | (task.classes or {})
+            for scored in (task, task.ensemble, *task.groups.scores.values(), *parts.values()):
                 assert scored.low <= scored.value <= scored.high
-            for scored in (task.classes or {}).values():
-                assert scored.low <= scored.recall <= scored.high
 
 
 def test_confusion_and_classes_agree():
@@ -106,9 +103,9 @@ def test_confusion_and_classes_agree():
     counts = np.array(task.confusion.counts)
     assert task.confusion.classes == ["A", "B", "C"]
     for row, name in enumerate("ABC"):
-        assert task.classes[name].clips == counts[row].sum()
-        assert task.classes[name].recall == pytest.approx(counts[row, row] / counts[row].sum(), abs=1e-6)
-    assert task.value == pytest.approx(np.mean([of_class.recall for of_class in task.classes.values()]))
+        assert task.classes[name].clips * 3 == counts[row].sum()
+        assert task.classes[name].value == pytest.approx(counts[row, row] / counts[row].sum(), abs=1e-6)
+    assert task.value == pytest.approx(np.mean([of_class.value for of_class in task.classes.values()]))
 
 
 def test_ensemble_is_the_mean_over_seeds():
@@ -125,24 +122,45 @@ def test_groups_are_countries_and_for_country_age_thirds():
     predicted = predictions(labels)
     test = details(labels, predicted)["test"].tasks
     rows = (labels["split"] == "test") & (labels["Country"] == "B")
-    assert list(test["age"].groups) == ["A", "B", "C"]
-    assert test["age"].groups["B"].clips == rows.sum()
-    assert test["age"].groups["B"].value == pytest.approx(
-        mean_absolute_error(labels["Age"][rows], predicted[1]["age"][rows]), abs=1e-6
+    assert list(test["age"].groups.scores) == ["A", "B", "C"]
+    assert test["age"].groups.scores["B"].clips == rows.sum()
+    assert test["age"].groups.scores["B"].value == pytest.approx(
+        np.mean(
+            [mean_absolute_error(labels["Age"][rows], predicted[seed]["age"][rows]) for seed in (1, 2, 3)]
+        ),
+        abs=1e-6,
     )
-    thirds = test["country"].groups
+    thirds = test["country"].groups.scores
+    assert (test["age"].groups.column, test["country"].groups.column) == ("Country", "Age")
+    assert test["country"].groups.of_speakers and not test["age"].groups.of_speakers
     assert list(thirds) == ["Age 20.00 to 29.67", "Age above 29.67 to 39.33", "Age above 39.33 to 49.00"]
     assert sum(third.clips for third in thirds.values()) == (labels["split"] == "test").sum()
 
 
 def test_without_balance_column_or_age_there_are_no_groups():
     labels = corpus()
-    assert groups_of(AGE, TASKS, labels, None) == {}
-    assert groups_of(AGE, TASKS, labels, "Dialect") == {}
-    assert groups_of(COUNTRY, {"country": COUNTRY}, labels, "Country") == {}
-    assert groups_of(COUNTRY, TASKS, labels.assign(Age=np.nan), "Country") == {}
+    assert groups_of(AGE, TASKS, labels, None) is None
+    assert groups_of(AGE, TASKS, labels, "Dialect") is None
+    assert groups_of(COUNTRY, {"country": COUNTRY}, labels, "Country") is None
+    assert groups_of(COUNTRY, TASKS, labels.assign(Age=np.nan), "Country") is None
     one_age = groups_of(COUNTRY, TASKS, labels.assign(Age=30.0), "Country")
-    assert [mask.sum() for mask in one_age.values()] == [len(labels)]
+    assert [mask.sum() for mask in one_age.masks.values()] == [len(labels)]
+
+
+def test_a_group_of_one_class_is_undefined_and_not_perfect():
+    labels = corpus()
+    labels["Sex"] = np.array(["f", "m"])[np.arange(len(labels)) // 6 % 2]
+    sex = Task("classification", ("Sex",), "uar")
+    labels["Country"] = np.where(labels["Sex"] == "f", "A", "B")
+    predicted = {seed: {"sex": np.eye(2)[(labels["Sex"] == "m").astype(int)] + 0.0} for seed in (1, 2)}
+    found = score_run(labels, predicted, {"sex": sex}, {"sex": ["f", "m"]}, "Country", OPTIONS)
+    groups = found["test"].tasks["sex"].groups
+    assert {name: (part.value, part.low) for name, part in groups.scores.items()} == {
+        "A": (None, None),
+        "B": (None, None),
+    }
+    assert sum(part.clips for part in groups.scores.values()) == (labels["split"] == "test").sum()
+    assert groups.of_speakers
 
 
 def test_task_without_labels_in_a_split_is_absent_there():
@@ -165,7 +183,7 @@ def test_validation_without_labels_takes_the_first_seed():
         for seed, values in predictions(labels).items()
     }
     found = details(labels, worst_first)
-    assert found["test"].tasks["age"].best_seed == 1
+    assert found["test"].tasks["age"].best_seed.seed == 1
     assert "age" not in found["validation"].tasks
 
 
@@ -185,7 +203,7 @@ def test_undefined_figures_are_none_in_json():
     test = found["test"].tasks
     assert test["emotion"].columns["Fear"] == Interval(None, None, None)
     assert test["emotion"].value == test["emotion"].columns["Awe"].value
-    assert test["country"].classes["C"] == ClassRecall(None, None, None, 0)
+    assert test["country"].classes["C"] == PartScore(None, None, None, 0)
 
 
 def test_one_seed_has_no_sd():
@@ -199,7 +217,7 @@ def test_one_seed_has_no_sd():
 def test_same_speakers_have_the_same_draws():
     labels = corpus()
     np.testing.assert_array_equal(
-        Sampling.of(labels["speaker"], OPTIONS).drawn, Sampling.of(labels["speaker"][::-1], OPTIONS).drawn
+        Sampling.of(labels, OPTIONS).drawn, Sampling.of(labels[::-1], OPTIONS).drawn
     )
 
 
@@ -208,12 +226,12 @@ def test_best_seed_heeds_the_direction(task, expected):
     truth = np.tile(np.arange(4.0)[:, None], (1, len(task.columns)))
     near, far = truth + 0.1, truth + 3.0
     by_seed = {1: near, 2: far} if expected == 1 else {1: far, 2: near}
-    assert best_seed(task, truth, by_seed, np.arange(4)) == expected
+    assert best_seed(task, truth, by_seed) == expected
 
 
 def scored(score: str, value: float | None) -> TaskScores:
     none = Interval(None, None, None)
-    return TaskScores(value, None, None, score, 1, value, None, {"1": value}, none, {})
+    return TaskScores(value, None, None, score, None, {"1": value}, SeedScore(1, value), none)
 
 
 def test_exvo_needs_one_task_of_each_of_its_scores():
@@ -228,8 +246,8 @@ def test_thirty_classes_alone():
     rng = np.random.default_rng(2)
     names = [f"category {number:02d}" for number in range(30)]
     truth = rng.integers(0, 30, 600)
-    speakers = pd.Series([f"S{clip % 20}" for clip in range(600)])
+    clips = pd.DataFrame({"clip_id": range(600), "speaker": [f"S{clip % 20}" for clip in range(600)]})
     task = Task("classification", ("Category",), "uar")
-    found = score_task(task, names, truth, {1: rng.random((600, 30))}, 1, Sampling.of(speakers, OPTIONS), {})
+    found = score_task(task, names, truth, {1: rng.random((600, 30))}, 1, Sampling.of(clips, OPTIONS))
     assert len(found.classes) == 30
     assert 0 < found.low < found.value < found.high < 0.2
