@@ -27,7 +27,7 @@ def cut_into_windows(
         step: from a window's start to the next one's; at most ``seconds``.
 
     Yields:
-        The file of each window, float WAV with the samples of the recording, and its start and end in seconds.
+        Each window as float WAV with the samples of the recording; its start and end in seconds.
 
     Raises:
         UserError: if window or step are too short or too long, or the recording cannot be read.
