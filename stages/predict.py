@@ -1,6 +1,8 @@
 """What a trained model predicts for new recordings.
 
     python -m stages.predict clip.wav other.mp3 folder/ --run compare-mtl2
+    python -m stages.predict long.wav --run compare-mtl2 --window 3 --step 1 --plot long.png
+    python -m stages.predict - --run compare-mtl2 < clip.wav
 
 Recordings go through the same steps as the training clips, and each task is predicted by the mean over the
 seeds, or by one of them. Ratings are relative to the strongest of a clip where the model was trained so. A
@@ -12,19 +14,26 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.networks.model import Model
 from stages.core.prediction.formats import csv_lines, readable, record
-from stages.core.prediction.predicting import Outcome, predict_recordings
+from stages.core.prediction.predicting import Outcome, output_names, predict_recordings
 from stages.core.prediction.recordings import find_recordings
 from stages.core.prediction.submission import submission, submitted_tasks
+from stages.core.prediction.windows import cut_into_windows, fragment, store_stream
 from stages.core.runtime.errors import StageFileError, UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_text
 
+PIPE = Path("-")
+WINDOWS = 256  # on disk at a time
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -37,7 +46,10 @@ def main() -> None:
     recordings, others = find_recordings(options.recordings)
     if others:
         print(f"left out, since not audio: {', '.join(map(str, others))}", file=sys.stderr)
-    outcomes = dict(predict_recordings(model, recordings, seeds, one_speaker=options.one_speaker))
+    with TemporaryDirectory() as scratch:
+        outcomes = dict(_outcomes(model, recordings, seeds, options, Path(scratch)))
+    if options.plot is not None:
+        _plot(model, outcomes, options.plot)
     if options.submission is not None:
         path = Path(f"ExVo-MultiTask_{options.submission}.csv")
         write_text(path, submission(model, outcomes))
@@ -61,7 +73,12 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recordings", nargs="+", type=Path, help="audio files, and folders of them")
+    parser.add_argument(
+        "recordings",
+        nargs="+",
+        type=Path,
+        help="audio files, and folders of them; -: what comes through a pipe",
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", help="a trained run of params.yaml, for example compare-mtl2")
     source.add_argument(
@@ -74,13 +91,68 @@ def _options() -> argparse.Namespace:
         help="all recordings are of one speaker, in whose units a model with scaling: speaker reads them "
         "(default: each is of another)",
     )
+    parser.add_argument("--window", type=float, metavar="SECONDS", help="predict windows of this length")
+    parser.add_argument(
+        "--step", type=float, metavar="SECONDS", help="from window to window (default: half of --window)"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="with --window: draw the predictions over time, as PNG"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a list of objects")
     form.add_argument("--csv", action="store_true", help="one row per file")
     form.add_argument(
         "--submission", metavar="TEAM", help="write the file that ExVo-MultiTask asks teams for"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.window is None and (options.step is not None or options.plot is not None):
+        parser.error("--step and --plot go with --window")
+    if options.plot is not None and len(options.recordings) > 1:
+        parser.error("--plot draws one recording")
+    return options
+
+
+def _outcomes(
+    model: Model, recordings: Sequence[Path], seeds: Sequence[int], options: argparse.Namespace, scratch: Path
+) -> Iterator[tuple[Path, Outcome]]:
+    """What is predicted for recordings, or for their windows, with what each is called."""
+    names = {scratch / "pipe" if path == PIPE else path: path for path in recordings}
+    if PIPE in recordings:
+        store_stream(sys.stdin.buffer, scratch / "pipe")
+    if options.window is None:
+        predicted = predict_recordings(model, list(names), seeds, one_speaker=options.one_speaker)
+        yield from ((names[file], outcome) for file, outcome in predicted)
+        return
+    step = options.window / 2 if options.step is None else options.step
+    for file, name in names.items():
+        windows = cut_into_windows(file, scratch, options.window, step)
+        while some := list(windows if options.one_speaker else islice(windows, WINDOWS)):
+            names_of = {window: fragment(name, start, end) for window, start, end in some}
+            predicted = predict_recordings(model, list(names_of), seeds, one_speaker=options.one_speaker)
+            yield from ((names_of[window], outcome) for window, outcome in predicted)
+            for window in names_of:
+                window.unlink()
+
+
+def _plot(model: Model, outcomes: Mapping[Path, Outcome], path: Path) -> None:
+    from stages.core.figures.charts import save_png
+    from stages.core.figures.timeline import timeline
+
+    ends = [name.name.rpartition("#t=")[2].split(",") for name in outcomes]
+    tasks = {
+        task: {
+            output: np.array(
+                [
+                    np.nan if isinstance(found, UnusableClipError) else found[task][index]
+                    for found in outcomes.values()
+                ]
+            )
+            for index, output in enumerate(output_names(model, task))
+        }
+        for task in model.tasks
+    }
+    title = next(iter(outcomes)).name.rpartition("#t=")[0]
+    save_png(timeline([(float(start) + float(end)) / 2 for start, end in ends], tasks, title), path)
 
 
 def _load(folder: Path, options: argparse.Namespace) -> Model:

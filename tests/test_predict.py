@@ -281,3 +281,44 @@ def test_without_torch_the_network_is_the_same(trained: Path) -> None:
             for task in entry.tasks:
                 values = activated(model.tasks[task], scaled[task]).detach().numpy()
                 np.testing.assert_allclose(found[entry.seed][task], values, rtol=1e-4, atol=1e-5)
+
+
+def test_what_comes_through_a_pipe(command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Path("clips/00003.wav").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    piped = json.loads(command("-", "--run", "egemaps-stl", "--json"))
+    named = json.loads(command("clips/00003.wav", "--run", "egemaps-stl", "--json"))
+    assert piped[0].pop("file") == "-"
+    assert piped[0] == {key: value for key, value in named[0].items() if key != "file"}
+
+
+def test_windows_are_predicted_as_files_of_their_own(command: Callable[..., str]) -> None:
+    samples, rate = soundfile.read("clips/00020.wav")
+    long = np.concatenate([samples, samples[::-1], samples])
+    soundfile.write("long.wav", long, rate, subtype="FLOAT")
+    printed = command(
+        "long.wav", "--run", "egemaps-stl", "--window", "1", "--step", "0.5", "--json", "--plot", "long.png"
+    )
+    found = json.loads(printed)
+    assert [entry["file"] for entry in found][:2] == ["long.wav#t=0,1", "long.wav#t=0.5,1.5"]
+    soundfile.write("part.wav", long[rate // 2 : 3 * rate // 2], rate, subtype="FLOAT")
+    alone = json.loads(command("part.wav", "--run", "egemaps-stl", "--json"))
+    assert found[1]["emotion"] == alone[0]["emotion"]
+    assert found[1]["country"] == alone[0]["country"]
+    assert found[0]["emotion"] != found[1]["emotion"]
+    assert Path("long.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["clips/00003.wav", "--plot", "a.png"], "--step and --plot go with --window"),
+        (["clips/00003.wav", "b.wav", "--window", "1", "--plot", "a.png"], "--plot draws one recording"),
+    ],
+)
+def test_options_that_go_together(
+    arguments: list[str], sentence: str, command: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command(*arguments, "--run", "egemaps-stl")
+    assert sentence in capsys.readouterr().err
