@@ -36,6 +36,14 @@ def test_a_codebook_that_is_not_there_is_found_before_features_are_extracted(
         run(monkeypatch)
 
 
+def test_a_table_that_is_not_there_is_found_before_features_are_extracted(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(external={"mine": {"kind": "table", "path": "mine.csv"}})
+    with pytest.raises(UserError, match=r"external\.mine\.path is 'mine\.csv', which does not exist"):
+        run(monkeypatch)
+
+
 def test_a_sound_corpus(
     corpus: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-from stages.core.reporting.sentences import few_speakers, finding, size_of_corpus, verdict
+from stages.core.reporting.sentences import few_speakers, finding, size_of_corpus, speakers_known, verdict
 from tests.helpers.results import beating, comparison, results
 
 
@@ -40,3 +40,7 @@ def test_size_of_corpus_and_a_warning_where_speakers_are_few():
     assert few_speakers(found) is None
     found.split["test"]["speakers"] = 19
     assert "Only 19 speakers are in test" in few_speakers(found)
+
+
+def test_runs_of_another_setting_are_named() -> None:
+    assert speakers_known(["a", "b"]).endswith("other clips are known: a, b.")

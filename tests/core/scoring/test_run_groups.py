@@ -39,3 +39,9 @@ def test_single_and_multi_task_runs_must_share_features_and_training(set_paramet
     pairs = [pair for pair in groups.multi_task_pairs() if {pair.baseline, pair.candidate} <= set(runs)]
     assert pairs == [Pair("multi-task", "single", "weighed")]
     assert set(groups.trained_otherwise) & set(runs) == {"faster", "weighed"}
+
+
+def test_runs_that_know_speakers_are_told_apart(set_parameters):
+    models = {"known": {"joint": True, "trunk": [16], "train": {"scaling": "speaker"}}}
+    set_parameters(models=models, runs={"known": {"features": "egemaps", "model": "known"}})
+    assert RunGroups(load()).in_speaker_units == ["known"]
