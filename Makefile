@@ -30,7 +30,7 @@ test: .venv/ready   ## lint, type-check and test everything
 	@ruff format --check .
 	@mypy
 	@lint-imports
-	@python -m pytest --cov=stages --cov-report=term-missing:skip-covered
+	@python -m pytest --numprocesses=auto --cov=stages --cov-report=term-missing:skip-covered
 
 recipes: .venv/ready  ## run every recipe of the README, including the slow ones
 	@RECIPES=all python -m pytest tests/test_readme.py
