@@ -71,12 +71,7 @@ def test_each_recipe_is_tested() -> None:
 
 def test_recipe_experiment(finished_copy: Project) -> None:
     shown = recipe(finished_copy, "experiment")
-    table = [
-        line for line in shown.splitlines() if re.match(r"\s+(Experiment|main|└── .*\[slower\])\s", line)
-    ]
-    assert [line.split()[-1] for line in table] == ["train.learning_rate", "0.001", "0.0003"]
-    assert "compare.mtl2.test.emotion.ccc" in table[0]
-    assert max(map(len, table)) <= 120
+    assert re.search(r"^metrics/scores.json +compare\.mtl2\.test\.emotion\.ccc ", shown, re.MULTILINE)
     assert "learning_rate: 0.0003" in (finished_copy.folder / "params.yaml").read_text()
     assert "learning_rate: 0.0003" in finished_copy.run("git show try-slower:params.yaml")
     assert finished_copy.run("git diff --name-only main try-slower -- metrics/scores.json")
@@ -103,7 +98,8 @@ def test_recipe_grid(finished_copy: Project) -> None:
     assert finished_copy.run("git status --porcelain") == ""
     changed = finished_copy.run("dvc params diff rate-0.0001 rate-0.003")
     assert changed.splitlines()[-1].split()[1:] == ["train.learning_rate", "0.0001", "0.003"]
-    assert "compare.mtl2.test" in finished_copy.run("dvc metrics diff rate-0.0001 rate-0.003")
+    changed = finished_copy.run("dvc metrics diff rate-0.0001 rate-0.003 --targets metrics/scores.json")
+    assert "compare.mtl2.test" in changed
 
 
 @slow

@@ -13,8 +13,10 @@ ALLOWED = [
     "dvc.lock",
     "metrics/*.json",
     "plots/codebook.png",
-    "plots/confusion/*.png",
+    "plots/confusion/*.csv",
     "plots/curves/*.csv",
+    "plots/learning.csv",
+    "plots/scores.csv",
     "plots/tables.md",
     "plots/tables.tex",
 ]

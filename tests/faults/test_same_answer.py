@@ -87,6 +87,7 @@ def written(
     path = folder / "params.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content["features"] = {"egemaps": "eGeMAPSv02"}
+    content["fused_features"] = {}
     content["runs"] = {"boaw-mtl1": {"features": "boaw", "model": "mtl1"}}
     content["codebook"]["features"] = "egemaps"
     content["compute"]["processes"] = processes
