@@ -58,7 +58,7 @@ def main() -> None:
     model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
-    write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 2)})
+    write_json(Path(f".cache/seconds/{run}.json"), {"training": round(seconds, 4)})
     epochs = np.mean([network.result.epochs for network in networks])
     say(f"{run}: {len(networks)} networks, {epochs:.1f} epochs each on average, {seconds:.1f} s")
 

@@ -55,7 +55,9 @@ def with_ends(interval: Interval | None) -> str:
 def p_value(value: float | None) -> str:
     """A p-value with three places.
 
-    >>> p_value(0.04795), p_value(None)
-    ('0.048', '–')
+    >>> p_value(0.04795), p_value(0.0002), p_value(None)
+    ('0.048', '<0.001', '–')
     """
-    return "–" if value is None else f"{value:.3f}"
+    if value is None:
+        return "–"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -151,7 +151,7 @@ def part_table(task: str, results: Results) -> Table | None:
 def comparison_table(contrast: Contrast, results: Results) -> Table:
     """Paired differences on the test split; those that are significant after correction are strong."""
     rows = results.on_test(contrast)
-    alpha, replicates = 1 - results.confidence, results.groups.parameters.evaluate.bootstrap
+    alpha = 1 - results.confidence
     cells: list[Row] = []
     for task in results.tasks:
         of_task = [row for row in rows if row.task == task]
@@ -167,9 +167,6 @@ def comparison_table(contrast: Contrast, results: Results) -> Table:
         "(Holm) at "
         f"most {alpha:.2g}."
     )
-    smallest = min(1.0, 2 * len(rows) / (replicates + 1))
-    if smallest > alpha / 2:
-        notes += f" With {replicates:,} replicates no corrected p falls below {smallest:.3f}."
     if seeds < 10:
         notes += (
             f" With {seeds} seed{'s' * (seeds > 1)} p is too small where seeds vary as much as speakers do: "

@@ -80,12 +80,12 @@ def finding(what: str, task: str, rows: Sequence[Comparison], results: Results) 
     median = sorted(rows, key=lambda row: row.difference or 0)[(len(rows) - 1) // 2]
     pair = f"{median.candidate} against {median.baseline}"
     metric = METRICS[median.score]
+    p = f"p = {p_value(median.p)}, corrected {p_value(median.p_corrected)}".replace("= <", "< ")
     return (
         f"{task}: {what} {verdict}; {f'the median one, {pair},' if several else pair} differs by "
         f"{signed(median.difference)} "
         f"{metric.label}{'' if metric.higher_is_better else ' (positive: smaller)'} "
-        f"({results.confidence:.0%} interval {ends(median.low, median.high)}, p = {p_value(median.p)}, "
-        f"corrected {p_value(median.p_corrected)})."
+        f"({results.confidence:.0%} interval {ends(median.low, median.high)}, {p})."
     )
 
 

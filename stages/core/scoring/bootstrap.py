@@ -14,6 +14,9 @@ import numpy as np
 from stages.core.metrics.metric import METRICS
 from stages.core.scoring.sums import mean_of_defined, part_scores, score_of_sums
 
+RESOLVED = 10
+"""Replicates on one side of zero from which on their share is the p-value."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -136,8 +139,8 @@ def difference(
         rng: draws the seeds.
 
     Returns:
-        Positive where the candidate is better, for errors too; p is twice the smaller share of replicates on
-        one side of zero. NaN where a score is not defined.
+        Positive where the candidate is better, for errors too; p is that of :func:`two_sided_p`. NaN where a
+        score is not defined.
     """
     metric = METRICS[score]
     means = [float(score_of_sums(score, sums.sum(axis=1)).mean()) for sums in (baseline, candidate)]
@@ -151,8 +154,37 @@ def difference(
     if np.isnan(value) or not len(gains) or drawn.shape[1] < 2:
         return Difference(value, *[float("nan")] * 3)
     low, high = interval(gains, confidence)
+    return Difference(value, float(low), float(high), two_sided_p(value, gains, drawn.shape[1]))
+
+
+def two_sided_p(value: float, gains: np.ndarray, speakers: int) -> float:
+    """p-value of a difference: twice the smaller share of its replicates on one side of zero.
+
+    Fewer than ten replicates on that side say little about p (Knijnenburg and others, "Fewer permutations,
+    more accurate P-values", Bioinformatics, 2009), and of 1,000 no share falls below 0.002, which a
+    correction for 25 comparisons takes to 0.05. Then p is that of Student's t: the difference over the
+    standard deviation of its replicates, with ``speakers`` − 1 degrees of freedom. It is at most the share of
+    ten replicates.
+
+    Args:
+        value: the difference.
+        gains: [n] its replicates, none of them NaN.
+        speakers: number of speakers that are drawn, two or more.
+
+    >>> two_sided_p(0.0, np.arange(-50.0, 51.0), 20)
+    1.0
+    >>> round(two_sided_p(4.0, np.array([3.0, 4.0, 5.0] * 100), 20), 6)
+    0.0001
+    """
+    share = 2 / (len(gains) + 1)
     beyond = 1 + min((gains <= 0).sum(), (gains >= 0).sum())
-    return Difference(value, float(low), float(high), float(min(1.0, 2 * beyond / (len(gains) + 1))))
+    spread = gains.std()
+    if beyond > RESOLVED or spread == 0:
+        return float(min(1.0, share * beyond))
+    from scipy.special import stdtr  # 0.2 s; most stages need none
+
+    tail = 2 * stdtr(speakers - 1, -abs(value) / spread)
+    return float(min(1.0, share * RESOLVED, tail))
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:

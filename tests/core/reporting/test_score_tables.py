@@ -167,6 +167,3 @@ def test_comparison_table_marks_what_is_significant_after_correction():
     ]
     assert strong(table) == [("compare-mtl2 against compare-stl", 3)]
     assert "corrected for the 2 comparisons" in table.notes and "With 3 seeds p is too small" in table.notes
-    assert "no corrected p falls below" not in table.notes
-    many = comparison_table("multi-task", results(comparisons=rows[:1] * 20))
-    assert "With 1,000 replicates no corrected p falls below 0.040." in many.notes

@@ -60,7 +60,7 @@ def test_markdown_keeps_bars_out_of_cells():
 
 def test_latex_is_booktabs_with_special_characters_escaped():
     text = TABLE.latex()
-    assert r"\caption{Scores \& more: 95 \% <sure>. a < b}\label{tab:scores}" in text
+    assert r"\caption{Scores \& more: 95 \% $<$sure$>$. a $<$ b}\label{tab:scores}" in text
     assert r"\begin{tabular}{lrr}" in text and "wide" not in text
     assert r"\multicolumn{3}{l}{\emph{Group}} \\" in text
     assert r"run\_1 & \textbf{0.5 $\pm$ 0.1} & $-$0.1 \\" in text

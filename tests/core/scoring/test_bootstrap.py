@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stages.core.metrics import formulas as scores
 from stages.core.metrics.metric import METRICS
 from stages.core.scoring import bootstrap
-from stages.core.scoring.bootstrap import corrected, interval, on_grid, replicate
+from stages.core.scoring.bootstrap import corrected, interval, on_grid, replicate, two_sided_p
 from stages.core.scoring.sums import part_scores, score_of_sums, speaker_sums
 
 
@@ -169,7 +169,8 @@ def test_undefined_replicates_count_nowhere():
     ]
     gains = np.subtract(values[len(defined) :], values[: len(defined)])
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gains, [0.05, 0.95])))
-    assert found.p == pytest.approx(2 * (1 + (gains <= 0).sum()) / (len(gains) + 1))
+    assert (gains <= 0).sum() < 10  # so that p is that of Student's t
+    assert found.p == pytest.approx(two_sided_p(found.value, gains, 4))
 
 
 @pytest.mark.parametrize("spread", [0.05, 1e-4])
@@ -181,6 +182,36 @@ def test_a_truth_that_varies_little_is_not_constant(spread):
     sums = speaker_sums("ccc", truth, prediction, speaker, 2)
     expected = scores.mean_ccc(truth[:20], prediction[:20])
     assert float(score_of_sums("ccc", sums[0])) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_p_is_a_share_where_ten_replicates_lie_beyond_zero(sign):
+    gains = sign * np.array([-1.0] * 10 + [2.0] * 89)
+    assert two_sided_p(sign * 1.7, gains, 5) == pytest.approx(2 * 11 / 100)
+
+
+@pytest.mark.parametrize(
+    ("speakers", "tail"),
+    [
+        (2, lambda t: 1 - 2 / math.pi * math.atan(t)),  # Student's t with one degree of freedom
+        (3, lambda t: 1 - t / math.sqrt(2 + t * t)),  # with two
+        (10**7, lambda t: math.erfc(t / math.sqrt(2))),  # with very many: the normal distribution
+    ],
+)
+def test_p_is_that_of_students_t_where_fewer_lie_beyond_zero(speakers, tail):
+    gains = np.array([0.75, 1.25] * 20)  # sd 0.25; the share of ten would be 20 / 41
+    assert two_sided_p(1.0, gains, speakers) == pytest.approx(tail(4.0), rel=1e-4)
+    assert two_sided_p(-1.0, -gains, speakers) == two_sided_p(1.0, gains, speakers)
+
+
+def test_p_never_grows_where_fewer_replicates_lie_beyond_zero():
+    gains = np.array([-0.1] * 9 + [1.0] * 500 + [90.0] * 490)
+    assert two_sided_p(10.0, gains, 2) == pytest.approx(2 * 10 / 1000)
+
+
+def test_p_of_replicates_that_are_all_alike_is_their_share():
+    assert two_sided_p(0.5, np.full(99, 0.5), 4) == pytest.approx(2 / 100)
+    assert two_sided_p(0.0, np.zeros(99), 4) == 1.0
 
 
 def test_p_values_are_corrected_step_by_step():
@@ -276,7 +307,7 @@ def test_the_better_model_is_found_and_the_sign_flips(score):
     forwards = difference(score, worse, better, drawn, 0.95, 1)
     assert forwards.value > 0
     assert forwards.low > 0
-    assert forwards.p == pytest.approx(2 / 501)
+    assert forwards.p < 1e-6
     backwards = difference(score, better, worse, drawn, 0.95, 1)
     assert backwards.value == -forwards.value
     assert (backwards.low, backwards.high) == pytest.approx((-forwards.high, -forwards.low))
