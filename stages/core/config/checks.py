@@ -8,7 +8,7 @@ from stages.core.config.names import equal_but_for_case, problem_with_name
 from stages.core.config.parameters import FILE, Parameters
 from stages.core.config.search import SearchRange, ends
 from stages.core.config.sources import OpenSmileConfig, OpenSmileSet
-from stages.core.config.tasks import Task
+from stages.core.config.tasks import SCORES, Task
 from stages.core.config.training import TrainingConfig
 from stages.core.runtime.errors import UserError, did_you_mean
 
@@ -72,6 +72,7 @@ def _check_tasks(tasks: Mapping[str, Task]) -> None:
             raise UserError(f"{FILE}: tasks.{name}.columns is empty; name at least one label column.")
         if len(set(task.columns)) < len(task.columns):
             raise UserError(f"{FILE}: tasks.{name}.columns names a column twice.")
+        _check_scores(name, task)
         if task.kind == "classification":
             _check_classification(name, task)
         else:
@@ -79,16 +80,27 @@ def _check_tasks(tasks: Mapping[str, Task]) -> None:
     _check_shared_columns(tasks)
 
 
+def _check_scores(name: str, task: Task) -> None:
+    """Its metrics are of its kind, each named once."""
+    fitting = SCORES[task.kind]
+    for where, score in (("score", task.score), *(("also", score) for score in task.also)):
+        if score not in fitting:
+            raise UserError(
+                f"{FILE}: tasks.{name} is a {task.kind}, and {where} names {score}; "
+                f"take {', '.join(fitting[:-1])} or {fitting[-1]}."
+            )
+    if len({task.score, *task.also}) <= len(task.also):
+        raise UserError(f"{FILE}: tasks.{name} names a metric twice in score and also; take one out.")
+
+
 def _check_classification(name: str, task: Task) -> None:
-    if len(task.columns) != 1 or task.score != "uar":
-        raise UserError(f"{FILE}: tasks.{name} is a classification; give it one column and score: uar.")
+    if len(task.columns) != 1:
+        raise UserError(f"{FILE}: tasks.{name} is a classification; give it one column.")
     if task.range:
         raise UserError(f"{FILE}: tasks.{name} is a classification; its classes have no range.")
 
 
 def _check_regression(name: str, task: Task) -> None:
-    if task.score == "uar":
-        raise UserError(f"{FILE}: tasks.{name} is a regression; its score is ccc or mae, not uar.")
     if not task.range:
         return
     low, high = task.range
@@ -207,7 +219,7 @@ def _check_training(run: str, config: TrainingConfig, tasks: Mapping[str, Task])
         )
     if config.regression_loss == "score" and config.batch_size == 1:
         for name, task in tasks.items():
-            if task.score == "ccc":
+            if task.judged_by_correlation:
                 raise UserError(
                     f"{FILE}: regression_loss of run {run} is score and batch_size 1, but task {name} "
                     "cannot learn from the CCC of one clip; take larger batches."

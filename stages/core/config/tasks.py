@@ -1,9 +1,16 @@
 """What networks learn: section ``tasks``. A task is declared, so that other labels need no code."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Score = Literal["ccc", "mae", "uar"]
+RegressionScore = Literal["ccc", "mae", "pearson", "rmse"]
+ClassificationScore = Literal["uar", "f1", "accuracy", "war"]
+Score = RegressionScore | ClassificationScore
+SCORES: dict[str, tuple[str, ...]] = {
+    "regression": get_args(RegressionScore),
+    "classification": get_args(ClassificationScore),
+}
+"""Kind of task → the metrics that can score it."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +20,9 @@ class Task:
     Attributes:
         kind: ``regression`` of one or several columns, or ``classification`` by one column.
         columns: the label columns of the corpus.
-        score: ``ccc`` (mean over columns), ``mae`` or ``uar``.
+        score: the metric that judges the task: of a regression ``ccc``, ``mae``, ``pearson`` or ``rmse``, of
+            a classification ``uar``, ``f1``, ``accuracy`` or ``war``.
+        also: metrics that are shown beside it and decide nothing.
         scale: ``row-max`` divides the columns of a clip by their maximum (paper, section 2).
         output: last activation of a regression; a classification always ends in a softmax.
         range: of a regression, lowest and highest label that is believed; others are reported as errors. −1
@@ -26,11 +35,28 @@ class Task:
     scale: Literal["none", "row-max"] = "none"
     output: Literal["linear", "sigmoid"] = "linear"
     range: tuple[float, float] | None = None
+    also: tuple[Score, ...] = ()
 
     @property
     def label_columns(self) -> list[str]:
         """The columns of the table of recordings that hold the labels."""
         return [stored(column) for column in self.columns]
+
+    @property
+    def judged_by_correlation(self) -> bool:
+        """Whether its score is a coefficient, defined only where labels differ."""
+        return self.score in ("ccc", "pearson")
+
+    @property
+    def score_loss(self) -> Literal["concordance", "absolute", "squared"]:
+        """The loss that stands for its score in training: 1 − CCC for both coefficients.
+
+        >>> Task("regression", ("Age",), "mae").score_loss
+        'absolute'
+        """
+        if self.judged_by_correlation:
+            return "concordance"
+        return "absolute" if self.score == "mae" else "squared"
 
     def out_of_reach(self, low: float, high: float) -> str | None:
         """Why labels of a regression from ``low`` to ``high`` cannot be learnt as declared; None: they can.

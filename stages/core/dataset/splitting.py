@@ -107,8 +107,8 @@ def unlearnable(task: Task, recordings: pd.DataFrame, splits: np.ndarray) -> str
         return f"has one class alone, {train.iloc[0, 0]}, in the training split"
     if validation.empty:
         return "has no labels in the validation split, by which epochs and seeds are chosen"
-    if task.score == "ccc" and (validation.nunique() < 2).any():
-        return "has no two different labels in the validation split, where its CCC is not defined"
+    if task.judged_by_correlation and (validation.nunique() < 2).any():
+        return "has no two different labels in the validation split, where its score is not defined"
     return None
 
 

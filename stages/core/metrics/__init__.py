@@ -1,4 +1,4 @@
-"""The metrics: CCC, UAR, MAE and the score of the ExVo multi-task track; the naive predictor.
+"""The metrics by which tasks are scored, the score of the ExVo multi-task track, and the naive predictor.
 
 It may import config and runtime.
 """

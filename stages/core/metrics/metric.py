@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from stages.core.metrics.formulas import mae, mean_ccc, uar
+from stages.core.metrics.formulas import accuracy, macro_f1, mae, mean_ccc, mean_pearson, rmse, uar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -80,6 +80,14 @@ def _uar_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
     return uar(truth, prediction.argmax(axis=1), prediction.shape[1])
 
 
+def _macro_f1_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
+    return macro_f1(truth, prediction.argmax(axis=1), prediction.shape[1])
+
+
+def _accuracy_of_probabilities(truth: np.ndarray, prediction: np.ndarray) -> float:
+    return accuracy(truth, prediction.argmax(axis=1))
+
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -112,6 +120,56 @@ METRICS: Mapping[str, Metric] = {
             (0.0, 1.0),
             "unweighted average recall, the mean of the recalls of the classes",
             _uar_of_probabilities,
+        ),
+        Metric(
+            "pearson",
+            "Pearson's r",
+            "regression",
+            True,
+            False,
+            (-1.0, 1.0),
+            "correlation coefficient (1 is a rising line, 0 no linear relation), mean over columns",
+            mean_pearson,
+        ),
+        Metric(
+            "rmse",
+            "RMSE",
+            "regression",
+            False,
+            True,
+            (0.0, math.inf),
+            "root mean squared error, in units of the labels, mean over columns",
+            rmse,
+        ),
+        Metric(
+            "f1",
+            "macro F1",
+            "classification",
+            True,
+            False,
+            (0.0, 1.0),
+            "the mean over classes of the harmonic mean of recall and precision",
+            _macro_f1_of_probabilities,
+        ),
+        Metric(
+            "accuracy",
+            "accuracy",
+            "classification",
+            True,
+            False,
+            (0.0, 1.0),
+            "the share of clips whose class is predicted",
+            _accuracy_of_probabilities,
+        ),
+        Metric(
+            "war",
+            "WAR",
+            "classification",
+            True,
+            False,
+            (0.0, 1.0),
+            "weighted average recall, in which each class counts by its clips; it equals the accuracy",
+            _accuracy_of_probabilities,
         ),
     )
 }

@@ -12,6 +12,12 @@ from stages.core.config.training import Architecture
 from stages.core.networks import kernels
 from stages.core.networks.kernels import LANES
 
+_LOSSES = {
+    "squared": kernels.SQUARED,
+    "absolute": kernels.ABSOLUTE,
+    "concordance": kernels.CONCORDANCE,
+}
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -141,8 +147,7 @@ def _task_rows(
             activation, loss = kernels.SOFTMAX, kernels.CROSS_ENTROPY
         else:
             activation = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
-            score = kernels.ABSOLUTE if task.score == "mae" else kernels.CONCORDANCE
-            loss = score if regression_loss == "score" else kernels.SQUARED
+            loss = _LOSSES[task.score_loss if regression_loss == "score" else "squared"]
         yield [ends[name], activation, loss, size, target, classes, column]
         target += 1 if task.kind == "classification" else size
         column += size

@@ -44,9 +44,9 @@ def task_loss(task: Task, output: Tensor, target: Tensor, weights: Tensor, confi
     clips = known.sum().clamp(min=1)
     estimate, truth = activated(task, output), target.nan_to_num()
     errors = (estimate - truth) * known
-    if config.regression_loss == "squared":
+    if config.regression_loss == "squared" or task.score_loss == "squared":
         return errors.square().sum() / (clips * target.shape[1])
-    if task.score == "mae":
+    if task.score_loss == "absolute":
         return errors.abs().sum() / (clips * target.shape[1])
     varies = truth.where(labelled, -torch.inf).amax(dim=0) > truth.where(labelled, torch.inf).amin(dim=0)
     x, y = ((values - (values * known).sum(dim=0) / clips) * known for values in (truth, estimate))

@@ -20,10 +20,10 @@ def naive_losses(data: MultiTaskData, config: TrainingConfig) -> dict[str, float
         if task.kind == "classification":
             occurring = naive[naive > 0]
             losses[name] = float(-(occurring * log(occurring)).sum())
-        elif config.regression_loss == "squared":
+        elif config.regression_loss == "squared" or task.score_loss == "squared":
             losses[name] = float(np.nanmean((truth - naive) ** 2, axis=0).mean())
         else:  # a constant has no concordance
-            losses[name] = mae(truth, np.zeros_like(truth) + naive) if task.score == "mae" else 1.0
+            losses[name] = mae(truth, np.zeros_like(truth) + naive) if task.score_loss == "absolute" else 1.0
     return {name: loss or 1.0 for name, loss in losses.items()}
 
 

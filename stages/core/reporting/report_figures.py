@@ -167,14 +167,15 @@ def differences(results: Results, contrast: Contrast, what: str) -> Iterator[Rep
 
 def confusions(results: Results) -> Iterator[ReportFigure]:
     """The paper's figure 3: confusion matrices side by side."""
-    for task in results.tasks:
-        matrices, rows = [], []
+    for task, declared in results.tasks.items():
+        metric, matrices, rows = METRICS[declared.score], [], []
         for run in results.shown_runs(task):
             scores = results.runs[run].task(task, "test")
             if scores is None or scores.confusion is None:
                 continue
             classes, counts = scores.confusion.classes, np.array(scores.confusion.counts)
-            matrices.append(Matrix(f"{run}, UAR {scores.value or 0:.3f}", classes, counts, len(scores.seeds)))
+            title = f"{run}, {metric.label} {scores.value or 0:.3f}"
+            matrices.append(Matrix(title, classes, counts, len(scores.seeds)))
             rows += [
                 (run, classes[actual], classes[predicted], int(clips))
                 for (actual, predicted), clips in np.ndenumerate(counts)

@@ -65,13 +65,15 @@ DAGGER = (
 
 def task_table(task: str, results: Results) -> Table:
     """All runs by one task (the paper's Tables 2 and 3), and the naive predictor."""
-    metric = METRICS[results.tasks[task].score]
+    declared = results.tasks[task]
+    metric, also = METRICS[declared.score], [METRICS[name] for name in declared.also]
     best = best_run(results.runs, results.runs, task, "test")
     printed = {
         (row["features"], row["model"]): row["paper"] for row in results.paper["rows"] if row["task"] == task
     }
     interval = f"{results.confidence:.0%} interval"
     header = ["Run", "Validation", "Test", interval, "Ensemble, test", "Best seed, test"]
+    header += [f"{other.label}, test" for other in also]
     rows: list[Row] = []
     groups = results.groups
     for title, runs in (
@@ -83,7 +85,7 @@ def task_table(task: str, results: Results) -> Table:
         rows += [[title], *found] if found else []
     naive = [results.summary.naive[split].get(task) for split in ("validation", "test")]
     cells = [number(score.value if score else None) for score in naive]
-    rows.append(["naive predictor", *cells, *[""] * (3 + bool(printed))])
+    rows.append(["naive predictor", *cells, *[""] * (3 + len(also) + bool(printed))])
     caption = f"{task.capitalize()} of {results.corpus_name}, {metric.label} ({metric.better} is better)."
     notes = (
         f"{metric.label}: {metric.definition}. Mean ± standard deviation over seeds; the interval is of the "
@@ -92,6 +94,8 @@ def task_table(task: str, results: Results) -> Table:
         "chosen "
         f"on validation. Bold: the best run on test. {DAGGER}"
     )
+    for other in also:
+        notes += f" {other.label}: {other.definition}; {other.better} is better; with its interval."
     if printed:
         header.append("Paper, test")
         notes += " The paper's values are the best of three seeds" + (
@@ -117,6 +121,8 @@ def _run_rows(
         cells.append(ends(test.low, test.high) if test else "–")
         cells.append(with_ends(test.ensemble) if test else "–")
         cells.append(number(test.best_seed.value) if test else "–")
+        further = test.also or {} if test else {}
+        cells += [with_ends(further.get(name)) for name in results.tasks[task].also]
         if printed:
             row = printed.get((scores.features, scores.model))
             cells.append(with_sd(row["test"], row["test_sd"]) if row else "–")
@@ -136,6 +142,7 @@ def part_table(task: str, results: Results) -> Table | None:
     declared = results.tasks[task]
     metric, first = METRICS[declared.score], results.best(task) or ""
     classes = declared.kind == "classification"
+    metric = METRICS["uar"] if classes else metric
     scored = found.get(first, parts)
     order = sorted(parts, key=lambda part: metric.gain(scored[part].value or 0.0, 0.0))
     rows = [[part, *(with_ends(of_run[part]) for of_run in found.values())] for part in order]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from stages.core.config.tasks import Task
-from stages.core.metrics.metric import METRICS, Metric
+from stages.core.metrics.metric import METRICS
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import SPLITS, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
@@ -43,20 +43,25 @@ def score_lines(
     )
     for name, task in tasks.items():
         if has_scores(summary.runs, name):
-            yield from _task_lines(name, METRICS[task.score], summary, width)
+            yield from _task_lines(name, task, summary, width)
     yield from _cost_lines(summary, seconds, width)
     for contrast, title in _TITLES.items():
         yield from _difference_lines(title, [row for row in comparisons if row.contrast == contrast])
 
 
-def _task_lines(task: str, metric: Metric, summary: Summary, width: int) -> Iterator[str]:
-    yield f"\n{task}, {metric.label} ({metric.better} is better)"
-    yield f"  {'':{width}}{'validation':34}{'test':34}test, ensemble"
+def _task_lines(name: str, task: Task, summary: Summary, width: int) -> Iterator[str]:
+    metric = METRICS[task.score]
+    yield f"\n{name}, {metric.label} ({metric.better} is better)"
+    also = "".join(f"   {METRICS[other].label}" for other in task.also)
+    yield f"  {'':{width}}{'validation':34}{'test':34}test, ensemble{also}"
     for run, scores in summary.runs.items():
-        validation, test = (scores.task(task, split) for split in SPLITS)
+        validation, test = (scores.task(name, split) for split in SPLITS)
         ensemble = _number(test.ensemble.value) if test else "–"
-        yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble}"
-    naive = [summary.naive[split].get(task) for split in SPLITS]
+        further = test.also or {} if test else {}
+        values = {other: _number(further[other].value) if other in further else "–" for other in task.also}
+        beside = "".join(f"{value:>{3 + len(METRICS[other].label)}}" for other, value in values.items())
+        yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble:14}{beside}".rstrip()
+    naive = [summary.naive[split].get(name) for split in SPLITS]
     cells = [_number(score.value if score else None) for score in naive]
     what = next((score.what for score in naive if score), "")
     yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"

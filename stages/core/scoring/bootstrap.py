@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.core.metrics.metric import METRICS
-from stages.core.scoring.sums import mean_of_defined, part_scores, score_of_sums
+from stages.core.scoring.sums import part_scores, score_of_sums
 
 RESOLVED = 10
 """Replicates on one side of zero from which on their share is the p-value."""
@@ -70,16 +70,17 @@ def estimate(
         rng: draws the seeds.
     """
     parts = part_scores(score, sums.sum(axis=1))
-    replicates = _replicates(score, sums, drawn)
+    replicates = _replicates(sums, drawn)
     share = _shares(len(sums), len(drawn), rng)
     labelled = sums[0, :, 0] > 0
     enough = labelled.sum(axis=0) >= 2
-    of_parts = _bounded(score, interval(_over_seeds(replicates, share), confidence))
+    of_parts = _bounded(score, interval(_over_seeds(part_scores(score, replicates), share), confidence))
     ends = [np.where(enough, end, np.nan) for end in of_parts]
-    low, high = _bounded(score, interval(_over_seeds(mean_of_defined(replicates), share), confidence))
+    totals = score_of_sums(score, replicates)
+    low, high = _bounded(score, interval(_over_seeds(totals, share), confidence))
     known = labelled.any(axis=1).sum() >= 2
     return Estimate(
-        value=float(mean_of_defined(parts).mean()),
+        value=float(score_of_sums(score, sums.sum(axis=1)).mean()),
         low=float(low) if known else float("nan"),
         high=float(high) if known else float("nan"),
         parts=np.stack([parts.mean(axis=0), *ends], axis=1),
@@ -146,7 +147,7 @@ def difference(
     means = [float(score_of_sums(score, sums.sum(axis=1)).mean()) for sums in (baseline, candidate)]
     value, sign = metric.gain(*means), metric.gain(0, 1)
     replicates = [
-        _over_seeds(mean_of_defined(_replicates(score, sums, drawn)), _shares(len(sums), len(drawn), rng))
+        _over_seeds(score_of_sums(score, _replicates(sums, drawn)), _shares(len(sums), len(drawn), rng))
         for sums in (baseline, candidate)
     ]
     gains = sign * (replicates[1] - replicates[0])
@@ -200,9 +201,9 @@ def corrected(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in result]
 
 
-def _replicates(score: str, sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Scores of the parts for each replicate and seed: [replicates, seeds, parts]."""
-    return np.stack([part_scores(score, replicate(of_seed, drawn)) for of_seed in sums], axis=1)
+def _replicates(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """The sums of each replicate and seed: [replicates, seeds, terms, parts]."""
+    return np.stack([replicate(of_seed, drawn) for of_seed in sums], axis=1)
 
 
 def _bounded(score: str, ends: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:

@@ -84,7 +84,8 @@ class TaskScores(Interval):
         columns: of a regression, column → score.
         classes: of a classification, class → recall.
         confusion: of a classification.
-        ccc: of a regression with another score.
+        ccc: of a regression with an error as its score, and none of CCC beside it.
+        also: further metrics, mean over seeds with an interval; None if the task names none.
     """
 
     score: str
@@ -97,6 +98,7 @@ class TaskScores(Interval):
     classes: dict[str, PartScore] | None = None
     confusion: Confusion | None = None
     ccc: float | None = None
+    also: dict[str, Interval] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class RunScores:
 
 def to_json(record: Any) -> Any:
     """A record as JSON can hold it, without what a task does not have (``columns`` of a classification)."""
-    optional = {"groups", "columns", "classes", "confusion", "ccc"}
+    optional = {"groups", "columns", "classes", "confusion", "ccc", "also"}
     return asdict(
         record,
         dict_factory=lambda items: {

@@ -11,6 +11,7 @@ from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.metrics import formulas
 from stages.core.metrics.metric import METRICS
+from stages.core.scoring.bootstrap import Estimate
 from stages.core.scoring.groups import ClipGroups, groups_of
 from stages.core.scoring.predictions import Predictions
 from stages.core.scoring.run_scores import (
@@ -101,6 +102,9 @@ def score_task(
     mean_prediction = np.stack(list(by_seed.values())).mean(axis=0, dtype=np.float64)
     ensemble = sampling.estimate(task.score, sampling.sums(task.score, truth, [mean_prediction]))
     of_seeds = dict(zip(by_seed, score_of_sums(task.score, sums.sum(axis=1)), strict=True))
+    also = {
+        score: sampling.estimate(score, sampling.sums(score, truth, by_seed.values())) for score in task.also
+    }
     scores = TaskScores(
         value=rounded(estimate.value),
         low=rounded(estimate.low),
@@ -109,22 +113,29 @@ def score_task(
         sd=rounded(np.std(list(of_seeds.values()), ddof=1)) if len(of_seeds) > 1 else None,
         seeds={str(seed): rounded(value) for seed, value in of_seeds.items()},
         best_seed=SeedScore(best, rounded(of_seeds[best])),
-        ensemble=Interval(*rounded_ends((ensemble.value, ensemble.low, ensemble.high))),
+        ensemble=_interval(ensemble),
+        also={name: _interval(found) for name, found in also.items()} or None,
     )
     if task.kind == "classification":
         counts = sum(
             formulas.confusion(truth, values.argmax(axis=1), len(parts)) for values in by_seed.values()
         )
+        if task.score != "uar":
+            estimate = sampling.estimate("uar", sampling.sums("uar", truth, by_seed.values()))
         recalls = {
             name: PartScore(*rounded_ends(row), int(clips))
             for name, row, clips in zip(parts, estimate.parts, estimate.clips, strict=True)
         }
         return replace(scores, classes=recalls, confusion=Confusion(list(parts), np.asarray(counts).tolist()))
     columns = {name: Interval(*rounded_ends(row)) for name, row in zip(parts, estimate.parts, strict=True)}
-    if not METRICS[task.score].in_label_units:
+    if not METRICS[task.score].in_label_units or "ccc" in task.also:
         return replace(scores, columns=columns)
     cccs = score_of_sums("ccc", sampling.sums("ccc", truth, by_seed.values()).sum(axis=1))
     return replace(scores, columns=columns, ccc=rounded(cccs.mean()))
+
+
+def _interval(estimate: Estimate) -> Interval:
+    return Interval(*rounded_ends((estimate.value, estimate.low, estimate.high)))
 
 
 def score_groups(

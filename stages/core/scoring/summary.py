@@ -51,7 +51,7 @@ def nested_scores(runs: Mapping[str, RunScores]) -> dict[str, Any]:
     """``features.model.split.task``, then a metric as the mean over seeds and what stands beside it.
 
     ``ccc``, ``ccc_sd`` over seeds, ``ccc_low`` and ``ccc_high`` of the interval, ``ccc_best_seed`` and
-    ``ccc_ensemble``, rounded to 4 places.
+    ``ccc_ensemble``, rounded to 4 places; of further metrics value and interval.
     """
     nested: dict[str, Any] = {}
     for run in runs.values():
@@ -59,16 +59,21 @@ def nested_scores(runs: Mapping[str, RunScores]) -> dict[str, Any]:
         for split, scores in run.splits.items():
             for name, task in scores.tasks.items():
                 values = {
-                    "": task.value,
-                    "_sd": task.sd,
-                    "_low": task.low,
-                    "_high": task.high,
-                    "_best_seed": task.best_seed.value,
-                    "_ensemble": task.ensemble.value,
+                    task.score: task.value,
+                    f"{task.score}_sd": task.sd,
+                    f"{task.score}_low": task.low,
+                    f"{task.score}_high": task.high,
+                    f"{task.score}_best_seed": task.best_seed.value,
+                    f"{task.score}_ensemble": task.ensemble.value,
                 }
+                for also, interval in (task.also or {}).items():
+                    values |= {
+                        also: interval.value,
+                        f"{also}_low": interval.low,
+                        f"{also}_high": interval.high,
+                    }
                 model.setdefault(split, {})[name] = {
-                    f"{task.score}{key}": None if value is None else round(value, 4)
-                    for key, value in values.items()
+                    key: None if value is None else round(value, 4) for key, value in values.items()
                 }
     return nested
 

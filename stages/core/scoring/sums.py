@@ -45,9 +45,10 @@ def part_scores(score: str, sums: np.ndarray) -> np.ndarray:
 def score_of_sums(score: str, sums: np.ndarray) -> np.ndarray:
     """Sums [..., terms, parts] → score [...]: the mean over the parts that have one, NaN if none has.
 
-    Equal to the metric's ``compute``; for ``mae`` where a clip has all its columns or none.
+    Of the accuracy, the mean over clips. Equal to the metric's ``compute``; for ``mae`` where a clip has all
+    its columns or none.
     """
-    return mean_of_defined(part_scores(score, sums))
+    return _SCORES[score].total(sums)
 
 
 def mean_of_defined(parts: np.ndarray) -> np.ndarray:
@@ -60,10 +61,18 @@ def mean_of_defined(parts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Score:
-    """Clips → terms [terms, parts, n]; sums of terms over clips [..., terms, parts] → scores [..., parts]."""
+    """Clips → terms [terms, parts, n]; sums of terms over clips [..., terms, parts] → scores [..., parts].
+
+    Where the whole score is not the mean of those of the parts, ``of_all`` gives it: sums → [...].
+    """
 
     terms: Callable[[np.ndarray, np.ndarray], np.ndarray]
     of_sums: Callable[[np.ndarray], np.ndarray]
+    of_all: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def total(self, sums: np.ndarray) -> np.ndarray:
+        """Sums [..., terms, parts] → the score of all parts together [...]."""
+        return mean_of_defined(self.of_sums(sums)) if self.of_all is None else self.of_all(sums)
 
 
 def _ccc_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -90,6 +99,34 @@ def _ccc_of_sums(sums: np.ndarray) -> np.ndarray:
     )
 
 
+def _pearson_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Clips, x, y, xy, x² and y², where x and y are truth and prediction, centred."""
+    clips, x, y, xy, xx, _ = _ccc_terms(truth, prediction)
+    return np.stack([clips, x, y, xy, xx, y * y])
+
+
+def _pearson_of_sums(sums: np.ndarray) -> np.ndarray:
+    """The coefficient; 0 for a constant prediction, as :func:`stages.core.metrics.formulas.pearson`."""
+    clips, x, y, xy, xx, yy = np.moveaxis(sums, -2, 0)
+    count = np.maximum(clips, 1)
+    covariance, variance, other = xy - x * y / count, xx - x * x / count, yy - y * y / count
+    varies = other > _CONSTANT * yy
+    spread = np.sqrt(np.where(varies, np.maximum(variance, 0.0) * other, 1.0))
+    defined = variance > _CONSTANT * xx
+    covariance = np.where(varies, covariance, 0.0)
+    return np.divide(covariance, spread, out=np.full(clips.shape, np.nan), where=defined)
+
+
+def _square_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(truth)
+    errors = np.where(known, truth, 0.0) - np.where(known, prediction, 0.0)
+    return np.stack([known.T, errors.T**2])
+
+
+def _root_of_sums(sums: np.ndarray) -> np.ndarray:
+    return np.sqrt(_mean_of_sums(sums))
+
+
 def _error_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     known = ~np.isnan(truth)
     errors = np.abs(np.where(known, truth, 0.0) - np.where(known, prediction, 0.0))
@@ -106,8 +143,31 @@ def _mean_of_sums(sums: np.ndarray) -> np.ndarray:
     return np.divide(total, clips, out=np.full(clips.shape, np.nan), where=clips > 0)
 
 
+def _mean_of_all(sums: np.ndarray) -> np.ndarray:
+    """The second term of all parts by the first: the share of clips whose class is hit."""
+    clips, hits = np.moveaxis(sums.sum(axis=-1), -1, 0)
+    return np.divide(hits, clips, out=np.full(clips.shape, np.nan), where=clips > 0)
+
+
+def _f1_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Clips of each class, hits, and clips of which it is predicted, all of those that are labelled."""
+    chosen = np.arange(prediction.shape[1])[:, None] == prediction.argmax(axis=1)
+    return np.concatenate([_hit_terms(truth, prediction), (chosen & (truth >= 0))[None].astype(np.float64)])
+
+
+def _f1_of_sums(sums: np.ndarray) -> np.ndarray:
+    clips, hits, chosen = np.moveaxis(sums, -2, 0)
+    both = clips + chosen
+    return np.divide(2 * hits, both, out=np.full(both.shape, np.nan), where=both > 0)
+
+
 _SCORES: Mapping[str, _Score] = {
     "ccc": _Score(_ccc_terms, _ccc_of_sums),
     "mae": _Score(_error_terms, _mean_of_sums),
     "uar": _Score(_hit_terms, _mean_of_sums),
+    "pearson": _Score(_pearson_terms, _pearson_of_sums),
+    "rmse": _Score(_square_terms, _root_of_sums),
+    "f1": _Score(_f1_terms, _f1_of_sums),
+    "accuracy": _Score(_hit_terms, _mean_of_sums, _mean_of_all),
+    "war": _Score(_hit_terms, _mean_of_sums, _mean_of_all),
 }

@@ -66,6 +66,9 @@ def test_a_model_overrides_the_train_section() -> None:
         ("train/epochs", "20", "(write the number without quotes)"),
         ("preprocess/peak_db", -300.0, "preprocess.peak_db should be greater than or equal to -60"),
         ("tasks/country/range", [0, 1], "tasks.country is a classification; its classes have no range"),
+        ("tasks/country/score", "ccc", "score names ccc; take uar, f1, accuracy or war"),
+        ("tasks/age/also", ["f1"], "tasks.age is a regression, and also names f1"),
+        ("tasks/age/also", ["rmse", "mae"], "tasks.age names a metric twice in score and also"),
         ("tasks/age/range", [120, 0], "tasks.age.range must be the lowest and then the highest label"),
         ("train/loss_weighting", {"emotion": -1.0}, "train.loss_weighting"),
         ("train/loss_weighting", {"age": float("inf")}, "train.loss_weighting"),
@@ -92,7 +95,7 @@ def test_a_model_overrides_the_train_section() -> None:
         ("tasks", {}, "tasks is empty"),
         ("tasks/country/columns", ["Country", "Age"], "give it one column"),
         ("tasks/age/columns", [], "tasks.age.columns is empty"),
-        ("tasks/age/score", "uar", "its score is ccc or mae"),
+        ("tasks/age/score", "uar", "score names uar; take ccc, mae, pearson or rmse"),
         (
             "tasks/total",
             {"kind": "regression", "columns": ["Age"], "score": "mae"},

@@ -6,9 +6,31 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, mean_absolute_error
+from scipy.stats import pearsonr
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    mean_absolute_error,
+    recall_score,
+    root_mean_squared_error,
+)
 
-from stages.core.metrics.formulas import ccc, confusion, exvo, mae, mean_ccc, recalls, uar
+from stages.core.metrics.formulas import (
+    accuracy,
+    ccc,
+    confusion,
+    exvo,
+    macro_f1,
+    mae,
+    mean_ccc,
+    mean_pearson,
+    pearson,
+    recalls,
+    rmse,
+    uar,
+)
 
 VALUES = st.lists(
     st.tuples(st.floats(-100, 100, width=32), st.floats(-100, 100, width=32)), min_size=2, max_size=40
@@ -60,6 +82,77 @@ def test_uar_and_confusion_are_scikit_learns(pairs):
             )
         reference = confusion_matrix(truth[known], prediction[known], labels=range(5))
         np.testing.assert_array_equal(confusion(truth, prediction, 5), reference)
+
+
+@given(VALUES)
+def test_pearson_is_audmetrics_and_scipys(pairs):
+    truth, prediction = (np.array(side) for side in zip(*pairs, strict=True))
+    value = pearson(truth, prediction)
+    if truth.min() == truth.max():
+        assert math.isnan(value)
+    elif prediction.min() == prediction.max():
+        assert value == 0
+    else:
+        assert -1 - 1e-12 <= value <= 1 + 1e-12
+        assert value == pytest.approx(audmetric.pearson_cc(truth, prediction), rel=1e-6, abs=1e-9)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of input that is nearly constant
+            assert value == pytest.approx(pearsonr(truth, prediction).statistic, rel=1e-6, abs=1e-9)
+
+
+@given(VALUES, st.integers(1, 3))
+def test_rmse_is_audmetrics_and_scikit_learns(pairs, columns):
+    truth, prediction = (np.array(side) for side in zip(*pairs, strict=True))
+    table = np.column_stack([truth + shift for shift in range(columns)])
+    guess = np.column_stack([prediction * (1 + shift) for shift in range(columns)])
+    assert rmse(table, guess) == pytest.approx(root_mean_squared_error(table, guess))
+    one = rmse(truth[:, None], prediction[:, None])
+    assert one == pytest.approx(math.sqrt(audmetric.mean_squared_error(truth, prediction)), abs=1e-9)
+
+
+@given(LABELS)
+def test_f1_and_accuracy_are_audmetrics_and_scikit_learns(pairs):
+    truth, prediction = (np.array(side) for side in zip(*pairs, strict=True))
+    known = truth >= 0
+    if not known.any():
+        assert math.isnan(macro_f1(truth, prediction, 5)) and math.isnan(accuracy(truth, prediction))
+        return
+    f1, share = macro_f1(truth, prediction, 5), accuracy(truth, prediction)
+    truth, prediction = truth[known], prediction[known]
+    assert f1 == pytest.approx(audmetric.unweighted_average_fscore(truth, prediction))
+    assert f1 == pytest.approx(f1_score(truth, prediction, average="macro", zero_division=0))
+    assert share == pytest.approx(audmetric.accuracy(truth, prediction))
+    assert share == pytest.approx(accuracy_score(truth, prediction))
+    assert share == pytest.approx(recall_score(truth, prediction, average="weighted", zero_division=0))
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction"),
+    [([], []), ([1.0], [1.0]), ([2.0, 2.0], [1.0, 3.0]), ([2.0, 2.0], [2.0, 2.0]), ([np.nan] * 3, [1, 2, 3])],
+    ids=["empty", "single", "constant truth", "both constant", "unlabelled"],
+)
+def test_pearson_that_is_not_defined_is_nan(truth, prediction):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert math.isnan(pearson(np.array(truth), np.array(prediction)))
+
+
+def test_new_regression_scores_at_the_borders():
+    nothing = np.full((3, 1), np.nan)
+    assert math.isnan(rmse(nothing, np.ones((3, 1)))) and math.isnan(rmse(nothing[:0], nothing[:0]))
+    assert rmse(np.array([[4.0]]), np.array([[1.5]])) == 2.5
+    assert rmse(np.array([[1.0, np.nan], [1.0, np.nan]]), np.zeros((2, 2))) == 1
+    nan = np.array([1.0, np.nan, 3.0])
+    assert math.isnan(pearson(np.arange(3.0), nan)) and math.isnan(rmse(np.ones((3, 1)), nan[:, None]))
+    truth = np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]])
+    assert mean_pearson(truth, -3 * truth) == pytest.approx(-1)
+    assert math.isnan(mean_pearson(truth[:, 1:], truth[:, 1:]))
+
+
+def test_a_class_that_is_only_predicted_counts_in_f1_and_not_in_uar():
+    truth, prediction = np.array([0, 0, 1]), np.array([0, 2, 1])
+    assert macro_f1(truth, prediction, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert uar(truth, prediction, 4) == 0.75
 
 
 def test_uar_is_audmetrics():

@@ -156,3 +156,16 @@ def test_a_diverging_network_says_so_instead_of_looking_sound() -> None:
     config = TrainingConfig(epochs=2, learning_rate=1e38)
     fitted = compiled.train_network(PROBLEM, JOINT, config, 1)
     assert np.isnan(fitted.curves[0]["loss"])
+
+
+def test_tasks_of_other_scores_are_learnt_alike() -> None:
+    scores = {"emotion": "pearson", "country": "f1", "age": "rmse"}
+    tasks = {name: replace(task, score=scores[name]) for name, task in PROBLEM.tasks.items()}
+    config = TrainingConfig(epochs=2, regression_loss="score", monitor="score", loss_weighting="relative")
+    plain, quick = both(replace(PROBLEM, tasks=tasks), JOINT, config)
+    same_course(plain, quick, 1e-8, 1e-8, 1e-8)
+    assert all(
+        np.isfinite(row["score"])
+        for row in quick.curves
+        if row["split"] == "validation" and row["task"] in scores
+    )

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
 from stages.core.metrics.formulas import mae, mean_ccc
 from stages.core.networks.losses import Weighting, task_loss
@@ -81,3 +83,15 @@ def test_learnt_weights_halve_squared_errors_alone(kind: Any, age: float) -> Non
         "country": 1,
         "age": age,
     }
+
+
+def test_other_scores_have_the_loss_that_is_nearest_to_them() -> None:
+    weights = torch.ones(2, dtype=torch.float64)
+    output, truth = torch.from_numpy(OUTPUT), torch.from_numpy(TRUTH)
+    tasks = {score: Task("regression", ("Valence", "Arousal"), score) for score in ("ccc", "pearson", "rmse")}
+    losses = {score: float(task_loss(task, output, truth, weights, SCORE)) for score, task in tasks.items()}
+    assert losses["pearson"] == losses["ccc"] == pytest.approx(1 - mean_ccc(TRUTH, OUTPUT))
+    assert losses["rmse"] == pytest.approx(np.mean((TRUTH - OUTPUT) ** 2))
+    rated = {"age": replace(PROBLEM.tasks["age"], score="rmse")}
+    problem = replace(PROBLEM.only(["age"]), tasks=rated)
+    assert naive_losses(problem, SCORE) == naive_losses(problem, TrainingConfig())

@@ -1,10 +1,14 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from stages.core.reporting.score_tables import comparison_table, headline_table, part_table, task_table
-from tests.helpers.results import RUNS, beating, changed, comparison, results, texts
+from stages.core.scoring.run_scores import Interval
+from tests.helpers import ROOT
+from tests.helpers.results import RUNS, beating, changed, comparison, groups, results, texts
 
+TASKS = yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"]
 LABELS = {"emotion": "CCC", "country": "UAR", "age": "MAE"}
 
 
@@ -167,3 +171,16 @@ def test_comparison_table_marks_what_is_significant_after_correction():
     ]
     assert strong(table) == [("compare-mtl2 against compare-stl", 3)]
     assert "corrected for the 2 comparisons" in table.notes and "With 3 seeds p is too small" in table.notes
+
+
+def test_further_scores_have_a_column_of_their_own():
+    found = results(groups=groups(tasks={**TASKS, "emotion": {**TASKS["emotion"], "also": ["pearson"]}}))
+    found = changed(found, "compare-stl", "emotion", "test", also={"pearson": Interval(0.6, 0.5, 0.7)})
+    table = task_table("emotion", found)
+    place = table.header.index("Pearson's r, test")
+    rows = {row[0]: row for row in texts(table.rows)}
+    assert rows["compare-stl"][place] == "0.600 [0.500, 0.700]"
+    assert rows["compare-mtl2"][place] == "–"
+    assert len({len(row) for row in rows.values()} - {1}) == 1
+    assert "Pearson's r: correlation coefficient" in table.notes
+    assert "Pearson's r, test" not in task_table("age", found).header

@@ -38,7 +38,7 @@ def clips(score, seed, number=60, speakers=7, parts=3, unlabelled=0.2):
     rng = np.random.default_rng(seed)
     speaker = rng.integers(0, speakers, number)
     missing = rng.random(number) < unlabelled
-    if score == "uar":
+    if METRICS[score].kind == "classification":
         truth = np.where(missing, -1, rng.integers(0, parts, number))
         return truth, rng.random((number, parts)), speaker
     truth = rng.normal(30, 5, (number, parts))
@@ -58,7 +58,7 @@ def rows_drawn(speaker, counts):
     return np.concatenate(parts).astype(int)
 
 
-@pytest.mark.parametrize("score", ["ccc", "mae", "uar"])
+@pytest.mark.parametrize("score", METRICS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_replicates_are_the_scores_of_the_drawn_clips(score, seed):
@@ -75,7 +75,7 @@ def test_replicates_are_the_scores_of_the_drawn_clips(score, seed):
     )
 
 
-@pytest.mark.parametrize("score", ["ccc", "mae", "uar"])
+@pytest.mark.parametrize("score", METRICS)
 def test_estimate_is_a_plain_loop(score):
     truth, prediction, speaker = clips(score, 3)
     drawn = draws(7, 200, 5)
@@ -119,15 +119,31 @@ def test_constant_truth_in_some_replicates_is_left_out():
     np.testing.assert_allclose(part_scores("ccc", replicate(sums, drawn))[:, 0], [np.nan, np.nan, 1, 1])
 
 
-@pytest.mark.parametrize(("score", "empty"), [("ccc", np.nan), ("mae", np.nan), ("uar", -1)])
-def test_without_labels_all_is_nan(score, empty):
-    truth = np.full(4, -1) if score == "uar" else np.full((4, 2), empty)
+@pytest.mark.parametrize("score", METRICS)
+def test_without_labels_all_is_nan(score):
+    classes = METRICS[score].kind == "classification"
+    truth = np.full(4, -1) if classes else np.full((4, 2), np.nan)
     sums = speaker_sums(score, truth, np.ones((4, 2)), np.array([0, 0, 1, 1]), 2)
     result = estimate(score, sums, draws(2, 10, 1), 0.95)
     assert all(math.isnan(value) for value in (result.value, result.low, result.high))
     assert np.isnan(result.parts).all()
     compared = difference(score, sums[None], sums[None], draws(2, 10, 1), 0.95, 1)
     assert all(math.isnan(value) for value in (compared.value, compared.low, compared.high, compared.p))
+
+
+def test_a_constant_prediction_has_no_correlation_in_any_replicate():
+    truth, _, speaker = clips("pearson", 6)
+    for constant in (0.1, 27.3):
+        sums = speaker_sums("pearson", truth, np.full(truth.shape, constant), speaker, 7)
+        assert (score_of_sums("pearson", replicate(sums, draws(7, 20, 1))) == 0).all()
+
+
+def test_parts_of_the_accuracy_are_recalls():
+    truth, prediction, speaker = clips("war", 4)
+    result = estimate("war", speaker_sums("war", truth, prediction, speaker, 7), draws(7, 50, 1), 0.95)
+    counts = scores.confusion(truth, prediction.argmax(axis=1), 3)
+    np.testing.assert_allclose(result.parts[:, 0], scores.recalls(counts))
+    assert result.value == pytest.approx(np.diag(counts).sum() / counts.sum())
 
 
 def test_one_speaker_has_a_score_but_no_interval():

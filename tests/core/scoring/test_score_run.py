@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -251,3 +252,29 @@ def test_thirty_classes_alone():
     found = score_task(task, names, truth, {1: rng.random((600, 30))}, 1, Sampling.of(clips, OPTIONS))
     assert len(found.classes) == 30
     assert 0 < found.low < found.value < found.high < 0.2
+
+
+@pytest.mark.parametrize("score", ["pearson", "rmse", "ccc", "mae"])
+def test_further_scores_of_a_regression_stand_beside_its_own(score):
+    labels = corpus()
+    other = "mae" if score != "mae" else "ccc"
+    beside = {"emotion": replace(EMOTION, score=other, also=(score,))}
+    leading = {"emotion": replace(EMOTION, score=score)}
+    found = details(labels, tasks=beside)["test"].tasks["emotion"]
+    alone = details(labels, tasks=leading)["test"].tasks["emotion"]
+    assert found.also == {score: Interval(alone.value, alone.low, alone.high)}
+    assert found.score == other
+    assert (found.ccc is None) == (score == "ccc" or other == "ccc")
+    assert alone.also is None and "also" not in to_json(alone)
+
+
+@pytest.mark.parametrize("score", ["f1", "accuracy", "war"])
+def test_a_classification_by_another_score_still_shows_recalls(score):
+    labels = corpus()
+    by_uar = details(labels, tasks={"country": replace(COUNTRY, also=(score,))})["test"].tasks["country"]
+    by_other = details(labels, tasks={"country": replace(COUNTRY, score=score)})["test"].tasks["country"]
+    assert by_other.classes == by_uar.classes
+    assert by_uar.also[score] == Interval(by_other.value, by_other.low, by_other.high)
+    counts = np.array(by_uar.confusion.counts)
+    if score != "f1":
+        assert by_other.value == pytest.approx(np.trace(counts) / counts.sum(), abs=1e-6)
