@@ -78,7 +78,7 @@ def from_audio(key: str, source: Source, compute: ComputeOptions) -> str:
         clip_ids = list(found.keys)
         made_by = (
             {"feature_set": source.set}
-            if isinstance(source, OpenSmileSet)
+            if isinstance(source, OpenSmileSet) and source.windows is None
             else {"source": asdict(source), "fingerprint": opened.fingerprint}
         )
         origin = {**origin_of_audio(AUDIO), **made_by}

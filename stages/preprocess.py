@@ -14,6 +14,7 @@ import pandas as pd
 
 from stages.command import guarded
 from stages.core.audio.converting import convert_recordings
+from stages.core.audio.recording import preparation
 from stages.core.audio.shards import write_shards
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
@@ -58,11 +59,10 @@ def convert(
         One row per usable clip (clip_id, seconds, source_rate, source_channels), and the other clips' faults.
 
     Raises:
-        UserError: if a recording changes meanwhile.
+        UserError: if a recording changes meanwhile, or a package that the options ask for is missing.
     """
     stamps = _stamps(corpus)
-    shaped = {"peak_db": options.peak_db, "trim_silence": options.trim_silence}
-    origin = {"preprocess": shaped, "synthetic": corpus.synthetic, "corpus": corpus.name}
+    origin = {"preprocess": preparation(options), "synthetic": corpus.synthetic, "corpus": corpus.name}
     facts: list[tuple[str, float, int, int]] = []
     notes: dict[str, list[str]] = {}
     faults: list[Fault] = []

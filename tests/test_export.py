@@ -27,7 +27,7 @@ CORPUS = {
     "warnings": ["2 speakers have more than one Country"],
 }
 ORIGIN = {
-    "preprocess": {"peak_db": -3.0, "trim_silence": False},
+    "preprocess": {"peak_db": -3.0, "trim": "none"},
     "synthetic": True,
     "feature_set": "eGeMAPSv02",
 }

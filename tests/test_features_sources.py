@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import yaml
 
-from stages import features, fuse_features
+from stages import features, fuse_features, preprocess
 from stages.core.features import extract as extract_module
 from stages.core.features.descriptors import open_descriptors
 from stages.core.prediction.extraction import RowExtractor
@@ -23,7 +23,7 @@ from stages.core.runtime.tables import blocks_of, origin_of, read_features
 from tests.helpers import ROOT
 from tests.test_features import CLIPS, write_audio
 
-ORIGIN = {"preprocess": {"peak_db": -3.0, "trim_silence": False}, "synthetic": True}
+ORIGIN = {"preprocess": {"peak_db": -3.0, "trim": "none"}, "synthetic": True}
 pytestmark = pytest.mark.usefixtures("project")
 needs_voice = pytest.mark.skipif(not find_spec("resemblyzer"), reason="resemblyzer is not installed")
 needs_pitch = pytest.mark.skipif(not find_spec("swift_f0"), reason="swift-f0 is not installed")
@@ -113,6 +113,35 @@ def test_fused_sets_have_the_bits_of_their_tables_and_of_a_new_recording(set_par
     origin["fused"][1]["origin"]["fingerprint"] = "another"
     with pytest.raises(UserError, match=r"trained on features of pitch with other weights, versions"):
         RowExtractor(origin)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "package"),
+    [
+        ({"trim": "energy", "trim_db": -10.0}, "numpy"),
+        ({"trim": "vad"}, "silero_vad"),
+        ({"enhance": "spectral", "trim": "energy"}, "noisereduce"),
+    ],
+)
+@pytest.mark.usefixtures("alone", "corpus")
+def test_a_new_recording_is_trimmed_enhanced_and_cut_as_the_training_clips(
+    set_parameters, monkeypatch, prepared: dict, package: str
+) -> None:
+    pytest.importorskip(package)
+    thirds = {"kind": "opensmile", "set": "eGeMAPSv02", "windows": {"count": 3}}
+    set_parameters(preprocess=prepared, features={"thirds": thirds}, compute={"processes": 1})
+    preprocess.main()
+    run(monkeypatch, "thirds")
+    table = Path("data/features/thirds.parquet")
+    clip_ids, _, values = read_features(table)
+    extractor = RowExtractor(origin_of(table))
+    for clip_id, row in list(zip(clip_ids, values, strict=True))[::8]:
+        assert extractor.row(Path(f"data/synthetic/wav/{clip_id}.wav")).tobytes() == row.tobytes()
+    origin = origin_of(table)
+    if "packages" in origin["preprocess"]:
+        origin["preprocess"]["packages"][package.replace("_", "-")] = "0.1"
+        with pytest.raises(UserError, match=r"prepared with .* 0\.1, and .* is installed here"):
+            RowExtractor(origin)
 
 
 @pytest.mark.usefixtures("alone")

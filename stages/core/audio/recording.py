@@ -6,18 +6,20 @@ Full scale is 32,768, as in sox.
 """
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stages.core.audio.decoding import decode
+from stages.core.audio.enhancing import ENHANCING_PACKAGES, gate_noise
 from stages.core.audio.mixing import Mix, mix_blocks
+from stages.core.audio.silence import VAD_PACKAGES, trim_by_energy, trim_to_voice
 from stages.core.config.data import PreprocessOptions
-from stages.core.runtime.errors import UnusableClipError
+from stages.core.runtime.errors import UnusableClipError, UserError
 
 FULL_SCALE = 32_768
-_TRIM_DB = -40.0
-_TRIM_FRAME = 400
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,57 @@ def read_clip(path: Path, options: PreprocessOptions) -> Clip | UnusableClipErro
         if mix.loudest is not None:
             note = f"its channels cancel each other; channel {mix.loudest + 1} is used"
             mix = mix_blocks(decode(path, options.max_seconds), mix.loudest)
-        return Clip(normalize(mix, options), mix.rate, mix.channels, note)
+        samples, trimming = normalize(mix, options)
+        return Clip(samples, mix.rate, mix.channels, "; ".join(filter(None, (note, trimming))))
     except UnusableClipError as error:
         return error
     except MemoryError:
         return UnusableClipError("too large", "there is not enough memory to decode it")
 
 
-def normalize(mix: Mix, options: PreprocessOptions) -> np.ndarray:
-    """Check what was recorded, scale its peak and round it to 16 bit: int16 [samples] at 16 kHz.
+def normalize(mix: Mix, options: PreprocessOptions) -> tuple[np.ndarray, str]:
+    """Check what was recorded, enhance and trim it, scale its peak and round it to 16 bit.
+
+    Returns:
+        int16 [samples] at 16 kHz, and what a person should know of the trimming.
 
     Raises:
         UnusableClipError: if the recording is silent, constant, too quiet, clipped or too short.
     """
     _check(mix, options)
-    mono = mix.samples
-    if options.trim_silence:
-        mono = _trim(mono)
-    scaled = mono * (10 ** (options.peak_db / 20) * FULL_SCALE / np.abs(mono).max())
-    return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    mono, note, peak = mix.samples, "", 10 ** (options.peak_db / 20)
+    if options.enhance == "spectral":
+        mono = gate_noise(mono)
+    if options.trim == "energy":
+        mono = trim_by_energy(mono, options.trim_db)
+    elif options.trim == "vad":
+        voice = trim_to_voice(mono * (peak / np.abs(mono).max()))
+        mono, note = (voice, "") if voice is not None else (mono, "silero-vad hears no voice; nothing is cut")
+    scaled = mono * (peak * FULL_SCALE / np.abs(mono).max())
+    return np.clip(np.rint(scaled), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16), note
+
+
+def preparation(options: PreprocessOptions) -> dict[str, Any]:
+    """What decides how a usable recording becomes a clip: options, and versions of the optional packages.
+
+    Raises:
+        UserError: if a package that the options ask for is not installed.
+
+    >>> preparation(PreprocessOptions())
+    {'peak_db': -3.0, 'trim': 'none', 'enhance': 'none'}
+    """
+    shape: dict[str, Any] = {"peak_db": options.peak_db, "trim": options.trim, "enhance": options.enhance}
+    if options.trim == "energy":
+        shape["trim_db"] = options.trim_db
+    packages: tuple[str, ...] = ENHANCING_PACKAGES if options.enhance == "spectral" else ()
+    packages += VAD_PACKAGES if options.trim == "vad" else ()
+    try:
+        return {**shape, "packages": {name: version(name) for name in packages}} if packages else shape
+    except PackageNotFoundError as error:
+        raise UserError(
+            f"params.yaml: preprocess needs the package {error.name}, which is not installed; "
+            "`pip install --no-deps -r requirements-sources.txt`."
+        ) from None
 
 
 def _check(mix: Mix, options: PreprocessOptions) -> None:
@@ -95,11 +129,3 @@ def _check(mix: Mix, options: PreprocessOptions) -> None:
 def _decibels(amplitude: float) -> float:
     """Decibels of full scale; silence is −300."""
     return 20 * np.log10(max(amplitude, 1e-15))
-
-
-def _trim(samples: np.ndarray) -> np.ndarray:
-    """Cut frames of 25 ms that are 40 dB below the loudest from both ends."""
-    frames = np.array_split(samples, max(1, len(samples) // _TRIM_FRAME))
-    energy = np.array([np.mean(frame**2) for frame in frames])
-    loud = np.flatnonzero(energy >= energy.max() * 10 ** (_TRIM_DB / 10))
-    return np.concatenate(frames[loud[0] : loud[-1] + 1])

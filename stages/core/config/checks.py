@@ -28,6 +28,7 @@ def check(parameters: Parameters) -> None:
     _check_tasks(parameters.tasks)
     _check_balance(parameters)
     _check_models(parameters)
+    _check_windows(parameters)
     _check_fusions(parameters)
     _check_runs(parameters)
     _check_codebook(parameters)
@@ -172,6 +173,24 @@ def _check_runs(parameters: Parameters) -> None:
         _check_training(name, config, parameters.tasks_of(name))
 
 
+def _check_windows(parameters: Parameters) -> None:
+    for name, source in parameters.features.items():
+        if not isinstance(source, OpenSmileSet) or (windows := source.windows) is None:
+            continue
+        timed = [option for option in ("seconds", "hop", "pooling") if getattr(windows, option) is not None]
+        by_count = windows.count is not None and not timed
+        by_time = windows.count is None and timed[:2] == ["seconds", "hop"]
+        if not by_count and not by_time:
+            raise UserError(
+                f"{FILE}: features.{name}.windows takes count alone, or seconds and hop (and pooling); "
+                "write for example {count: 3} or {seconds: 0.5, hop: 0.25}."
+            )
+        if (windows.hop or 0) > (windows.seconds or 0):
+            raise UserError(
+                f"{FILE}: features.{name}.windows.hop is above seconds; parts must touch each other."
+            )
+
+
 def _check_fusions(parameters: Parameters) -> None:
     for name, sets in parameters.fused_features.items():
         known = [*parameters.sources, "boaw"]
@@ -230,7 +249,8 @@ def _check_codebook(parameters: Parameters) -> None:
     with_frames = [
         name
         for name, source in parameters.sources.items()
-        if isinstance(source, OpenSmileSet) or (isinstance(source, OpenSmileConfig) and source.frames)
+        if (isinstance(source, OpenSmileSet) and source.windows is None)
+        or (isinstance(source, OpenSmileConfig) and source.frames)
     ]
     if parameters.codebook.features not in with_frames:
         raise UserError(

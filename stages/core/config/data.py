@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 
 from stages.core.config.bounds import Positive, Seed
 
@@ -47,7 +47,9 @@ class PreprocessOptions:
 
     Attributes:
         peak_db: the loudest sample, in dB of full scale.
-        trim_silence: cut frames 40 dB below the loudest from both ends.
+        enhance: ``spectral`` gates stationary noise, before trimming.
+        trim: what is cut from both ends: ``energy`` what is below ``trim_db``, ``vad`` what is no voice.
+        trim_db: a level relative to the loudest 25 ms.
         min_seconds: shorter recordings are quarantined.
         max_seconds: longer recordings are quarantined.
         min_peak_db: recordings whose peak lies below it, in dB of full scale, are quarantined.
@@ -55,7 +57,9 @@ class PreprocessOptions:
     """
 
     peak_db: Annotated[float, Ge(-60), Le(0)] = -3.0
-    trim_silence: bool = False
+    enhance: Literal["none", "spectral"] = "none"
+    trim: Literal["none", "energy", "vad"] = "none"
+    trim_db: Annotated[float, Ge(-100), Lt(0)] = -20.0
     min_seconds: Annotated[float, Gt(0)] = 0.1
     max_seconds: Annotated[float, Gt(0)] = 60.0
     min_peak_db: Annotated[float, Le(0)] = -60.0

@@ -21,6 +21,7 @@ from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError, did_you_mean
 
 FILE = Path("params.yaml")
+_RENAMED = {"preprocess.trim_silence": "trim: none, or trim: energy with trim_db: -40 for what true was"}
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,16 @@ def refuse_unknown(kind: Any, content: Any, where: str) -> None:
         for name, entry in content.items():
             refuse_unknown(get_args(kind)[1], entry, f"{where}.{name}")
         return
+    if type(None) in get_args(kind):
+        kind = get_args(kind)[0]
     if not is_dataclass(kind) or not isinstance(content, dict):
         return
     hints = get_type_hints(kind)
     known = [entry.name for entry in fields(kind)]
     for name, entry in content.items():
         path = f"{where}.{name}".removeprefix(".").replace(".architecture", "")
+        if path in _RENAMED:
+            raise UserError(f"{FILE}: {path} is no longer a parameter; write {_RENAMED[path]}.")
         if name not in known:
             raise UserError(f"{FILE}: {path} is not a parameter{did_you_mean(str(name), known)}.")
         refuse_unknown(hints[name], entry, path)

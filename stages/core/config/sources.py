@@ -1,20 +1,44 @@
 """Where the features of a set come from, typed: the entries of ``features`` and ``external``."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 
 Pooling = Literal["mean", "mean-sd", "max", "first"]
 """How frames become one vector: see :func:`stages.core.features.sources.pooling.pool`."""
 
 
 @dataclass(frozen=True)
+class Windows:
+    """Parts of a clip that are described one by one: a number of them, or one each so many seconds.
+
+    Attributes:
+        count: so many equal parts, whose vectors stand side by side.
+        seconds: length of a part.
+        hop: seconds from the start of a part to that of the next.
+        pooling: how the vectors of parts of so many seconds become one; None: ``mean-sd``.
+    """
+
+    count: Annotated[int, Ge(2)] | None = None
+    seconds: Annotated[float, Ge(0.1)] | None = None
+    hop: Annotated[float, Gt(0)] | None = None
+    pooling: Pooling | None = None
+
+
+@dataclass(frozen=True)
 class OpenSmileSet:
-    """One of openSMILE's feature sets, by the name that its package gives it."""
+    """One of openSMILE's feature sets.
+
+    Attributes:
+        set: its name in the ``opensmile`` package.
+        windows: parts of the clip to describe instead of the whole; None: the whole.
+    """
 
     set: str
+    windows: Windows | None = None
     kind: Literal["opensmile"] = "opensmile"
 
 
@@ -145,9 +169,14 @@ EXTERNAL: Mapping[str, type] = {
 def revived(entry: Mapping[str, Any]) -> Source:
     """The options that ``asdict`` and JSON have made a dictionary of.
 
+    Raises:
+        ValueError: if a value does not fit.
+
     >>> revived({"kind": "resemblyzer", "output": "states"})
     ResemblyzerSource(output='states', kind='resemblyzer')
     """
-    kinds = EXTERNAL if "path" in entry else PACKAGED
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
-    return kinds[entry["kind"]](**values)
+    from pydantic import TypeAdapter  # takes longer to load than to use
+
+    kind = (EXTERNAL if "path" in entry else PACKAGED)[entry["kind"]]
+    source: Source = TypeAdapter(kind).validate_json(json.dumps(entry), strict=True)
+    return source

@@ -1,10 +1,10 @@
 """From one recording to the row that a model reads: what preprocess, features and boaw do, for one clip.
 
 Audio shards, feature tables and models say how they were made. Their *origin* is a dictionary with
-``preprocess`` (``peak_db``, ``trim_silence``), ``synthetic`` (whether the corpus is) and ``feature_set``
-(openSMILE's name) or, for other sources, ``source`` (its options) and ``fingerprint``; for bags of audio
-words also ``bags`` (``layout``, ``normalize`` and the text of the ``codebook``). Where several sets stand
-side by side, ``fused`` holds the origin of each.
+``preprocess`` (see :func:`stages.core.audio.recording.preparation`), ``synthetic`` (whether the corpus is)
+and ``feature_set`` (openSMILE's name) or, for other sources, ``source`` (its options) and ``fingerprint``;
+for bags of audio words also ``bags`` (``layout``, ``normalize`` and the text of the ``codebook``). Where
+several sets stand side by side, ``fused`` holds the origin of each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from stages.core.audio.recording import read_clip
+from stages.core.audio.recording import preparation, read_clip
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.sources import OpenSmileSet, Source, revived
 from stages.core.features.extractor import Features
@@ -64,11 +64,26 @@ class RowExtractor:
 
 
 def _preprocessing(shape: Mapping[str, Any]) -> PreprocessOptions:
-    """How recordings become clips; sources themselves say what is too short."""
+    """How recordings become clips; sources themselves say what is too short.
+
+    Raises:
+        UserError: if a package that the training used is missing here, or of another version.
+    """
     from pydantic import TypeAdapter  # takes longer to load than to use
 
-    options = PreprocessOptions(**shape, min_seconds=1e-3, max_seconds=LONGEST)
-    return TypeAdapter(PreprocessOptions).validate_python(asdict(options))
+    asked = {name: value for name, value in shape.items() if name != "packages"}
+    if "trim_silence" in asked:  # what models said before `trim`
+        asked |= {"trim": "energy", "trim_db": -40.0} if asked.pop("trim_silence") else {}
+    options = PreprocessOptions(**asked, min_seconds=1e-3, max_seconds=LONGEST)
+    options = TypeAdapter(PreprocessOptions).validate_python(asdict(options))
+    here, there = preparation(options).get("packages", {}), shape.get("packages", {})
+    for name, version in there.items():
+        if here.get(name) != version:
+            raise UserError(
+                f"the model was trained on clips prepared with {name} {version}, and {here.get(name)} is "
+                f"installed here; `pip install --no-deps {name}=={version}`, or train it again."
+            )
+    return options
 
 
 class _Part:

@@ -42,9 +42,14 @@ def how_features_are_made(model: Model) -> str:
     origin = model.origin
     shape = origin["preprocess"]
     peak = f"{shape['peak_db']:g}".replace("-", "−")
-    trimmed = " silence below −40 dB cut from both ends," if shape["trim_silence"] else ""
+    gated = shape.get("enhance") == "spectral"
+    steps = " freed of stationary noise by spectral gating (noisereduce)," if gated else ""
+    if shape.get("trim") == "energy":
+        steps += f" cut at both ends where it is {-shape['trim_db']:g} dB below its loudest 25 ms,"
+    elif shape.get("trim") == "vad":
+        steps += " cut at both ends where silero-vad hears no voice,"
     text = (
-        f"Each recording is mixed down to mono, resampled to 16 kHz,{trimmed} scaled to a peak of "
+        f"Each recording is mixed down to mono, resampled to 16 kHz,{steps} scaled to a peak of "
         f"{peak} dBFS and rounded to 16 bit. "
     )
     version = model.description.versions["opensmile"]

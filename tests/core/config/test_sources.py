@@ -28,6 +28,8 @@ def test_the_short_form_and_all_kinds_are_read() -> None:
             "burst": {"kind": "pitch"},
             "hubert": {"kind": "transformers", "model": "facebook/hubert-base-ls960", "layer": 9},
             "gemaps": {"kind": "opensmile", "set": "GeMAPSv01b"},
+            "thirds": {"kind": "opensmile", "set": "eGeMAPSv02", "windows": {"count": 3}},
+            "halves": {"kind": "opensmile", "set": "eGeMAPSv02", "windows": {"seconds": 0.5, "hop": 0.25}},
         },
         external={
             "w2v2": {"kind": "onnx", "path": "model.onnx", "constants": {"fmin": 50.0}},
@@ -38,6 +40,7 @@ def test_the_short_form_and_all_kinds_are_read() -> None:
     )
     assert found.features["egemaps"] == sources.OpenSmileSet("eGeMAPSv02")
     assert found.features["gemaps"] == sources.OpenSmileSet("GeMAPSv01b")
+    assert found.features["thirds"] == sources.OpenSmileSet("eGeMAPSv02", sources.Windows(count=3))
     assert found.features["hubert"] == sources.HubModel(model="facebook/hubert-base-ls960", layer=9)
     assert found.external["local"] == sources.LocalModel(path="hubert", layer=(1, 2), weights=(0.5, 0.5))
     assert found.external["organizers"] == sources.TableSource("../hume/feats/openXBOW/2000")
@@ -67,6 +70,17 @@ def test_the_short_form_and_all_kinds_are_read() -> None:
         ({"features": {"x": {"kind": "resemblyzer", "output": "mean"}}}, r"features\.x\.output should be"),
         ({"features": {"x": {"kind": "pitch", "hop": 3}}}, r"features\.x\.hop is not a parameter"),
         ({"features": {"x": 3}}, r"features\.x\.kind is None"),
+        *(
+            ({"features": {"x": {"kind": "opensmile", "set": "eGeMAPSv02", "windows": windows}}}, message)
+            for windows, message in (
+                ({}, r"features\.x\.windows takes count alone, or seconds and hop"),
+                ({"count": 3, "hop": 0.1}, r"features\.x\.windows takes count alone"),
+                ({"seconds": 0.5}, r"features\.x\.windows takes count alone"),
+                ({"count": 1}, r"features\.x\.windows\.count should be greater than or equal to 2"),
+                ({"seconds": 0.5, "hop": 1.0}, r"features\.x\.windows\.hop is above seconds"),
+                ({"parts": 3}, r"features\.x\.windows\.parts is not a parameter"),
+            )
+        ),
         ({"external": {"x": "eGeMAPSv02"}}, r"external\.x\.kind is None"),
         ({"external": {"x": {"kind": "table"}}}, r"external\.x\.path is missing"),
         (

@@ -177,7 +177,7 @@ COLUMNS = 25  # low-level descriptors of eGeMAPS
 CODEBOOK = f"codebookNumeric\n2;{COLUMNS};1;0.0;0.0\n" + 2 * (";".join(["0.5"] * COLUMNS) + "\n")
 BAGS = {"codebook": CODEBOOK, "layout": "joint", "normalize": "none"}
 ORIGIN = {
-    "preprocess": {"peak_db": -3.0, "trim_silence": False},
+    "preprocess": {"peak_db": -3.0, "trim": "none"},
     "synthetic": True,
     "feature_set": "eGeMAPSv02",
     "bags": BAGS,
@@ -196,8 +196,8 @@ ORIGINS: dict[str, tuple[str, object]] = {
     "no preprocessing": ("preprocess", DELETED),
     "preprocessing that is no object": ("preprocess", 3),
     "an option that does not exist": ("preprocess", {"peak_db": -3.0, "speed": 2}),
-    "a peak that is no number": ("preprocess", {"peak_db": "loud", "trim_silence": False}),
-    "a peak beyond full scale": ("preprocess", {"peak_db": 40.0, "trim_silence": False}),
+    "a peak that is no number": ("preprocess", {"peak_db": "loud", "trim": "none"}),
+    "a peak beyond full scale": ("preprocess", {"peak_db": 40.0, "trim": "none"}),
     "bags that are no object": ("bags", 7),
     "bags without a layout": ("bags", {"codebook": CODEBOOK, "normalize": "none"}),
     "an unknown layout": ("bags", {**BAGS, "layout": "round"}),

@@ -7,7 +7,8 @@ import numpy as np
 from stages.core.config.sources import OpenSmileConfig, OpenSmileSet
 from stages.core.features.extractor import Features, extract_clip, fingerprint
 from stages.core.features.feature_sets import column_names
-from stages.core.features.sources.source import SourceError, existing_file
+from stages.core.features.sources.parts import cut, joined, names_of_parts
+from stages.core.features.sources.source import SourceError, existing_file, vector_only
 from stages.core.runtime.errors import UnusableClipError, UserError
 from stages.core.runtime.files import digest_of
 
@@ -22,20 +23,36 @@ class FeatureSet:
     """
 
     def __init__(self, options: OpenSmileSet) -> None:
-        self._set = options.set
+        self._set, self._windows = options.set, options.windows
         try:
             columns = column_names(options.set)
         except UserError as error:
             raise SourceError(str(error)) from None
         self.names, self.frame_names = columns.functionals, columns.descriptors
+        if self._windows is not None:
+            self.names, self.frame_names = names_of_parts(self.names, self._windows), ()
 
     @property
     def fingerprint(self) -> str:
-        """See :func:`stages.core.features.extractor.fingerprint`."""
-        return fingerprint(self._set)
+        """See :func:`stages.core.features.extractor.fingerprint`; with parts, how they are cut, too."""
+        whole = fingerprint(self._set)
+        if self._windows is None:
+            return whole
+        return f"{whole}-{hashlib.blake2b(repr(self._windows).encode(), digest_size=8).hexdigest()}"
 
     def extract(self, samples: np.ndarray) -> Features:
-        """Functionals and descriptors; see :meth:`stages.core.features.extractor.Extractor.extract`."""
+        """Functionals and descriptors; see :meth:`stages.core.features.extractor.Extractor.extract`.
+
+        Of parts of a clip, the functionals alone.
+        """
+        if self._windows is None:
+            return self._extract(samples)
+        parts = cut(samples, self._windows)
+        return vector_only(
+            joined(np.stack([self._extract(part).functionals for part in parts]), self._windows)
+        )
+
+    def _extract(self, samples: np.ndarray) -> Features:
         features = extract_clip(self._set, samples)
         if isinstance(features, UnusableClipError):
             raise features

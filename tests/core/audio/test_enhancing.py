@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from stages.core.audio.enhancing import gate_noise
+from tests.helpers.corpora import tone
+
+pytest.importorskip("noisereduce")
+
+
+def noisy(seconds: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """A tone after 0.4 s of noise, and the noise alone."""
+    voice = np.r_[np.zeros(6400), tone(seconds, 16_000)]
+    noise = np.random.default_rng(1).normal(size=len(voice)) * 0.01
+    return voice + noise, noise
+
+
+def test_noise_falls_and_the_voice_stays() -> None:
+    clip, noise = noisy()
+    gated = gate_noise(clip)
+    assert gated.shape == clip.shape
+    assert gated[:4000].std() < 0.3 * noise[:4000].std()
+    voice = slice(7000, 10_000)
+    assert np.corrcoef(gated[voice], clip[voice])[0, 1] > 0.99
+
+
+def test_the_same_bits_each_time() -> None:
+    clip, _ = noisy()
+    assert gate_noise(clip).tobytes() == gate_noise(clip.copy()).tobytes()
+
+
+def test_a_short_clip_and_one_of_noise_alone_stay() -> None:
+    clip, noise = noisy()
+    assert np.array_equal(gate_noise(clip[:7999]), clip[:7999])
+    assert np.abs(gate_noise(noise)).max() > 0
+    assert np.array_equal(gate_noise(np.zeros(16_000)), np.zeros(16_000))

@@ -1,0 +1,93 @@
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from stages.core.audio.mixing import mix_blocks
+from stages.core.audio.recording import Clip, normalize, preparation, read_clip
+from stages.core.audio.silence import FRAME, SHORTEST, trim_by_energy, trim_to_voice, voice_probabilities
+from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.errors import UserError
+from tests.helpers import SHARED
+from tests.helpers.corpora import tone
+
+MP3 = SHARED / "emogator" / "data" / "mp3"
+needs_vad = pytest.mark.skipif(
+    not find_spec("silero_vad") or not find_spec("onnxruntime"), reason="silero-vad is not installed"
+)
+
+
+@given(
+    samples=arrays(np.float64, st.integers(1, 4000), elements=st.floats(-1, 1)),
+    decibels=st.floats(-60, -1),
+)
+def test_what_stays_is_one_stretch_with_the_loudest_frame(samples: np.ndarray, decibels: float) -> None:
+    kept = trim_by_energy(samples, decibels)
+    assert len(kept) >= min(len(samples), SHORTEST)
+    frames = np.array_split(samples, max(1, len(samples) // FRAME))
+    loudest = max(frames, key=lambda frame: float(np.mean(frame**2)))
+    assert np.shares_memory(kept, loudest)
+
+
+def test_the_level_decides_what_is_silence() -> None:
+    noise = np.random.default_rng(1).normal(size=8000) * 0.01
+    clip = np.r_[noise, tone(0.5, 16_000), noise]
+    assert len(trim_by_energy(clip, -60)) == len(clip)
+    assert len(trim_by_energy(clip, -20)) < 9000
+
+
+def test_a_click_leaves_enough_for_opensmile() -> None:
+    for place in (0, 5000, 15_999):
+        clip = np.zeros(16_000)
+        clip[place] = 1
+        kept = trim_by_energy(clip, -20)
+        assert len(kept) == SHORTEST
+        assert kept.max() == 1
+
+
+@needs_vad
+@pytest.mark.skipif(not MP3.is_dir(), reason="needs the EmoGator slice")
+def test_the_detector_is_the_packages_own_model() -> None:
+    """The whole clip at once against the package's model, which is called window by window."""
+    torch = pytest.importorskip("torch")
+    from silero_vad import load_silero_vad
+
+    model = load_silero_vad(onnx=True)
+    for path in sorted(MP3.iterdir())[::500]:
+        clip = read_clip(path, PreprocessOptions())
+        assert isinstance(clip, Clip)
+        wave = (clip.samples / 32768).astype(np.float32)
+        found = voice_probabilities(wave)
+        assert found.tobytes() == voice_probabilities(wave).tobytes()
+        model.reset_states()
+        padded = np.pad(wave, (0, -len(wave) % 512)).reshape(-1, 512)
+        theirs = [float(model(torch.from_numpy(window), 16_000)) for window in padded]
+        assert found == pytest.approx(theirs, abs=1e-3)
+
+
+@needs_vad
+def test_silence_around_a_voice_is_cut_and_a_clip_without_voice_stays() -> None:
+    corpus = SHARED / "emogator" / "data" / "mp3" / "000001-02-1.mp3"
+    if not corpus.is_file():
+        pytest.skip("needs the EmoGator slice")
+    wave, rate = soundfile.read(corpus)
+    silence = np.zeros(rate)
+    around = np.r_[silence, wave, silence][:, None]
+    options = PreprocessOptions(trim="vad")
+    cut, note = normalize(mix_blocks([(rate, around)]), options)
+    assert note == ""
+    assert len(cut) <= len(wave) * 16_000 / rate + 2 * 1024
+    hum = np.sin(np.arange(16_000) * 0.02)
+    assert trim_to_voice(hum * 0.5) is None
+    whole, note = normalize(mix_blocks([(16_000, hum[:, None])]), options)
+    assert (len(whole), note) == (16_000, "silero-vad hears no voice; nothing is cut")
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.core.audio.recording.VAD_PACKAGES", ("no-such-package",))
+    with pytest.raises(UserError, match=r"needs the package no-such-package.*requirements-sources"):
+        preparation(PreprocessOptions(trim="vad"))
