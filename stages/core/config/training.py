@@ -48,7 +48,10 @@ class TrainingConfig:
         loss_weighting: ``equal``, ``relative`` to the naive predictor's loss, learnt by ``uncertainty``, or
             task → weight (1 for the others).
         regression_loss: squared error, or the score: 1 − CCC of a batch, or the absolute error.
-        class_weights: ``balanced`` gives each class the same weight in the loss.
+        class_weights: how rare classes are kept from being overlooked: ``balanced`` gives each class the same
+            weight in the loss, ``batches`` draws clips so that all classes are equally frequent, ``logits``
+            adjusts the logits by the log of the class's share in the loss (Menon et al., 2021, τ = 1),
+            ``focal`` is the focal loss (Lin et al., 2017, γ = 2), which weakens what is predicted well.
         label_smoothing: share of a class label that goes to all classes alike.
         scaling: of the features: standard units, or normal quantiles; ``speaker``: normal quantiles in the
             units of each speaker (:mod:`stages.core.networks.speakers`), another setting: it needs to know
@@ -71,7 +74,7 @@ class TrainingConfig:
     monitor: Literal["loss", "score"] = "loss"
     loss_weighting: Literal["equal", "relative", "uncertainty"] | dict[str, Weight] = "equal"
     regression_loss: Literal["squared", "score"] = "squared"
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "batches", "logits", "focal"] = "none"
     label_smoothing: Share = 0.0
     scaling: Literal["standard", "quantile", "speaker"] = "standard"
     columns: Positive | dict[str, Positive] | None = None

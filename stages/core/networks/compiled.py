@@ -14,7 +14,13 @@ from stages.core.networks.data import MultiTaskData, SplitData, batch_size_of
 from stages.core.networks.draws import Purpose, first_weights, key_of, order_of_clips
 from stages.core.networks.layout import layout_of
 from stages.core.networks.stopping import EarlyStopping, EpochLosses, TrainingResult
-from stages.core.networks.weighting import class_weights_of, factors_of, shares_of
+from stages.core.networks.weighting import (
+    class_weights_of,
+    factors_of,
+    logit_offsets_of,
+    sampling_weights_of,
+    shares_of,
+)
 
 
 def train_network(
@@ -35,7 +41,12 @@ def train_network(
     """
     kind = np.dtype(dtype)
     layout = layout_of(
-        data.train.inputs.shape[1], data.outputs, architecture, data.tasks, config.regression_loss
+        data.train.inputs.shape[1],
+        data.outputs,
+        architecture,
+        data.tasks,
+        config.regression_loss,
+        focal=config.class_weights == "focal",
     )
     learnt = config.loss_weighting == "uncertainty"
     variances = np.zeros(-(-len(data.tasks) // kernels.LANES) * kernels.LANES if learnt else 0, kind)
@@ -59,9 +70,9 @@ def train_network(
         architecture.dropout,
     )
     clips, size, powers = len(data.train), batch_size_of(data, config), np.ones(2)
-    stopping, epochs = EarlyStopping(data, config), 0
+    stopping, epochs, sampling = EarlyStopping(data, config), 0, sampling_weights_of(data, config)
     while stopping.goes_on:
-        order, step = order_of_clips(clips, seed, epochs), epochs * -(-clips // size)
+        order, step = order_of_clips(clips, seed, epochs, sampling), epochs * -(-clips // size)
         train_losses = kernels.epoch(
             inputs,
             order,
@@ -94,8 +105,11 @@ def labels_of(data: MultiTaskData, clips: SplitData, config: TrainingConfig) -> 
     """Targets of a split, with the class weights of the training split, as the compiled code reads them."""
     columns = [values.reshape(len(clips), -1) for values in clips.targets.values()]
     targets = np.concatenate(columns, axis=1).astype(np.float64)
-    class_weights = np.concatenate(list(class_weights_of(data, config).values()))
-    return kernels.Labels(targets, class_weights, config.label_smoothing)
+    class_weights, offsets = (
+        np.concatenate(list(found.values()))
+        for found in (class_weights_of(data, config), logit_offsets_of(data, config))
+    )
+    return kernels.Labels(targets, class_weights, offsets, config.label_smoothing)
 
 
 def _epoch_losses(

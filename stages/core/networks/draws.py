@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     WEIGHTS = 1
     ORDER = 2
     DROPOUT = 3
+    SAMPLE = 4
 
 
 def key_of(seed: int, purpose: Purpose) -> int:
@@ -48,9 +49,25 @@ def _mixed(values: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(SHIFTS[2]))
 
 
-def order_of_clips(clips: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch, counted from 0, takes the training clips: int64 [clips]."""
-    return np.argsort(bits(key_of(seed, Purpose.ORDER), epoch * clips, clips), kind="stable")
+def order_of_clips(clips: int, seed: int, epoch: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """The order in which an epoch, counted from 0, takes the training clips: int64 [clips].
+
+    Args:
+        clips: their number.
+        seed: decides the order.
+        epoch: counted from 0.
+        weights: how often each is taken on average, float64 [clips] of mean 1; None: each once. A clip is
+            taken ⌊weight⌋ or ⌈weight⌉ times (systematic sampling in an order of its own).
+    """
+    order = np.argsort(bits(key_of(seed, Purpose.ORDER), epoch * clips, clips), kind="stable")
+    if weights is None:
+        return order
+    draws = bits(key_of(seed, Purpose.SAMPLE), epoch * (clips + 1), clips + 1)
+    shuffled = np.argsort(draws[:clips], kind="stable")
+    start = float(draws[clips] >> np.uint64(11)) * 2.0**-53
+    ends = np.cumsum(weights[shuffled])
+    places = np.searchsorted(ends, (np.arange(clips) + start) * (ends[-1] / clips), side="right")
+    return shuffled[np.minimum(places, clips - 1)][order]
 
 
 def first_weights(data: MultiTaskData, architecture: Architecture, seed: int) -> dict[str, np.ndarray]:

@@ -38,7 +38,7 @@ SOURCE, INPUTS, OUTPUTS, OFFSET, WIDTH, WEIGHT, BIAS, NORM, ACTIVE, DRAW = range
 # outputs, the first target column, the first class weight, the first column among the outputs of all tasks.
 LAYER, ACTIVATION, LOSS, UNITS, TARGET, CLASS, COLUMN = range(7)
 LINEAR, SIGMOID, SOFTMAX = range(3)
-SQUARED, ABSOLUTE, CONCORDANCE, CROSS_ENTROPY = range(4)
+SQUARED, ABSOLUTE, CONCORDANCE, CROSS_ENTROPY, FOCAL = range(5)
 # Constants of Adam in the precision of the weights.
 RATE, MOMENT_1, REST_1, MOMENT_2, REST_2, EPSILON, PENALTY, KEPT, ROOT = range(9)
 BETA_1, BETA_2, LEAK, NORM_EPSILON = 0.9, 0.999, 0.01, 1e-5
@@ -226,13 +226,15 @@ class Adam(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Targets float64 [n, columns] of all tasks side by side, weights of all classes, label smoothing.
+    """Targets float64 [n, columns] of all tasks side by side, weights of all classes, offsets of their logits
+    in the loss, label smoothing.
 
     A class is given by its index. Without a label there is NaN, or −1 for a class.
     """
 
     targets: np.ndarray
     class_weights: np.ndarray
+    offsets: np.ndarray
     smoothing: float
 
 
@@ -615,7 +617,7 @@ def _loss(
         multiplier: of the gradient.
         grads: a vector like that of the outputs.
     """
-    if task[LOSS] == CROSS_ENTROPY:
+    if task[LOSS] == CROSS_ENTROPY or task[LOSS] == FOCAL:
         return _cross_entropy(task, outputs, clips, labels, multiplier, grads)
     if task[LOSS] == CONCORDANCE:
         return _concordance(task, outputs, clips, labels.targets, multiplier, grads)
@@ -724,9 +726,13 @@ def _cross_entropy(
     multiplier: float,
     grads: np.ndarray,
 ) -> float:
-    """Cross entropy with weights of classes and smoothed labels, over the weight of the labelled clips."""
+    """Cross entropy with weights of classes and smoothed labels, over the weight of the labelled clips.
+
+    Where it is focal, a class of probability p counts (1 − p)² (see :mod:`stages.core.networks.losses`).
+    """
     vector, start, stride = outputs
     classes, weights = task[UNITS], labels.class_weights[task[CLASS] :]
+    offsets = labels.offsets[task[CLASS] :]
     even = labels.smoothing / task[UNITS]
     loss, total, balance = 0.0, 0.0, 0.0
     for row in range(len(clips)):
@@ -735,21 +741,35 @@ def _cross_entropy(
             total += weights[truth]
     for unit in range(classes):
         balance += weights[unit]
-    exponents = np.empty(classes)
+    logits, exponents = np.empty(classes), np.empty(classes)
     for row in range(len(clips)):
         truth, at = int(labels.targets[clips[row], task[TARGET]]), start + row * stride
         if truth < 0:
             continue
         own = (1 - labels.smoothing) * weights[truth]
-        highest = _highest(vector, at, classes)
+        for unit in range(classes):
+            logits[unit] = vector[at + unit] + offsets[unit]
+        highest = _highest(logits, _ZERO, classes)
         summed = 0.0
         for unit in range(classes):
-            exponents[unit] = _exp(vector[at + unit] - highest)
+            exponents[unit] = _exp(logits[unit] - highest)
             summed += exponents[unit]
         surprise = _log(summed) if summed < np.inf else np.nan
+        if task[LOSS] == FOCAL:
+            pull = 0.0
+            for unit in range(classes):
+                wanted = even * weights[unit] + (own if unit == truth else 0.0)
+                share, logarithm = exponents[unit] / summed, logits[unit] - highest - surprise
+                rest = 1 - share
+                loss -= wanted * rest * rest * logarithm / total
+                logits[unit] = wanted * (2 * share * rest * logarithm - rest * rest)
+                pull += logits[unit]
+            for unit in range(classes):
+                grads[at + unit] = multiplier * (logits[unit] - exponents[unit] / summed * pull) / total
+            continue
         for unit in range(classes):
             wanted = even * weights[unit] + (own if unit == truth else 0.0)
-            loss -= wanted * (vector[at + unit] - highest - surprise) / total
+            loss -= wanted * (logits[unit] - highest - surprise) / total
             grads[at + unit] = (
                 multiplier * ((own + even * balance) * exponents[unit] / summed - wanted) / total
             )

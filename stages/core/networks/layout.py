@@ -84,6 +84,7 @@ def layout_of(
     architecture: Architecture,
     tasks: Mapping[str, Task],
     regression_loss: Literal["squared", "score"] = "squared",
+    focal: bool = False,
 ) -> Layout:
     """The layout of a network.
 
@@ -93,6 +94,7 @@ def layout_of(
         architecture: widths of the layers.
         tasks: what each output means.
         regression_loss: which losses are asked for.
+        focal: whether that of a classification is focal.
     """
     slots: list[Slot] = []
     layers: list[list[int]] = []
@@ -117,7 +119,7 @@ def layout_of(
         )
         offset += units
         draw += width if in_trunk else 0
-    rows = list(_task_rows(tasks, outputs, ends, regression_loss))
+    rows = list(_task_rows(tasks, outputs, ends, regression_loss, focal))
     return Layout(list(outputs), slots, np.array(layers, np.int64), np.array(rows, np.int64), size, offset)
 
 
@@ -138,13 +140,17 @@ def _linear_layers(
 
 
 def _task_rows(
-    tasks: Mapping[str, Task], outputs: Mapping[str, int], ends: Mapping[str, int], regression_loss: str
+    tasks: Mapping[str, Task],
+    outputs: Mapping[str, int],
+    ends: Mapping[str, int],
+    regression_loss: str,
+    focal: bool,
 ) -> Iterator[list[int]]:
     target = column = classes = 0
     for name, size in outputs.items():
         task = tasks[name]
         if task.kind == "classification":
-            activation, loss = kernels.SOFTMAX, kernels.CROSS_ENTROPY
+            activation, loss = kernels.SOFTMAX, kernels.FOCAL if focal else kernels.CROSS_ENTROPY
         else:
             activation = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
             loss = _LOSSES[task.score_loss if regression_loss == "score" else "squared"]

@@ -17,6 +17,7 @@ from stages.core.networks.draws import Purpose, first_weights, key_of, order_of_
 from stages.core.networks.losses import Losses, Weighting, losses_of, total_of
 from stages.core.networks.network import Network, activated, dropout_masks, signed
 from stages.core.networks.stopping import EarlyStopping, EpochLosses, TrainingResult
+from stages.core.networks.weighting import sampling_weights_of
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 """Inputs [n, d], and task → targets, of some clips."""
@@ -55,11 +56,12 @@ def train_network(
     losses_by_task = losses_of(data, config, device, dtype)
     validation = on_device(data.validation, device, dtype)
     stopping = EarlyStopping(data, config)
+    weights = sampling_weights_of(data, config)
     keys = torch.tensor([signed(key_of(seed, Purpose.DROPOUT))], device=device)
     step, epochs, size = torch.zeros((), dtype=torch.int64, device=device), 0, batch_size_of(data, config)
     while stopping.goes_on:
         sums = dict.fromkeys(data.tasks, 0.0)
-        order = torch.from_numpy(order_of_clips(len(inputs), seed, epochs))
+        order = torch.from_numpy(order_of_clips(len(inputs), seed, epochs, weights))
         for batch in order.split(size):
             rows = batch.to(device)
             masks = [

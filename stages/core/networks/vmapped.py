@@ -19,6 +19,7 @@ from stages.core.networks.losses import Weighting, losses_of, total_of
 from stages.core.networks.network import Network, dropout_masks, signed
 from stages.core.networks.stopping import EarlyStopping, TrainingResult
 from stages.core.networks.training import end_epoch, on_device, optimizer_of, start
+from stages.core.networks.weighting import sampling_weights_of
 
 _WARM_UP = 3  # steps before a graph is recorded, in which libraries choose and load their kernels
 
@@ -50,9 +51,9 @@ def train_networks(
     validation = on_device(data.validation, device, dtype)
     losses_by_task = losses_of(data, config, device, dtype)
     stoppings = [EarlyStopping(data, config) for _ in networks]
-    epochs = 0
+    weights, epochs = sampling_weights_of(data, config), 0
     while any(stopping.goes_on for stopping in stoppings):
-        orders = [order_of_clips(len(data.train), seed, epochs) for seed in config.seeds]
+        orders = [order_of_clips(len(data.train), seed, epochs, weights) for seed in config.seeds]
         epochs += 1
         for rows in stack.batches([torch.from_numpy(order) for order in orders]):
             stack.rows.copy_(rows)

@@ -19,7 +19,9 @@ def naive_losses(data: MultiTaskData, config: TrainingConfig) -> dict[str, float
         naive = naive_prediction(truth, data.outputs[name])
         if task.kind == "classification":
             occurring = naive[naive > 0]
-            losses[name] = float(-(occurring * log(occurring)).sum())
+            surprise = -occurring * log(occurring)
+            focus = (1 - occurring) ** 2 if config.class_weights == "focal" else 1.0
+            losses[name] = float((surprise * focus).sum())
         elif config.regression_loss == "squared" or task.score_loss == "squared":
             losses[name] = float(np.nanmean((truth - naive) ** 2, axis=0).mean())
         else:  # a constant has no concordance
@@ -35,10 +37,46 @@ def class_weights_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, n
     weights = {name: np.ones(outputs) for name, outputs in data.outputs.items()}
     for name, task in data.tasks.items():
         if task.kind == "classification" and config.class_weights == "balanced":
-            truth = data.train.targets[name]
-            counts = np.bincount(truth[truth >= 0], minlength=data.outputs[name])
+            counts = _counts(data, name)
             weights[name] = counts.sum() / (len(counts) * np.maximum(counts, 1))
     return weights
+
+
+def logit_offsets_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, np.ndarray]:
+    """Task → what its loss adds to each output: with ``logits`` the log of the class's share in training.
+
+    A network that is trained so predicts as if all classes were equally frequent
+    (Menon et al., 2021, eq. 10). Otherwise nothing is added.
+    """
+    offsets = {name: np.zeros(outputs) for name, outputs in data.outputs.items()}
+    for name, task in data.tasks.items():
+        if task.kind == "classification" and config.class_weights == "logits":
+            counts = np.maximum(_counts(data, name), 1)
+            offsets[name] = log(counts / counts.sum())
+    return offsets
+
+
+def sampling_weights_of(data: MultiTaskData, config: TrainingConfig) -> np.ndarray | None:
+    """How often an epoch takes each training clip, on average: float64 [n], of mean 1; None: each once.
+
+    With ``batches``, the mean over the classification tasks of clips / (classes × clips of the class), and 1
+    for a clip without a label.
+    """
+    tasks = [name for name, task in data.tasks.items() if task.kind == "classification"]
+    if config.class_weights != "batches" or not tasks:
+        return None
+    weights = np.zeros(len(data.train))
+    for name in tasks:
+        truth, counts = data.train.targets[name], _counts(data, name)
+        balanced = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        weights += np.where(truth >= 0, balanced[truth], 1.0) / len(tasks)
+    return weights
+
+
+def _counts(data: MultiTaskData, task: str) -> np.ndarray:
+    """Training clips of each class."""
+    truth = data.train.targets[task]
+    return np.bincount(truth[truth >= 0], minlength=data.outputs[task])
 
 
 def factors_of(data: MultiTaskData, config: TrainingConfig) -> np.ndarray:

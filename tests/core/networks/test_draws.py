@@ -94,3 +94,21 @@ def test_first_weights_are_those_of_torch_in_distribution() -> None:
     assert weights["heads.age.2.bias"] == pytest.approx(mean, rel=1e-6)
     other = first_weights(PROBLEM, JOINT, 2)
     assert not np.array_equal(weights["trunk.0.0.weight"], other["trunk.0.0.weight"])
+
+
+@pytest.mark.parametrize("rare", [1, 7, 50])
+def test_weights_decide_how_often_a_clip_is_taken(rare: int) -> None:
+    weights = np.where(np.arange(100) < rare, 50 / rare, 50 / (100 - rare))
+    orders = np.stack([order_of_clips(100, 3, epoch, weights) for epoch in range(200)])
+    counts = np.stack([np.bincount(order, minlength=100) for order in orders])
+    assert (counts >= np.floor(weights)).all()
+    assert (counts <= np.ceil(weights)).all()
+    assert counts[:, :rare].sum(axis=1).mean() == pytest.approx(50, rel=0.05)
+    assert counts.mean(axis=0) == pytest.approx(weights, rel=0.25)
+    assert not np.array_equal(orders[0], orders[1])
+    assert np.array_equal(orders[5], order_of_clips(100, 3, 5, weights))
+    assert len({int(order[0]) for order in orders}) > 1
+
+
+def test_equal_weights_take_each_clip_once() -> None:
+    assert sorted(order_of_clips(50, 1, 2, np.ones(50))) == list(range(50))

@@ -95,3 +95,19 @@ def test_other_scores_have_the_loss_that_is_nearest_to_them() -> None:
     rated = {"age": replace(PROBLEM.tasks["age"], score="rmse")}
     problem = replace(PROBLEM.only(["age"]), tasks=rated)
     assert naive_losses(problem, SCORE) == naive_losses(problem, TrainingConfig())
+
+
+def test_the_losses_of_classes_are_the_papers_formulas() -> None:
+    """Logit adjustment (Menon et al., 2021, eq. 10), focal loss (Lin et al., 2017, eq. 4), clip by clip."""
+    truth, output = np.array([0, 2, 1, -1, 2]), RNG.normal(size=(5, 3))
+    priors = np.array([0.7, 0.2, 0.1])
+    adjusted = np.exp(output) * priors
+    likelihood = adjusted[np.arange(5), truth] / adjusted.sum(axis=1)
+    known, weights = truth >= 0, torch.ones(3, dtype=torch.float64)
+    arguments = (TASKS["country"], torch.from_numpy(output), torch.from_numpy(truth), weights)
+    found = task_loss(*arguments, TrainingConfig(class_weights="logits"), torch.from_numpy(np.log(priors)))
+    assert float(found) == pytest.approx(-np.log(likelihood[known]).mean(), rel=1e-12)
+    plain = np.exp(output)
+    own = plain[np.arange(5), truth] / plain.sum(axis=1)
+    found = task_loss(*arguments, TrainingConfig(class_weights="focal"))
+    assert float(found) == pytest.approx(-((1 - own) ** 2 * np.log(own))[known].mean(), rel=1e-12)

@@ -9,7 +9,14 @@ import pytest
 
 from stages.core.config.training import TrainingConfig
 from stages.core.networks.data import MultiTaskData, SplitData
-from stages.core.networks.weighting import class_weights_of, factors_of, naive_losses, shares_of
+from stages.core.networks.weighting import (
+    class_weights_of,
+    factors_of,
+    logit_offsets_of,
+    naive_losses,
+    sampling_weights_of,
+    shares_of,
+)
 from tests.core.networks.test_training import TASKS
 
 NOTHING = np.nan
@@ -57,6 +64,30 @@ def test_balanced_classes_weigh_the_same_in_training() -> None:
     assert weights["emotion"].tolist() == [1, 1]
     assert weights["age"].tolist() == [1]
     assert class_weights_of(DATA, TrainingConfig())["country"].tolist() == [1, 1, 1]
+
+
+def test_the_shares_of_classes_shift_logits_and_draw_clips() -> None:
+    offsets = logit_offsets_of(DATA, TrainingConfig(class_weights="logits"))
+    assert offsets["country"] == pytest.approx(
+        np.log([3 / 5, 1 / 5, 1 / 5])
+    )  # a class without clips counts once
+    assert offsets["age"].tolist() == [0]
+    assert logit_offsets_of(DATA, TrainingConfig())["country"].tolist() == [0, 0, 0]
+    weights = sampling_weights_of(DATA, TrainingConfig(class_weights="batches"))
+    truth = DATA.train.targets["country"]
+    assert weights is not None
+    assert weights[truth == 0] == pytest.approx(4 / (2 * 3))
+    assert weights[truth == 1] == pytest.approx(4 / 2)
+    assert weights[truth == -1] == pytest.approx(1)
+    assert sampling_weights_of(DATA, TrainingConfig()) is None
+    assert sampling_weights_of(DATA.only(["age"]), TrainingConfig(class_weights="batches")) is None
+
+
+def test_the_naive_predictors_focal_loss() -> None:
+    losses = naive_losses(DATA, TrainingConfig(class_weights="focal"))
+    shares = [3 / 4, 1 / 4]
+    expected = -sum(share * (1 - share) ** 2 * math.log(share) for share in shares)
+    assert losses["country"] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
