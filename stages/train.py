@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba.core.event import install_timer
 
 from stages.command import guarded
 from stages.core.config.load import load
@@ -47,13 +48,15 @@ def main() -> None:
     prepared = prepare(recordings, splits, tables.clip_ids, tables.features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")
+    compiling: list[float] = []
     began = time.perf_counter()
     trained = train_run(
         prepared.data, architecture, config, parameters.compute.workers, tables.origin, options.features
     )
     number = number_of_networks(prepared.data, architecture, config)
-    networks = in_order_of_seeds(progress(trained, number, "network"), config)
-    seconds = time.perf_counter() - began
+    with install_timer("numba:compiler_lock", compiling.append):  # once on a machine, not for each run
+        networks = in_order_of_seeds(progress(trained, number, "network"), config)
+    seconds = time.perf_counter() - began - sum(compiling)
     model = model_of(run, options, tables, prepared, architecture, config, networks)
     model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))

@@ -39,11 +39,11 @@ thead th {
 }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 2px solid var(--ink); }
-td.text { white-space: normal; text-align: left; min-width: 16rem; }
+th.text, td.text { white-space: normal; text-align: left; min-width: 16rem; }
 .notes { font-size: .82rem; color: var(--soft); margin-top: -.9rem; }
 .heading th { font-style: italic; padding-top: .6rem; }
 .heading span { position: sticky; left: .5rem; }
-.download { font-size: .8rem; margin-left: .2rem; }
+.download { font-size: .8rem; margin-left: .2rem; white-space: nowrap; }
 @media (max-width: 48rem) {
   .wide {
     background:
@@ -67,7 +67,27 @@ figure {
 figure .plot { overflow-x: auto; }
 figure svg { display: block; margin: auto; max-width: 100%; height: auto; min-width: 32rem; }
 figcaption { font-size: .9rem; color: #4a535d; margin-top: .6rem; }
+td.number { cursor: copy; }
+td.number:hover { text-decoration: underline dotted; }
+#copied {
+  position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); padding: .3rem .8rem;
+  border-radius: 6px; background: var(--ink); color: var(--paper); font-size: .85rem;
+}
+#copied:empty { display: none; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+"""
+
+_COPY = """
+const copied = document.getElementById("copied");
+let timer;
+document.addEventListener("click", async event => {
+  const cell = event.target.closest("td.number");
+  if (!cell || !getSelection().isCollapsed) return;  // a selection is copied by the browser
+  await navigator.clipboard.writeText(cell.textContent);
+  copied.textContent = `copied ${cell.textContent}`;
+  clearTimeout(timer);
+  timer = setTimeout(() => { copied.textContent = ""; }, 1500);
+});
 """
 
 
@@ -117,9 +137,11 @@ def page(title: str, opening: Sequence[str], sections: Sequence[Section], closin
 <body>
 <h1>{html.escape(title)}</h1>
 {chr(10).join(opening)}
-<nav>{links}</nav>
+<nav>{links}<br>A click on a number copies it.</nav>
 {body}
 <footer>{chr(10).join(closing)}</footer>
+<div id="copied" role="status"></div>
+<script>{_COPY}</script>
 </body>
 </html>
 """

@@ -11,6 +11,7 @@ from stages.core.figures.charts import svg
 from stages.core.reporting import report_figures
 from stages.core.reporting.corpus_tables import corpus_table, cost_table, model_table, quarantine_table
 from stages.core.reporting.html import Section, figure, folded, page, paragraph
+from stages.core.reporting.network_figure import network
 from stages.core.reporting.report_figures import Predictions, ReportFigure
 from stages.core.reporting.results import Results
 from stages.core.reporting.score_tables import (
@@ -25,6 +26,7 @@ from stages.core.reporting.sentences import (
     SYNTHETIC,
     few_speakers,
     finding,
+    groups_not_shown,
     imbalance,
     size_of_corpus,
     speakers_known,
@@ -69,13 +71,14 @@ class Report:
 
     def _sections(self) -> list[Section]:
         """Sentences, tables and figures by section; a section with nothing to show is left out."""
-        groups, rows = self.results.groups, self.results.on_test("multi-task")
+        results = self.results
+        groups, rows = results.groups, results.on_test("multi-task")
         otherwise = [row for row in rows if not groups.is_common(row.baseline)]
         plain = [row for row in rows if groups.is_common(row.candidate)]
         weighed = [row for row in rows if row not in plain and row not in otherwise]
         content = {
             "The recordings": self._tables("splits", "quarantine"),
-            "The runs": [*self._tables("scores"), *self._tables("models")],
+            "The runs": [*self._tables("scores"), *self._figures("network"), *self._tables("models")],
             "Does multi-task learning help?": [
                 *self._findings("multi-task learning", plain),
                 *self._shares(),
@@ -95,7 +98,10 @@ class Report:
                 *self._tables("parts"),
                 *self._figures("columns", "confusion", "scatter", "map"),
             ],
-            "For whom it works": self._figures("groups"),
+            "For whom it works": [
+                *self._figures("groups"),
+                *map(paragraph, groups_not_shown(results)),
+            ],
             "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost")],
             "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS]
             if self.results.paper["rows"]
@@ -178,6 +184,7 @@ def _figures_of(
     results: Results, labels: pd.DataFrame, curves: pd.DataFrame, predictions: Predictions
 ) -> dict[str, ReportFigure]:
     shown = chain(
+        network(results),
         *(
             report_figures.differences(results, contrast, title)
             for contrast, title in TITLES.items()

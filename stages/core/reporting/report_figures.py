@@ -185,7 +185,7 @@ def confusions(results: Results) -> Iterator[ReportFigure]:
                 f"confusion-{task}",
                 figure_of(matrices),
                 f"Test clips of {results.corpus_name} by actual and predicted {task}, mean over seeds. "
-                "Rows add up to 100 %; the diagonal is the recall, whose mean is the UAR.",
+                "Rows add up to 100%; the diagonal is the recall, whose mean is the UAR.",
                 f"Confusion matrices of {task}: {' and '.join(matrix.title for matrix in matrices)}.",
                 ["run", "actual", "predicted", "clips, all seeds"],
                 rows,

@@ -167,11 +167,10 @@ def comparison_table(contrast: Contrast, results: Results) -> Table:
     known = {run for row in rows for run in (row.baseline, row.candidate)} & set(results.runs)
     seeds = min(len(results.groups.training(run).seeds) for run in known)
     caption = f"{TITLES[contrast]}, test split of {results.corpus_name}."
+    family = f"the {len(rows)} comparisons" if len(rows) > 1 else "the one comparison"
     notes = (
         "Means over seeds on the same clips; positive differences are better. p: two-sided, by bootstrap "
-        "over "
-        f"speakers and seeds; p (Holm): corrected for the {len(rows)} comparisons of this table. Bold: p "
-        "(Holm) at "
+        f"over speakers and seeds; p (Holm): corrected for {family} of this table. Bold: p (Holm) at "
         f"most {alpha:.2g}."
     )
     if seeds < 10:

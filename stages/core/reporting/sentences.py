@@ -105,6 +105,24 @@ emotion 0.4%.'
     return f"Equal weights are not equal shares: {first} makes up {most} of the total training loss, {rest}."
 
 
+def groups_not_shown(results: Results) -> list[str]:
+    """Why tasks are not scored by group, where they are not."""
+    if results.groups.parameters.split.balance is None:
+        return ["No groups are compared, since split.balance names no column."]
+    sentences = []
+    for task in results.tasks:
+        scores = [results.runs[run].task(task, "test") for run in results.shown_runs(task)]
+        groups = [found.groups for found in scores if found and found.groups]
+        if any(sum(part.low is not None for part in of_run.scores.values()) > 1 for of_run in groups):
+            continue
+        why = "no group has labelled clips"
+        if groups:
+            sizes = [f"{name} has {part.clips:,} clips" for name, part in groups[0].scores.items()]
+            why = f"fewer than two groups have clips of two speakers and classes ({', '.join(sizes)})"
+        sentences.append(f"{task} is not scored by group: {why}.")
+    return sentences
+
+
 def speakers_known(runs: Sequence[str]) -> str:
     """That some runs are of another setting.
 

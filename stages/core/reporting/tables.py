@@ -1,13 +1,15 @@
 """Tables of the report, once as data, then as HTML, Markdown, LaTeX (booktabs) and CSV."""
 
 import html
+import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from stages.core.runtime.files import csv_text
 
 LONG = 40  # letters of a cell that is broken into lines
+_TEXT = ' class="text"'
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -59,8 +61,13 @@ class Table:
 
     def html(self) -> str:
         """The table as HTML; the first column holds the headers of the rows."""
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
-        body = "\n".join(self._html_row(row) for row in self.rows)
+        cells = [list(map(_cell, row)) for row in self.rows]
+        long = {index for row in cells for index, cell in enumerate(row) if index and len(cell.text) > LONG}
+        head = "".join(
+            f'<th scope="col"{_TEXT if index in long else ""}>{html.escape(name)}</th>'
+            for index, name in enumerate(self.header)
+        )
+        body = "\n".join(self._html_row(row, long) for row in cells)
         caption = html.escape(f"Table {self.number}. {self.caption}")
         kind = "wide many" if len(self.header) > 5 else "wide"
         links = f"{download(self.name, 'csv', self.csv())} {download(self.name, 'tex', self.latex())}"
@@ -123,16 +130,15 @@ class Table:
                 rows.append([heading, *texts])
         return csv_text(["", *self.header], rows)
 
-    def _html_row(self, row: Row) -> str:
-        first, *others = map(_cell, row)
+    def _html_row(self, row: Sequence[Cell], long: Collection[int]) -> str:
+        """A row; cells of the ``long`` columns are broken into lines, and numbers are copied by a click."""
+        first, *others = row
         if not others:
             text = f"<span>{html.escape(first.text)}</span>"
             return f'<tr class="heading"><th colspan="{len(self.header)}" scope="rowgroup">{text}</th></tr>'
         cells = "".join(
-            f'<td class="text">{_html_text(cell)}</td>'
-            if len(cell.text) > LONG
-            else f"<td>{_html_text(cell)}</td>"
-            for cell in others
+            f"<td{_TEXT if index in long else _number(cell.text)}>{_html_text(cell)}</td>"
+            for index, cell in enumerate(others, 1)
         )
         return f'<tr><th scope="row">{_html_text(first)}</th>{cells}</tr>'
 
@@ -149,6 +155,11 @@ def download(name: str, kind: str, text: str) -> str:
 
 def _cell(cell: Cell | str) -> Cell:
     return cell if isinstance(cell, Cell) else Cell(cell)
+
+
+def _number(text: str) -> str:
+    """The class of a number's cell."""
+    return ' class="number"' if re.match(r"[<+−]?\d", text) else ""
 
 
 def _html_text(cell: Cell) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
+from stages.core.reporting.numbers import p_value
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import SPLITS, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
@@ -75,7 +76,7 @@ def _cost_lines(summary: Summary, seconds: Mapping[str, float], width: int) -> I
     yield f"  {'':{width}}parameters  multiply-adds  networks  epochs  seconds{together}"
     for run, scores in summary.runs.items():
         cost = scores.cost
-        trained = format(seconds[run], ".0f") if run in seconds else "–"
+        trained = format(seconds[run], ".1f") if run in seconds else "–"
         validation, test = (_number(scores.splits[split].exvo) for split in SPLITS)
         yield (
             f"  {run:{width}}{cost.parameters:10,}{cost.multiply_adds:15,}{cost.networks:10}{cost.epochs:8}"
@@ -90,7 +91,8 @@ def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
     width = max((len(row.baseline) + len(row.candidate) for row in rows), default=0) + 5
     for row in rows:
         pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+z.4f}, {row.high:+z.4f}]"
-        yield f"  {pair:{width}}{row.task:12}{row.difference:+z.4f} {interval:22} p = {row.p_corrected:.3f}"
+        p = f"p = {p_value(row.p_corrected)}".replace("= <", "< ")
+        yield f"  {pair:{width}}{row.task:12}{row.difference:+z.4f} {interval:22} {p}"
 
 
 def _number(value: float | None) -> str:

@@ -39,7 +39,12 @@ def progress(
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
+        if done == 1:
+            start = now  # the first item waits for processes to start and for code to be compiled
         if now - spoken >= LINE_EVERY:
-            spoken, rate = now, done / (now - start)
-            left = f"{(total - done) / rate:.0f} s left"
-            say(", ".join(filter(None, [f"{done}/{total} {unit}s", f"{rate:.1f} {unit}s/s", left, note()])))
+            parts = [f"{done}/{total} {unit}s"]
+            if now > start:
+                rate = (done - 1) / (now - start)
+                parts += [f"{rate:.1f} {unit}s/s", f"{(total - done) / rate:.0f} s left"]
+            spoken = now
+            say(", ".join(filter(None, [*parts, note()])))

@@ -1,5 +1,13 @@
-from stages.core.reporting.sentences import few_speakers, finding, size_of_corpus, speakers_known, verdict
-from tests.helpers.results import beating, comparison, results
+from stages.core.reporting.sentences import (
+    few_speakers,
+    finding,
+    groups_not_shown,
+    size_of_corpus,
+    speakers_known,
+    verdict,
+)
+from stages.core.scoring.run_scores import Groups, PartScore
+from tests.helpers.results import RUNS, beating, changed, comparison, groups, results
 
 
 def test_findings_count_significant_differences_and_name_the_median():
@@ -44,3 +52,19 @@ def test_size_of_corpus_and_a_warning_where_speakers_are_few():
 
 def test_runs_of_another_setting_are_named() -> None:
     assert speakers_known(["a", "b"]).endswith("other clips are known: a, b.")
+
+
+def test_a_task_without_two_groups_says_why():
+    found = results()
+    assert groups_not_shown(found) == []
+    for run in RUNS:
+        parts = {"China": PartScore(None, None, None, 1203), "Venezuela": PartScore(0.5, 0.4, 0.6, 9)}
+        found = changed(found, run, "age", "test", groups=Groups("Country", True, parts))
+        found = changed(found, run, "emotion", "test", groups=None)
+    assert groups_not_shown(found) == [
+        "emotion is not scored by group: no group has labelled clips.",
+        "age is not scored by group: fewer than two groups have clips of two speakers and classes "
+        "(China has 1,203 clips, Venezuela has 9 clips).",
+    ]
+    without = results(groups=groups(split={"method": "balanced", "balance": None, "seed": 1}))
+    assert groups_not_shown(without) == ["No groups are compared, since split.balance names no column."]

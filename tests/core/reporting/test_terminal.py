@@ -27,7 +27,7 @@ def test_every_number_stands_in_its_column():
     assert tables[3].startswith("age, MAE (lower is better)")
     cost = tables[4].split("\n")[2].split()
     exvo = [f"{found.runs['compare-stl'].splits[split].exvo:.4f}" for split in ("validation", "test")]
-    assert cost == ["compare-stl", "1,234,567", "10", "3", "40", "12", *exvo]
+    assert cost == ["compare-stl", "1,234,567", "10", "3", "40", "12.4", *exvo]
     assert " ".join(tables[5].split("\n")[1].split()) == (
         "compare-mtl2 – compare-stl emotion +0.1000 [+0.0500, +0.2000] p = 0.050"
     )

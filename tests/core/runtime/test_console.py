@@ -54,10 +54,14 @@ def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_log_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(messages, "LINE_EVERY", 0)
-    assert list(progress(range(3), 3, "clip", lambda: "1 quarantined")) == [0, 1, 2]
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("1/3 clips, ")
-    assert lines[2].endswith("0 s left, 1 quarantined")
+    seconds = iter([0.0, 100.0, 102.0, 104.0])  # the first clip waits for code to be compiled
+    monkeypatch.setattr(messages.time, "monotonic", lambda: next(seconds))
+    assert list(progress(range(3), 4, "clip", lambda: "1 quarantined")) == [0, 1, 2]
+    assert capsys.readouterr().out.splitlines() == [
+        "1/4 clips, 1 quarantined",
+        "2/4 clips, 0.5 clips/s, 4 s left, 1 quarantined",
+        "3/4 clips, 0.5 clips/s, 2 s left, 1 quarantined",
+    ]
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
