@@ -49,5 +49,9 @@ def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
 
 def _arrow(axes: Axes, column: float, start: float, end: float) -> None:
     """From the box in a column to that in the next."""
-    ends = {"xytext": (column + _WIDTH / 2, start), "xy": (column + 1 - _WIDTH / 2, end)}
-    axes.annotate("", arrowprops={"arrowstyle": "->", "color": "#7F7F7F", "linewidth": 1}, **ends)
+    axes.annotate(
+        "",
+        xy=(column + 1 - _WIDTH / 2, end),
+        xytext=(column + _WIDTH / 2, start),
+        arrowprops={"arrowstyle": "->", "color": "#7F7F7F", "linewidth": 1},
+    )
