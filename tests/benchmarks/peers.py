@@ -136,7 +136,7 @@ def main() -> None:
     say(f"{corpus['name']}{kind}, {name}: {features.shape[1]} features; test split")
     for task_name, task in parameters.tasks.items():
         classes = classes_of(task, labels[train]) if task.kind == "classification" else ()
-        truth = targets_of(task_name, task, labels, classes)
+        truth = targets_of(task, labels, classes)
         known = labelled(truth)
         rows = {
             split: known & (labels["split"] == split).to_numpy() for split in ("train", "validation", "test")

@@ -130,13 +130,17 @@ def _check_shared_columns(tasks: Mapping[str, Task]) -> None:
 
 
 def _check_balance(parameters: Parameters) -> None:
-    balance = parameters.split.balance
+    split = parameters.split
     for name, task in parameters.tasks.items():
-        if task.kind == "regression" and balance in task.columns:
-            raise UserError(
-                f"{FILE}: split.balance is {balance!r}, which task {name} reads as numbers; "
-                "name a column of classes, or leave it empty."
-            )
+        for key, column, instead in (
+            ("balance", split.balance, "leave it empty"),
+            ("folds", split.fold_column, "take a number"),
+        ):
+            if task.kind == "regression" and column in task.columns:
+                raise UserError(
+                    f"{FILE}: split.{key} is {column!r}, which task {name} reads as numbers; "
+                    f"name a column of classes, or {instead}."
+                )
 
 
 def _check_models(parameters: Parameters) -> None:

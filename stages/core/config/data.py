@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from stages.core.config.bounds import Positive, Seed
+
+SPEAKERS = "speakers"
+"""The value of ``split.folds`` that leaves out one speaker at a time."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,26 @@ class SplitOptions:
     """Which speakers train, validate and test.
 
     Attributes:
-        method: balanced: thirds by speaker, see ``balance``; official: the corpus's own Split.
+        method: balanced: thirds by speaker, see ``balance``; official: the corpus's own Split; folds: test is
+            one fold of several, validation the next one, and the others train.
         balance: a column of data_info.csv whose values are spread evenly over the splits; None: none.
-        seed: of the balanced split.
+        seed: of the balanced split and of a number of folds.
+        folds: how many, speakers grouped and balanced; ``speakers``: one for each speaker; a column of
+            data_info.csv: one for each of its values.
+        fold: the one that is tested, from 1.
     """
 
-    method: Literal["official", "balanced"] = "balanced"
+    method: Literal["official", "balanced", "folds"] = "balanced"
     balance: str | None = "Country"
     seed: Seed = 1
+    folds: Annotated[int, Ge(3)] | Annotated[str, MinLen(1)] = 5
+    fold: Positive = 1
+
+    @property
+    def fold_column(self) -> str | None:
+        """The column whose values are the folds; None where folds are a number or speakers.
+
+        >>> SplitOptions(folds="Country").fold_column, SplitOptions(folds="speakers").fold_column
+        ('Country', None)
+        """
+        return self.folds if isinstance(self.folds, str) and self.folds != SPEAKERS else None

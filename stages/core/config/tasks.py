@@ -72,7 +72,7 @@ class Task:
 
 
 # Columns of the table of recordings, and of the splits that are joined to it, that are not labels.
-_OURS = {"clip_id", "speaker", "seconds", "source_rate", "source_channels", "source_split", "split"}
+_OURS = {"clip_id", "speaker", "seconds", "source_rate", "source_channels", "source_split", "split", "fold"}
 
 
 def stored(column: str) -> str:

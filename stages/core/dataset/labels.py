@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from stages.core.config.tasks import Task
-from stages.core.runtime.errors import UserError
 
 
 def classes_of(task: Task, labels: pd.DataFrame) -> tuple[str, ...]:
@@ -24,33 +23,25 @@ def unseen_classes(task: Task, labels: pd.DataFrame, classes: Sequence[str]) -> 
     return sorted(set(labels[task.label_columns[0]].dropna().unique()) - set(classes))
 
 
-def targets_of(name: str, task: Task, labels: pd.DataFrame, classes: Sequence[str] = ()) -> np.ndarray:
+def targets_of(task: Task, labels: pd.DataFrame, classes: Sequence[str] = ()) -> np.ndarray:
     """Labels of n clips as an array.
 
     Args:
-        name: the task's name, for error messages.
         task: the task.
         labels: n rows with the task's columns; numbers for a regression, text for a classification.
         classes: the training split's classes.
 
     Returns:
         Regression: float64 [n, columns], NaN where unlabelled (the whole row, if one column is).
-        Classification: int64 [n], the index into ``classes``, −1 where unlabelled.
-
-    Raises:
-        UserError: if a label is not among ``classes``.
+        Classification: int64 [n], the index into ``classes``; −1 where unlabelled, or labelled with another
+        class (:func:`unseen_classes`), which no network can name.
 
     >>> task = Task("regression", ("Awe", "Fear"), "ccc", scale="row-max")
-    >>> targets_of("emotion", task, pd.DataFrame({"Awe": [20.0, 0.0], "Fear": [80.0, 0.0]}))
+    >>> targets_of(task, pd.DataFrame({"Awe": [20.0, 0.0], "Fear": [80.0, 0.0]}))
     array([[0.25, 1.  ],
            [0.  , 0.  ]])
     """
     if task.kind == "classification":
-        unseen = unseen_classes(task, labels, classes)
-        if unseen:
-            raise UserError(
-                f"task {name}: {', '.join(map(repr, unseen))} never occurs in the training split."
-            )
         index = {label: index for index, label in enumerate(classes)}
         return np.array([index.get(label, -1) for label in labels[task.label_columns[0]]], dtype=np.int64)
     values = labels[task.label_columns].to_numpy(np.float64, copy=True)

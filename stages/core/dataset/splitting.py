@@ -1,6 +1,5 @@
 """Which clips train, validate and test: no speaker in two splits."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from stages.core.config.data import SplitOptions
 from stages.core.config.tasks import Task, stored
+from stages.core.dataset.folds import folds_of, stratified
 from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.errors import OptionError, UserError
 
@@ -20,21 +20,23 @@ def assign(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     Args:
         recordings: clip_id, speaker, source_split and the column to balance by.
         options: ``official`` takes the corpus's own splits; ``balanced`` distributes the speakers over
-            three parts with scikit-learn's StratifiedGroupKFold.
+            three parts with scikit-learn's StratifiedGroupKFold; ``folds`` tests one fold, validates on the
+            next one and trains on the others.
 
     Raises:
         OptionError: if the official splits are incomplete, unknown or share a speaker; if there is no
-            speaker to split by; if a split is empty.
+            speaker to split by; if a split is empty; if the folds cannot be made.
         UserError: if there are fewer than three speakers.
     """
-    splits = _official(recordings) if options.method == "official" else _balanced(recordings, options)
+    make = {"official": _official, "balanced": _balanced, "folds": _one_fold}[options.method]
+    splits = make(recordings, options)
     for name in SPLITS:
         if name not in splits:
             raise OptionError("method", f"is {options.method}, but the {name} split is empty; take the other")
     return splits
 
 
-def _official(recordings: pd.DataFrame) -> np.ndarray:
+def _official(recordings: pd.DataFrame, _: SplitOptions) -> np.ndarray:
     splits = recordings["source_split"]
     odd = recordings[~splits.isin(SPLITS)]
     if len(odd):
@@ -54,8 +56,6 @@ def _official(recordings: pd.DataFrame) -> np.ndarray:
 
 
 def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
-    from sklearn.model_selection import StratifiedGroupKFold
-
     unknown = int(recordings["speaker"].isna().sum())
     if unknown:
         raise OptionError(
@@ -63,31 +63,21 @@ def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
             f"is balanced, but {unknown} clips have no Subject_ID, so that no split by speaker is possible; "
             "fill it in, or set method to official",
         )
-    speakers = recordings["speaker"]
-    if speakers.nunique() < len(SPLITS):
-        raise UserError(f"the corpus has {speakers.nunique()} speakers; three splits need at least three.")
-    strata = _strata(recordings, options.balance)
-    folds = StratifiedGroupKFold(len(SPLITS), shuffle=True, random_state=options.seed)
-    splits = np.empty(len(recordings), dtype=object)
-    with warnings.catch_warnings():  # about strata with fewer speakers than parts
-        warnings.filterwarnings("ignore", "The least populated class")
-        for name, (_, rows) in zip(SPLITS, folds.split(strata, strata, speakers), strict=True):
-            splits[rows] = name
-    return splits.astype(str)
+    speakers = recordings["speaker"].nunique()
+    if speakers < len(SPLITS):
+        raise UserError(f"the corpus has {speakers} speakers; three splits need at least three.")
+    return np.array(SPLITS)[stratified(recordings, options, len(SPLITS))]
 
 
-def _strata(recordings: pd.DataFrame, balance: str | None) -> np.ndarray:
-    """The value by which each recording is balanced; values of fewer than three speakers count as one."""
-    if balance is None:
-        return np.zeros(len(recordings), dtype=np.int64)
-    values = recordings[stored(balance)].fillna("")
-    speakers = recordings.groupby(values)["speaker"].nunique()
-    rare = values.isin(speakers.index[speakers < len(SPLITS)])
-    if rare.all():
-        return np.zeros(len(recordings), dtype=np.int64)
-    # A single rare value stays as it is: there is nothing to join it with.
-    names, codes = np.unique(values.to_numpy(str), return_inverse=True)
-    return np.where(rare, len(names), codes) if values[rare].nunique() > 1 else codes
+def _one_fold(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
+    folds = folds_of(recordings, options)
+    number = len(folds.names)
+    if options.fold > number:
+        raise OptionError("fold", f"is {options.fold}, but there are {number} folds; take 1 to {number}")
+    tested = options.fold - 1
+    names = np.full(number, "train", dtype="<U10")
+    names[[tested, (tested + 1) % number]] = "test", "validation"
+    return names[folds.of_clip]
 
 
 def unlearnable(task: Task, recordings: pd.DataFrame, splits: np.ndarray) -> str | None:

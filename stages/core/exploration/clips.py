@@ -65,7 +65,7 @@ class ClipTable:
         clips = clips.sort_values("clip_id", ignore_index=True)
         kept = {name: task for name, task in tasks.items() if task.kind == "regression" or classes.get(name)}
         outputs = {name: list(classes.get(name, task.columns)) for name, task in kept.items()}
-        truths = {name: targets_of(name, task, clips, classes.get(name, ())) for name, task in kept.items()}
+        truths = {name: targets_of(task, clips, classes.get(name, ())) for name, task in kept.items()}
         return cls(clips, kept, outputs, truths, group if group in clips else None)
 
     def predictions(self, table: pd.DataFrame) -> RunPredictions:

@@ -170,9 +170,9 @@ def forest(
     return figure
 
 
-def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
-    """Values with intervals, a row per name of the first series, a colour per series."""
-    names = [interval.name for interval in next(iter(series.values()))]
+def dots(series: Mapping[str, Sequence[Interval]], xlabel: str, names: Sequence[str] | None = None) -> Figure:
+    """Values with intervals, a row per name (None: those of the first series), a colour per series."""
+    names = names or [interval.name for interval in next(iter(series.values()))]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 0.36 * len(names) + 1.4), layout="constrained")
         axes = figure.subplots()
@@ -190,6 +190,20 @@ def dots(series: Mapping[str, Sequence[Interval]], xlabel: str) -> Figure:
         axes.set_yticklabels(names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+        figure.legend(loc="outside lower center", ncols=min(4, len(series)))
+    return figure
+
+
+def in_order(series: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
+    """The values of each series from the lowest to the highest, a line per series."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for index, (label, values) in enumerate(series.items()):
+            shares, colour = np.linspace(0, 1, len(values)), COLOURS[index % len(COLOURS)]
+            axes.plot(shares, sorted(values), label=label, linewidth=1.2, color=colour)
+        axes.set(xlabel="share of the folds", ylabel=ylabel)
+        axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
         figure.legend(loc="outside lower center", ncols=min(4, len(series)))
     return figure
 

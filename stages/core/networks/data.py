@@ -96,8 +96,8 @@ def prepare(
         config: names the scalings.
 
     Raises:
-        UserError: if the tables are of different corpora, a class does not occur in training, or no task
-            can be learnt.
+        UserError: if the tables are of different corpora, or no task can be
+            learnt.
     """
     clips = join_clips(recordings, splits, clip_ids)
     rows = {split: np.flatnonzero(clips["split"] == split) for split in ("train", "validation")}
@@ -124,16 +124,25 @@ def _targets(
     kept, classes, targets, left_out = {}, {}, {}, {}
     for name, task in tasks.items():
         found = list(classes_of(task, clips.iloc[train])) if task.kind == "classification" else []
-        values = targets_of(name, task, clips, found)
+        values = targets_of(task, clips, found)
         if len(found) == 1:
             left_out[name] = f"only one class, {found[0]},"
         elif not labelled(values[train]).any():
             left_out[name] = "no labels"
+        elif found and _all_unseen(task, clips, found, train):
+            left_out[name] = "no class of the other splits"
         else:
             kept[name], targets[name] = task, values
             if found:
                 classes[name] = found
     return kept, classes, targets, left_out
+
+
+def _all_unseen(task: Task, clips: pd.DataFrame, classes: Sequence[str], train: np.ndarray) -> bool:
+    """Whether the other splits have classes, but none that the training split has: of a country left out."""
+    others = np.setdiff1d(np.arange(len(clips)), train)
+    found = classes_of(task, clips.iloc[others])
+    return bool(found) and not set(found) & set(classes)
 
 
 def _scale(task: Task, targets: np.ndarray, config: TrainingConfig) -> tuple[float, float]:

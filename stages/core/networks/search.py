@@ -49,7 +49,7 @@ def scores_of(model: Model, tables: RunTables, split: str) -> dict[str, float]:
     by_seed = model.predict(features, speakers)
     scores = {}
     for name, task in model.tasks.items():
-        truth = targets_of(name, task, clips, model.classes.get(name, ()))
+        truth = targets_of(task, clips, model.classes.get(name, ()))
         if labelled(truth).any():
             prediction = np.mean([by_seed[seed][name] for seed in model.seeds], axis=0)
             scores[name] = METRICS[task.score].compute(truth, prediction)
@@ -63,9 +63,7 @@ def skill_of(model: Model, tables: RunTables, split: str, scores: Mapping[str, f
     for name, score in scores.items():
         metric, task, naive = METRICS[model.tasks[name].score], model.tasks[name], np.nan
         if not metric.higher_is_better:
-            truths = [
-                targets_of(name, task, labels, model.classes.get(name, ())) for labels in (train, clips)
-            ]
+            truths = [targets_of(task, labels, model.classes.get(name, ())) for labels in (train, clips)]
             constant = naive_prediction(truths[0], model.description.outputs[name])
             naive = metric.compute(truths[1], np.broadcast_to(constant, (len(clips), len(constant))))
         skills.append(metric.skill(score, naive))

@@ -73,7 +73,7 @@ def rating_map(results: Results, labels: pd.DataFrame, predictions: Predictions)
     train = train.iloc[:: max(1, -(-len(train) // MAP_CLIPS))]
     if len(train) < 10:
         return
-    ratings = targets_of(name, results.tasks[name], train)
+    ratings = targets_of(results.tasks[name], train)
     # Repeated rows would collapse onto each other; the perplexity must stay below their number.
     perplexity = min(30.0, (len(ratings) - 1) / 3)
     map_ = tsne(ratings, perplexity)
@@ -107,7 +107,7 @@ def scatter(results: Results, labels: pd.DataFrame, predictions: Predictions) ->
             continue
         of_run = predictions(run)
         test = labels[(labels["split"] == "test") & labels["clip_id"].isin(of_run.clip_ids)]
-        truth = targets_of(name, task, test)
+        truth = targets_of(task, test)
         known = labelled(truth)
         step = max(1, -(-int(known.sum()) // SCATTER_CLIPS))
         test, truth = test[known].iloc[::step], truth[known][::step]

@@ -26,7 +26,8 @@ class Comparison:
         contrast: what distinguishes the runs: ``naive``, a run against the naive predictor; ``multi-task``,
             one network for all tasks against one per task; ``features``, two feature sets with the same
             model; ``training``, trained otherwise against the best run of the common training; ``fusion``,
-            several runs as one against the best of them by validation, both with the mean of their seeds.
+            several runs as one against the best of them by validation, both with the mean of their seeds;
+            ``runs``, any two on the same folds.
         task: name of the task.
         score: name of its metric.
         split: validation or test.
@@ -131,7 +132,7 @@ def compare_pair(
     splits = {split: shared[shared["split"] == split] for split in SPLITS}
     samplings = {split: Sampling.of(clips, options) for split, clips in splits.items()}
     for (name, (task, classes)), (split, clips) in product(tasks.items(), splits.items()):
-        truth = targets_of(name, task, clips, classes)
+        truth = targets_of(task, clips, classes)
         if not labelled(truth).any():
             continue
         parts, sampling = classes or task.columns, samplings[split]

@@ -103,7 +103,7 @@ def fuse_task(
     parts = list(classes or task.columns)
     clips = labels[np.logical_and.reduce([labels["clip_id"].isin(run.clip_ids) for run in members.values()])]
     values = {run: mean_of_seeds(one, name, parts, clips["clip_id"]) for run, one in members.items()}
-    truth = targets_of(name, task, clips, classes)
+    truth = targets_of(task, clips, classes)
     rows = labelled(truth) & (clips["split"] == "validation").to_numpy()
     on_validation = {run: one[rows] for run, one in values.items()}
     metric = METRICS[task.score]

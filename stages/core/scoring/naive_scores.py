@@ -33,7 +33,7 @@ def naive_predictions(labels: pd.DataFrame, tasks: Mapping[str, Task]) -> RunPre
     columns: dict[str, float] = {}
     for name, task in tasks.items():
         parts = classes_of(task, train) if task.kind == "classification" else task.columns
-        truth = targets_of(name, task, train, parts)
+        truth = targets_of(task, train, parts)
         if labelled(truth).any():
             guess = naive_prediction(truth, len(parts))
             columns |= {f"{name}.{part}": float(value) for part, value in zip(parts, guess, strict=True)}
@@ -58,7 +58,7 @@ def naive_scores(
             continue
         for split in SPLITS:
             clips = labels[labels["split"] == split]
-            truth = targets_of(name, task, clips, parts)
+            truth = targets_of(task, clips, parts)
             if labelled(truth).any():
                 (guess,) = predictions.of_task(name, parts, clips["clip_id"]).values()
                 sums = speaker_sums(task.score, truth, guess, np.zeros(len(clips), np.int64), 1)

@@ -9,9 +9,10 @@ from typing import Literal
 from stages.core.config.load import Parameters
 from stages.core.config.training import TrainingConfig
 
-Contrast = Literal["naive", "multi-task", "features", "training", "fusion"]
+Contrast = Literal["naive", "multi-task", "features", "training", "fusion", "runs"]
 """What distinguishes two runs: a prediction that ignores its input; one network for all tasks instead of one
-per task; other features for the same model; another training; several runs as one instead of the best."""
+per task; other features for the same model; another training; several runs as one instead of the best;
+anything, where runs on folds are compared with the first of them."""
 NAIVE = "naive predictor"
 
 

@@ -48,7 +48,7 @@ def score_run(
         group_column: the column by whose values tasks are scored apart; None for no groups.
         options: replicates, confidence and seed of the bootstrap.
     """
-    truths = {name: targets_of(name, task, labels, classes.get(name, ())) for name, task in tasks.items()}
+    truths = {name: targets_of(task, labels, classes.get(name, ())) for name, task in tasks.items()}
     groups = {name: groups_of(task, tasks, labels, group_column) for name, task in tasks.items()}
     found: dict[str, SplitScores] = {}
     best: dict[str, int] = {}
