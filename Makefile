@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test recipes faults portable check explore extras search
+.PHONY: help repro test recipes faults portable check explore extras search folds
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ explore: .venv/ready  ## listen to clips beside labels, predictions and errors, 
 search: .venv/ready  ## search better training options on validation (RUN=compare-mtl2 TRIALS=50)
 	@test -n "$(RUN)" || { echo "error: name the run to start from, for example make search RUN=compare-mtl2." >&2; exit 1; }
 	@python -m stages.search $(RUN) --trials $(TRIALS)
+
+folds: .venv/ready  ## test every clip once (FOLDS=5, speakers or a column; RUNS="compare-stl compare-mtl2" JOBS=2)
+	@python -m stages.folds --jobs $(JOBS) $(if $(FOLDS),--folds "$(FOLDS)") $(if $(RUNS),--runs $(RUNS))
 
 extras: .venv/ready  ## install what export, search and imports need, and what their tests need
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt

@@ -123,7 +123,8 @@ def _of_column(recordings: pd.DataFrame, column: str) -> Folds:
             f"{where}, but {unknown} clips have no value there; fill it in, or take them out of "
             "data_info.csv",
         )
-    names, of_clip = np.unique(values.to_numpy(str), return_inverse=True)
+    unique, of_clip = np.unique(values.to_numpy(str), return_inverse=True)
+    names = tuple(map(str, unique))
     if len(names) < FEWEST:
         has = f"the value {names[0]!r} alone" if len(names) == 1 else "two values alone"
         raise OptionError(
@@ -140,7 +141,7 @@ def _of_column(recordings: pd.DataFrame, column: str) -> Folds:
             f"{where}, but Subject_ID {speaker!r} has clips in {both[0]!r} and in {both[1]!r}, so that a "
             "speaker who is tested would be known from training; correct that, or take another column",
         )
-    return Folds(tuple(map(str, names)), of_clip)
+    return Folds(names, of_clip)
 
 
 def _numbers(folds: int) -> tuple[str, ...]:
