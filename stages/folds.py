@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 
 import pandas as pd
 
@@ -36,9 +37,9 @@ from stages.core.runtime.files import digest_of, read_json, whole_folder, write_
 from stages.core.runtime.tables import read_table, write_table
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.folds import (
+    FoldedClips,
     FoldedSummary,
     FoldSize,
-    Tested,
     compare_folds,
     compare_tables,
     gather,
@@ -159,31 +160,34 @@ def run_all(run: Callable[[int, Callable[[str], None]], None], folds: int, stage
         UserError: the first that a fold raised.
     """
     begun: SimpleQueue[str] = SimpleQueue()
-    latest = {"": ""}
+    stopped = Event()
+    latest = [""]
 
     def follow(number: int) -> None:
-        run(number, lambda stage: begun.put(f"fold {number}: {stage}"))
+        if stopped.is_set():
+            return
+        try:
+            run(number, lambda stage: begun.put(f"fold {number}: {stage}"))
+        except UserError:
+            stopped.set()
+            raise
 
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(follow, number) for number in range(1, folds + 1)]
         try:
-            for stage in progress(_events(begun, futures), folds * stages, "stage", lambda: latest[""]):
-                latest[""] = stage
+            for stage in progress(_events(begun, futures), folds * stages, "stage", lambda: latest[0]):
+                latest[0] = stage
         finally:
-            for future in futures:
-                future.cancel()
+            stopped.set()
     for future in futures:
-        if not future.cancelled():
-            future.result()
+        future.result()
 
 
 def _events(begun: "SimpleQueue[str]", futures: "Sequence[Future[None]]") -> Iterator[str]:
-    """What folds say, until all have ended or one has failed."""
+    """What folds say, until all have ended."""
     ended = False
     while not ended:
-        ended = all(future.done() for future in futures) or any(
-            future.done() and future.exception() for future in futures
-        )
+        ended = all(future.done() for future in futures)
         while not begun.empty():
             yield begun.get()
         time.sleep(0.1)
@@ -217,7 +221,7 @@ def write_results(
     folds, options = folds_of(recordings, parameters.split), parameters.evaluate
     column = parameters.split.fold_column
     tasks = {name: task for name, task in parameters.tasks.items() if column not in task.columns}
-    tested = Tested.of(recordings, folds, tasks)
+    tested = FoldedClips.of(recordings, folds, tasks)
     splits = [
         assign(recordings, replace(parameters.split, fold=number)) for number in range(1, len(folders) + 1)
     ]
@@ -269,14 +273,18 @@ def cost_of(run: str, folders: Sequence[Path]) -> Cost:
 
 
 def digest(parameters: Parameters, base: Path) -> str:
-    """A word that changes with whatever decides predictions, but for the folds."""
+    """A word that changes with clips, labels and whatever else decides predictions, but for the folds."""
     decisive = {name: value for name, value in asdict(parameters).items() if name not in NO_PREDICTION}
-    content = json.dumps(decisive, sort_keys=True, default=str) + digest_of(base / "data/audio")
+    content = json.dumps(decisive, sort_keys=True, default=str)
+    content += digest_of(base / "data/recordings.parquet") + digest_of(base / "data/audio")
     return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 def beside(
-    summary: FoldedSummary, tested: Tested, tables: Mapping[str, pd.DataFrame], options: EvaluationOptions
+    summary: FoldedSummary,
+    tested: FoldedClips,
+    tables: Mapping[str, pd.DataFrame],
+    options: EvaluationOptions,
 ) -> Beside | None:
     """Groups that training does not know beside the same clips where it does; None without such folds.
 

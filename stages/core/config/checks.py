@@ -133,8 +133,8 @@ def _check_balance(parameters: Parameters) -> None:
     split = parameters.split
     for name, task in parameters.tasks.items():
         for key, column, instead in (
-            ("balance", split.balance, "leave it empty"),
             ("folds", split.fold_column, "take a number"),
+            ("balance", split.balance, "leave it empty"),
         ):
             if task.kind == "regression" and column in task.columns:
                 raise UserError(

@@ -77,7 +77,7 @@ class FoldedSummary:
 
 
 @dataclass(frozen=True)
-class Tested:
+class FoldedClips:
     """The clips of a corpus, all of them test clips, and what they are tested by.
 
     Attributes:
@@ -93,7 +93,7 @@ class Tested:
     folds: tuple[str, ...]
 
     @classmethod
-    def of(cls, recordings: pd.DataFrame, folds: Folds, tasks: Mapping[str, Task]) -> "Tested":
+    def of(cls, recordings: pd.DataFrame, folds: Folds, tasks: Mapping[str, Task]) -> "FoldedClips":
         """All recordings; tasks without any label are left out."""
         labels = recordings.assign(split="test", fold=folds.of_clip)
         parts = {
@@ -140,7 +140,7 @@ def gather(tables: Sequence[pd.DataFrame], parts: Mapping[str, Sequence[str]]) -
     return table.sort_values(["seed", "clip_id"], ignore_index=True)
 
 
-def naive_table(tested: Tested, splits: Sequence[np.ndarray]) -> pd.DataFrame:
+def naive_table(tested: FoldedClips, splits: Sequence[np.ndarray]) -> pd.DataFrame:
     """The predictions of the naive predictor of each fold, gathered.
 
     Args:
@@ -156,7 +156,7 @@ def naive_table(tested: Tested, splits: Sequence[np.ndarray]) -> pd.DataFrame:
 
 
 def score_folds(
-    tested: Tested, table: pd.DataFrame, cost: Cost | None, options: EvaluationOptions
+    tested: FoldedClips, table: pd.DataFrame, cost: Cost | None, options: EvaluationOptions
 ) -> tuple[FoldedRun, list[str]]:
     """The scores of a run over all clips and on each fold, and sentences on what could not be scored.
 
@@ -199,7 +199,7 @@ def _score(task: Task, truth: np.ndarray, by_seed: Sequence[np.ndarray], samplin
 
 
 def compare_folds(
-    tested: Tested,
+    tested: FoldedClips,
     tables: Mapping[str, pd.DataFrame],
     options: EvaluationOptions,
 ) -> list[Comparison]:
@@ -221,14 +221,14 @@ def compare_folds(
 
 def compare_tables(
     pair: Pair,
-    tested: Tested,
+    tested: FoldedClips,
     tables: tuple[pd.DataFrame, pd.DataFrame],
     options: EvaluationOptions,
 ) -> list[Comparison]:
     """Two gathered tables by each task that both have, on the clips for which both have predictions."""
     labels = tested.labels
     for table in tables:
-        labels, _ = without_unlearnt(Tested(labels, tested.tasks, tested.parts, tested.folds), table)
+        labels, _ = without_unlearnt(FoldedClips(labels, tested.tasks, tested.parts, tested.folds), table)
     tasks = {
         name: (task, tested.classes(name))
         for name, task in tested.tasks.items()
@@ -243,13 +243,13 @@ def predictions_of(table: pd.DataFrame) -> RunPredictions:
     return RunPredictions.of(table.drop(columns="fold").assign(split="test"))
 
 
-def learnt_anywhere(tested: Tested, table: pd.DataFrame, task: str) -> bool:
+def learnt_anywhere(tested: FoldedClips, table: pd.DataFrame, task: str) -> bool:
     """Whether some fold could learn a task."""
     columns = [f"{task}.{part}" for part in tested.parts[task]]
     return set(columns) <= set(table) and bool(table[columns].notna().any(axis=None))
 
 
-def without_unlearnt(tested: Tested, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def without_unlearnt(tested: FoldedClips, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The labels but for those of a task in folds that could not learn it, and a sentence on each."""
     labels, notes = tested.labels, []
     for name, task in tested.tasks.items():

@@ -78,7 +78,11 @@ ONE_UNKNOWN = SIX.assign(speaker=SIX["speaker"].where(SIX["clip_id"] != "0000"))
         (SIX, 7, "folds is 7, but the corpus has 6 speakers; take at most 6, or speakers"),
         (ONE_UNKNOWN, 3, "folds is 3, but 1 clips have no Subject_ID"),
         (ONE_UNKNOWN, "speakers", "folds is speakers, but 1 clips have no Subject_ID"),
-        (SIX, "Site", "folds is 'Site', which no task reads and balance does not name; set balance to 'Site'"),
+        (
+            SIX,
+            "Site",
+            "folds is 'Site', which no task reads and balance does not name; set balance",
+        ),
         (SIX.assign(Site=None), "Site", "folds is 'Site', but no clip has a value in that column"),
         (
             SIX.assign(Country=SIX["Country"].where(SIX["speaker"] != "S1")),
@@ -89,7 +93,7 @@ ONE_UNKNOWN = SIX.assign(speaker=SIX["speaker"].where(SIX["clip_id"] != "0000"))
         (
             SIX.assign(Country=np.where(SIX["speaker"] == "S1", "Chad", "Fiji")),
             "Country",
-            "folds is 'Country', which has two values alone; one to test, one to validate and one to train on",
+            "folds is 'Country', which has two values alone; one to test, one to validate and one to",
         ),
         (
             SIX.assign(Country=[*SIX["Country"][:-1], "Fiji"]),

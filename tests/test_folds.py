@@ -1,0 +1,349 @@
+"""Folds: nobody of a test fold reaches a network, a killed sweep goes on, and the project stays as it is.
+
+The sweep runs on a made pipeline of the real one's shape, whose stages take no time.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from stages import boaw, codebook, folds, split, train
+from stages.core.config.data import SplitOptions
+from stages.core.config.load import load
+from stages.core.dataset.folds import folds_of
+from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import digest_of
+from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from tests.helpers import ROOT
+from tests.helpers.corpora import EMOTIONS
+from tests.helpers.descriptors import write_clips
+from tests.helpers.tiny_project import run_stage, write_project
+
+RUNS = {
+    "compare-own": {"features": "compare", "model": "own"},
+    "boaw-mtl2": {"features": "boaw", "model": "mtl2"},
+}
+# Learnt from clips: columns, quantiles, class weights, the scale of targets, calibration, epochs.
+OWN = {
+    "joint": True,
+    "trunk": [8],
+    "recipe": "regularized",
+    "train": {"columns": 6, "calibration": "match", "epochs": 3, "seeds": [1, 2]},
+}
+
+
+def learnt() -> dict[str, bytes]:
+    """All that is learnt from clips."""
+    files = [
+        Path("data/codebook.txt"),
+        *sorted(path for path in Path("data/models").rglob("*") if path.is_file()),
+    ]
+    return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_clip_of_a_test_fold_reaches_what_is_learnt(
+    seed: int, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(
+        split={"method": "folds", "folds": 4, "fold": 2},
+        codebook={"size": 20, "frames": 200},
+        boaw={"assignments": 3, "idf": True, "standardize_output": True},
+        train={"epochs": 2, "seeds": [1]},
+        models={"own": OWN},
+        runs=RUNS,
+        compute={"processes": 1},
+    )
+    labels = write_project(sets=["compare"])
+    split.main()
+    splits = read_table(Path("data/splits.parquet"))
+    rng = np.random.default_rng(seed)
+    columns = ("F0_sma", "mfcc_sma[1]", "F0_sma_de", "mfcc_sma_de[1]")
+    frames = {clip_id: rng.normal(0, 1, (20, 4)) for clip_id in labels["clip_id"]}
+
+    def learn() -> dict[str, bytes]:
+        write_clips(Path("data/lld/compare"), frames, columns)
+        codebook.main()
+        boaw.main()
+        for run in RUNS:
+            run_stage(train, monkeypatch, run)
+        return learnt()
+
+    before = learn()
+    assert {name.split("/")[2] for name in before if "models" in name} == set(RUNS)
+    tested = (splits["split"] == "test").to_numpy()
+    assert 0.15 < tested.mean() < 0.35
+    clip_ids, names, values = read_features(Path("data/features/compare.parquet"))
+    values[tested] = 10.0 ** rng.integers(-3, 9) * rng.standard_normal(values[tested].shape)
+    write_features(Path("data/features/compare.parquet"), clip_ids, names, values)
+    labels.loc[tested, EMOTIONS] = rng.random((tested.sum(), len(EMOTIONS))) * 100
+    labels.loc[tested, "Age"] = rng.choice([np.nan, 0.0, 119.0], tested.sum())
+    labels.loc[tested, "Country"] = rng.choice(["Atlantis", "China"], tested.sum())
+    write_table(Path("data/recordings.parquet"), labels)
+    for clip_id in labels.loc[tested, "clip_id"]:
+        frames[clip_id] = 1000 * rng.standard_normal((rng.integers(1, 50), 4))
+    assert learn() == before
+    # The same change of a single clip of training changes every network.
+    clip = int(np.flatnonzero(splits["split"] == "train")[0])
+    values[clip] += 1.0
+    write_features(Path("data/features/compare.parquet"), clip_ids, names, values)
+    frames[clip_ids[clip]] = frames[clip_ids[clip]] + 1.0
+    after = learn()
+    assert {name for name in before if name.endswith("safetensors") and after[name] == before[name]} == set()
+    assert after["data/codebook.txt"] != before["data/codebook.txt"]
+
+
+MAKE = """
+import json, os, sys, time
+from pathlib import Path
+stage, *run = sys.argv[1:]
+corpus = Path(__file__).parent
+with (corpus.parent / "ran.txt").open("a") as file:
+    file.write(" ".join([Path.cwd().name, stage, *run]) + "\\n")
+if stage == "preprocess":
+    Path("data/audio").mkdir(parents=True, exist_ok=True)
+    Path("data/audio/0000.parquet").write_text("audio")
+    Path("data/recordings.parquet").write_bytes((corpus / "recordings.parquet").read_bytes())
+    Path("metrics").mkdir(exist_ok=True)
+    Path("metrics/corpus.json").write_text('{"name": "made", "synthetic": false}')
+if stage == "split":
+    Path("data/splits.txt").write_text(Path("params.yaml").read_text().split("fold: ")[1].split()[0])
+if stage == "train":
+    if (corpus.parent / "hang").exists() and Path("data/splits.txt").read_text() == "2":
+        (corpus.parent / "hangs").touch()
+        time.sleep(600)
+    print("note: task age is made up")
+    Path("data/models").mkdir(exist_ok=True)
+    Path(f"data/models/{run[0]}").write_text(Path("data/splits.txt").read_text())
+if stage == "evaluate":
+    import pandas
+    fold = int(Path(f"data/models/{run[0]}").read_text())
+    labels = pandas.read_parquet("data/recordings.parquet")
+    of_clip = json.loads((corpus / "folds.json").read_text())
+    labels["split"] = ["test" if of_clip[clip] == fold else "train" for clip in labels["clip_id"]]
+    guess = labels["Age"] + fold + 0.5 * (run == ["b"])
+    table = labels[["clip_id", "split"]].assign(seed=1, **{"age.Age": guess})
+    for folder in ("predictions", "scores"):
+        Path(f"data/{folder}").mkdir(exist_ok=True)
+    table.to_parquet(f"data/predictions/{run[0]}.parquet")
+    cost = {"parameters": 10, "multiply_adds": 20, "networks": 1, "epochs": fold}
+    scores = {"features": "f", "model": "m", "cost": cost, "splits": {}}
+    Path(f"data/scores/{run[0]}.json").write_text(json.dumps(scores))
+"""
+PIPELINE = {
+    "stages": {
+        "preprocess": {
+            "cmd": "python ${corpus.path}/make.py preprocess",
+            "deps": ["${corpus.path}"],
+            "outs": ["data/recordings.parquet", "data/audio", {"metrics/corpus.json": {"cache": False}}],
+        },
+        "split": {
+            "cmd": "python ${corpus.path}/make.py split",
+            "params": ["split"],
+            "deps": ["data/recordings.parquet"],
+            "outs": ["data/splits.txt"],
+        },
+        "train": {
+            "foreach": "${runs}",
+            "do": {
+                "cmd": "python ${corpus.path}/make.py train ${key}",
+                "deps": ["data/splits.txt"],
+                "outs": ["data/models/${key}"],
+            },
+        },
+        "evaluate": {
+            "foreach": "${runs}",
+            "do": {
+                "cmd": "python ${corpus.path}/make.py evaluate ${key}",
+                "deps": ["data/models/${key}", "data/recordings.parquet"],
+                "outs": ["data/predictions/${key}.parquet", "data/scores/${key}.json"],
+            },
+        },
+    }
+}
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> Iterator[Path]:
+    """A project with nine speakers and a pipeline of that shape; the current folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / ".dvcignore").write_bytes((ROOT / ".dvcignore").read_bytes())
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["corpus"]["path"], content["evaluate"]["bootstrap"] = "corpus", 50
+    content["split"].update(balance=None, folds=3)
+    content["tasks"] = {"age": content["tasks"]["age"], "country": content["tasks"]["country"]}
+    content["runs"] = {name: {"features": "compare", "model": "mtl2"} for name in ("a", "b")}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "make.py").write_text(MAKE)
+    who = np.repeat(np.arange(9), 4)
+    table = pd.DataFrame(
+        {
+            "clip_id": [f"{clip:02d}" for clip in range(36)],
+            "speaker": [f"S{number}" for number in who],
+            "Country": np.array(["China", "Peru", "Chad"])[who % 3],
+            "Age": 20.0 + who,
+            "seconds": 1.0,
+        }
+    )
+    write_table(corpus / "recordings.parquet", table)
+    found = folds_of(table, SplitOptions("folds", None, 1, 3))
+    (corpus / "folds.json").write_text(
+        json.dumps(dict(zip(table["clip_id"], (int(fold) + 1 for fold in found.of_clip), strict=True)))
+    )
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    yield tmp_path
+
+
+def sweep(*words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.folds", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ran(project: Path) -> list[str]:
+    return (project / "ran.txt").read_text().splitlines()
+
+
+def the_users(project: Path) -> dict[str, str]:
+    """What a sweep must leave alone."""
+    return {name: digest_of(project / name) for name in ("params.yaml", "dvc.yaml", "dvc.lock", "corpus")}
+
+
+def test_a_killed_sweep_goes_on_where_it_was_and_leaves_the_project_alone(made: Path) -> None:
+    before = the_users(made)
+    (made / "hang").touch()
+    process = sweep()
+    end = time.monotonic() + 120
+    while not (made / "hangs").exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    once = ["1 split", "1 train a", "1 train b", "1 evaluate a", "1 evaluate b"]
+    assert ran(made) == ["base preprocess", *once, "2 split", "2 train a"]
+    assert not (made / "data/folds/3").exists()
+    (made / "hang").unlink()
+    process = sweep("--jobs", "2")
+    said, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    again = sorted(ran(made)[8:])
+    rest = ["2 train a", "2 train b", "2 evaluate a", "2 evaluate b"]
+    third = ["3 split", "3 train a", "3 train b", "3 evaluate a", "3 evaluate b"]
+    assert again == sorted([*rest, *third])
+    assert the_users(made) == before
+    assert sorted(path.name for path in (made / "data").iterdir()) == ["folds"]
+    assert not (made / "metrics").exists()
+    table = pd.read_parquet(made / "data/folds/3/predictions.parquet")
+    assert table.groupby(["run", "clip_id"]).size().eq(1).all()
+    scores = json.loads((made / "data/folds/3/scores.json").read_text())
+    assert scores["runs"]["a"]["cost"] == {"parameters": 10, "multiply_adds": 20, "networks": 3, "epochs": 6}
+    # Fold i errs by i years in run a, by half a year more in run b; there are 12 clips in each.
+    assert scores["runs"]["a"]["tasks"]["age"]["value"] == pytest.approx(2.0)
+    errors = {fold: part["value"] for fold, part in scores["runs"]["b"]["folds"]["age"].items()}
+    assert errors == pytest.approx({"1": 1.5, "2": 2.5, "3": 3.5})
+    better = [row for row in scores["comparisons"] if row["contrast"] == "runs"]
+    assert [(row["candidate"], row["difference"]) for row in better] == [("b", pytest.approx(-0.5))]
+    assert "note: task age is made up (2 of 3 folds)" in said
+    assert (made / "data/folds/3/figures/folds-age.png").is_file()
+    assert "Which run is better?" in (made / "data/folds/3/report.html").read_text()
+
+
+def main_with(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr("sys.argv", ["folds", *words])
+    folds.main()
+
+
+def test_a_fold_that_fails_says_why_and_no_other_begins(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (made / "corpus/make.py").write_text(
+        MAKE + "if stage == 'split': raise SystemExit(print('error: it will not.', file=sys.stderr) or 1)\n"
+    )
+    with pytest.raises(
+        UserError, match=r"^fold 1: it will not; all that it said is in \.cache/folds/3/1/log\.txt\.$"
+    ):
+        main_with(monkeypatch)
+    assert ran(made) == ["base preprocess", "1 split"]
+
+
+def test_what_cannot_be_done_is_said_before_anything_runs(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"runs has no entry 'c'"):
+        main_with(monkeypatch, "--runs", "c")
+    with pytest.raises(UserError, match=r"params\.yaml: split\.folds should be greater than or equal to 3"):
+        main_with(monkeypatch, "--folds", "2")
+    with pytest.raises(
+        UserError, match=r"params\.yaml: split\.folds is 'Age', which task age reads as numbers"
+    ):
+        main_with(monkeypatch, "--folds", "Age")
+    with pytest.raises(UserError, match="--jobs 0: take at least 1"):
+        main_with(monkeypatch, "--jobs", "0")
+    assert not (made / "ran.txt").exists()
+    with pytest.raises(UserError, match=r"params\.yaml: split\.folds is 10, but the corpus has 9 speakers"):
+        main_with(monkeypatch, "--folds", "10")
+    assert ran(made) == ["base preprocess"]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_task_whose_classes_are_left_out_is_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["split"].update(folds="Country", balance="Country")
+    content["models"]["where"] = {"joint": False, "trunk": [8], "tasks": ["country"]}
+    content["runs"]["c"] = {"features": "compare", "model": "where"}
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    kept, notes = folds.scorable(load(), ["a", "c"])
+    assert kept == ["a"]
+    assert notes == [
+        "country is not scored: its classes are the values of Country, and training never knows the one "
+        "that is tested",
+        "c is left out: it learns nothing else",
+    ]
+    assert "note: country is not scored" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"c is left out: it learns nothing else; name another run\."):
+        folds.scorable(load(), ["c"])
+
+
+def test_a_network_leaves_out_a_task_whose_classes_training_does_not_have(
+    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    set_parameters(
+        split={"method": "folds", "folds": "Country"},
+        train={"epochs": 1, "seeds": [1]},
+        compute={"processes": 1},
+    )
+    write_project()
+    split.main()
+    run_stage(train, monkeypatch, "egemaps-stl")
+    said = capsys.readouterr().out
+    assert (
+        "note: task country: Country 'China', 'South Africa' never occurs in the training split of a fold"
+        in said
+    )
+    assert "egemaps-stl: task country has no class of the other splits in the training split" in said
+    described = json.loads((project / "data/models/egemaps-stl/model.json").read_text())
+    assert set(described["tasks"]) == {"emotion", "age"}
