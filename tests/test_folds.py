@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ import yaml
 
 from stages import boaw, codebook, folds, split, train
 from stages.core.config.data import SplitOptions
-from stages.core.config.load import load
+from stages.core.config.load import Parameters, load, parse
 from stages.core.dataset.folds import folds_of
+from stages.core.dataset.splitting import assign
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import digest_of
+from stages.core.runtime.files import digest_of, write_json
 from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from stages.core.scoring.run_scores import Cost, RunScores, to_json
 from tests.helpers import ROOT
 from tests.helpers.corpora import EMOTIONS
 from tests.helpers.descriptors import write_clips
@@ -347,3 +350,50 @@ def test_a_network_leaves_out_a_task_whose_classes_training_does_not_have(
     assert "egemaps-stl: task country has no class of the other splits in the training split" in said
     described = json.loads((project / "data/models/egemaps-stl/model.json").read_text())
     assert set(described["tasks"]) == {"emotion", "age"}
+
+
+def write_folds(base: Path, parameters: Parameters, error: float) -> list[Path]:
+    """What folds leave in their workspaces for run a, whose age errs by that many years."""
+    recordings = read_table(Path("corpus/recordings.parquet"))
+    write_table(base / "data/recordings.parquet", recordings)
+    write_json(base / "data/audio/0000.json", "audio")
+    write_json(base / "metrics/corpus.json", {"name": "made", "synthetic": False})
+    number = len(folds_of(recordings, parameters.split).names)
+    folders = [base.parent / str(fold) for fold in range(1, number + 1)]
+    for fold, folder in enumerate(folders, 1):
+        splits = assign(recordings, replace(parameters.split, fold=fold))
+        table = recordings[["clip_id"]].assign(split=splits, seed=1, **{"age.Age": recordings["Age"] + error})
+        write_table(folder / "data/predictions/a.parquet", table)
+        scores = RunScores("f", "m", Cost(1, 2, 3, 4), {})
+        write_json(folder / "data/scores/a.json", to_json(scores))
+    return folders
+
+
+@pytest.mark.usefixtures("made")
+def test_countries_that_are_left_out_stand_beside_folds_by_speaker_of_the_same_parameters() -> None:
+    def with_folds(of: int | str, **train: float) -> Parameters:
+        content = yaml.safe_load(Path("params.yaml").read_text())
+        content["split"].update(method="folds", folds=of, balance="Country")
+        content["train"].update(train)
+        return parse(content)
+
+    for of, error in ((3, 1.0), ("Country", 3.0)):
+        parameters = with_folds(of)
+        folders = write_folds(Path(f"folds-{of}/base"), parameters, error)
+        folds.write_results(
+            Path(f"data/folds/{of}"), Path(f"folds-{of}/base"), folders, parameters, ["a"], []
+        )
+    page = Path("data/folds/Country/report.html").read_text()
+    assert "Beside folds by speaker" in page
+    assert "a has 1.000 on the same clips; leaving the Country out makes a difference of −2.000" in page
+    assert "Beside folds by speaker" not in Path("data/folds/3/report.html").read_text()
+    table = Path("data/folds/Country/tables.md").read_text()
+    assert "| Chad | 12 | 3 | 3.000 [3.000, 3.000] |" in table
+    assert "| Chad | 1.000 | 3.000 | −2.000 |" in table
+    parameters = with_folds("Country", learning_rate=0.5)
+    folds.write_results(
+        Path("data/folds/Country"), Path("folds-Country/base"), folders, parameters, ["a"], ["age is odd"]
+    )
+    page = Path("data/folds/Country/report.html").read_text()
+    assert "Beside folds by speaker" not in page
+    assert "Age is odd." in page

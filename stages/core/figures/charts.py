@@ -174,7 +174,8 @@ def dots(series: Mapping[str, Sequence[Interval]], xlabel: str, names: Sequence[
     """Values with intervals, a row per name (None: those of the first series), a colour per series."""
     names = names or [interval.name for interval in next(iter(series.values()))]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7, 0.36 * len(names) + 1.4), layout="constrained")
+        row = max(0.36, 0.12 * len(series))
+        figure = Figure(figsize=(7, row * len(names) + 1.4), layout="constrained")
         axes = figure.subplots()
         for index, (label, intervals) in enumerate(series.items()):
             offset = 0.6 * ((index + 0.5) / len(series) - 0.5)
@@ -184,7 +185,12 @@ def dots(series: Mapping[str, Sequence[Interval]], xlabel: str, names: Sequence[
                 rows, [i.low for i in intervals], [i.high for i in intervals], color=colour, linewidth=1.2
             )
             axes.plot(
-                [i.value for i in intervals], rows, MARKERS[index], color=colour, markersize=4, label=label
+                [i.value for i in intervals],
+                rows,
+                MARKERS[index % len(MARKERS)],
+                color=colour,
+                markersize=4,
+                label=label,
             )
         axes.set(xlabel=xlabel, yticks=range(len(names)))
         axes.set_yticklabels(names)

@@ -12,6 +12,7 @@ from stages.core.figures.charts import (
     curves,
     dots,
     forest,
+    in_order,
     maps,
     save_png,
     svg,
@@ -66,6 +67,19 @@ def test_dots_put_series_of_a_name_into_its_row():
     figure = dots({"one": [SURE, UNSURE], "two": other}, "CCC")
     rows = [line.get_ydata() for line in figure.axes[0].lines]
     assert np.round(rows[0]).tolist() == [0, 1] and np.round(rows[1]).tolist() == [1]
+
+
+def test_dots_of_given_names_leave_a_row_empty_and_tell_many_series_apart():
+    figure = dots({f"run {number}": [UNSURE] for number in range(15)}, "CCC", ["a", "b"])
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    heights = [line.get_ydata()[0] for line in figure.axes[0].lines]
+    assert len(set(heights)) == 15 and min(heights) > 0.5
+
+
+def test_values_in_order_rise():
+    figure = in_order({"a": [0.3, 0.1, 0.2], "b": [0.5]}, "CCC")
+    first, second = figure.axes[0].lines
+    assert first.get_ydata().tolist() == [0.1, 0.2, 0.3] and second.get_ydata().tolist() == [0.5]
 
 
 def test_maps_colour_each_label_the_same_in_all_panels():

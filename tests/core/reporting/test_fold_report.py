@@ -1,0 +1,157 @@
+from dataclasses import replace
+
+import pytest
+
+from stages.core.config.tasks import Task
+from stages.core.reporting.fold_report import MANY, Beside, FoldReport, build, score_lines
+from stages.core.scoring.folds import FoldedRun, FoldedSummary, FoldSize
+from stages.core.scoring.run_groups import NAIVE
+from stages.core.scoring.run_scores import Cost, PartScore
+from stages.core.scoring.summary import CorpusName
+from tests.helpers.results import Numbers, comparison, task_scores, texts
+
+TASKS = {
+    "emotion": Task("regression", ("Awe", "Fear"), "ccc"),
+    "age": Task("regression", ("Age",), "mae"),
+}
+COUNTRIES = ("Chad", "Fiji", "Peru")
+
+
+def summary(
+    of: str = "Country", folds: tuple[str, ...] = COUNTRIES, synthetic: bool = False
+) -> FoldedSummary:
+    """Two runs; on the last fold there are no labels of age."""
+    numbers = Numbers()
+    runs = {}
+    for run in ("stl", "mtl", NAIVE):
+        of_folds = {
+            task: {
+                fold: PartScore(*vars(numbers.interval()).values(), clips=9)
+                for fold in (folds if task == "emotion" else folds[:-1])
+            }
+            for task in TASKS
+        }
+        tasks = {
+            "emotion": task_scores(numbers, "ccc", ["Awe", "Fear"]),
+            "age": task_scores(numbers, "mae", ["Age"]),
+        }
+        runs[run] = FoldedRun(None if run == NAIVE else Cost(1, 2, 3, 4), tasks, of_folds)
+    comparisons = [
+        comparison(0.1, 0.05, 0.2, run, contrast="naive", baseline=NAIVE, task="emotion")
+        for run in ("stl", "mtl")
+    ]
+    comparisons.append(comparison(0.2, 0.1, 0.3, "mtl", contrast="runs", baseline="stl", task="emotion"))
+    comparisons.append(
+        comparison(-0.2, -0.4, 0.1, "mtl", contrast="runs", baseline="stl", task="age", score="mae")
+    )
+    sizes = {fold: FoldSize(100 + place, 10 + place) for place, fold in enumerate(folds)}
+    notes = ["country is not scored: its classes are left out"]
+    return FoldedSummary(CorpusName("toy", synthetic), of, "word", sizes, runs, notes, comparisons)
+
+
+def beside() -> Beside:
+    def rows(value: float) -> list:
+        return [
+            comparison(
+                value, value - 0.1, value + 0.1, "stl", contrast="runs", baseline="stl", task="emotion"
+            )
+        ]
+
+    return Beside(5, {"stl": {**{country: rows(-0.3) for country in COUNTRIES}, "all": rows(-0.25)}})
+
+
+def table_of(report: FoldReport, name: str) -> list[list[str]]:
+    (found,) = [table for table in report.tables if table.name == name]
+    return [list(found.header), *texts(found.rows)]
+
+
+def test_all_runs_over_all_clips_and_what_the_naive_predictor_beats() -> None:
+    found = summary()
+    rows = table_of(build(found, TASKS, 0.95, None), "scores-age")
+    assert [row[0] for row in rows] == ["Run", "stl", "mtl", NAIVE]
+    scores = found.runs["stl"].tasks["age"]
+    of_folds = [part.value for part in found.runs["stl"].folds["age"].values()]
+    assert rows[1][1] == f"{scores.value:.3f} ± {scores.sd:.3f} †"
+    assert rows[1][4].startswith(f"{sum(of_folds) / 2:.3f} ± ")
+    assert rows[1][5] == f"{min(of_folds):.3f} to {max(of_folds):.3f}"
+    emotion = table_of(build(found, TASKS, 0.95, None), "scores-emotion")
+    assert not any("†" in cell for row in emotion for cell in row)
+
+
+def test_each_country_that_was_left_out_has_a_row() -> None:
+    found = summary()
+    report = build(found, TASKS, 0.95, None)
+    rows = table_of(report, "folds-age")
+    assert rows[0] == ["Country", "Clips", "Speakers", "stl", "mtl", NAIVE]
+    assert [row[:3] for row in rows[1:]] == [
+        ["Chad", "100", "10"],
+        ["Fiji", "101", "11"],
+        ["Peru", "102", "12"],
+    ]
+    assert rows[3][3:] == ["–"] * 3
+    part = found.runs["mtl"].folds["age"]["Fiji"]
+    assert rows[2][4] == f"{part.value:.3f} [{part.low:.3f}, {part.high:.3f}]"
+    assert [shown.name for shown in report.figures] == ["folds-emotion", "folds-age"]
+    assert ("mtl", "Fiji", part.value, part.low, part.high) in report.figures[1].rows
+
+
+def test_whether_a_task_is_learnt_across_countries() -> None:
+    emotion, age = build(summary(), TASKS, 0.95, beside()).sentences
+    # The numbers of the naive predictor come last and are the highest.
+    assert "Emotion where training never heard the Country: stl has CCC" in emotion
+    assert "stl does better than it on 0 of 3." in emotion
+    assert "stl does better than it on 2 of 2." in age
+    assert (
+        "leaving the Country out makes a difference of −0.250 (−0.350 to −0.150, positive: better)" in emotion
+    )
+    assert "leaving" not in age
+    assert build(summary("3", ("1", "2", "3")), TASKS, 0.95, None).sentences == []
+
+
+def test_groups_beside_folds_by_speaker() -> None:
+    rows = table_of(build(summary(), TASKS, 0.95, beside()), "beside")
+    assert rows[0][:4] == ["Country", "Known", "Left out", "Difference"]
+    assert rows[1] == ["emotion, CCC, stl"]
+    assert [row[0] for row in rows[2:]] == [*COUNTRIES, "all"]
+    assert rows[5][1:5] == ["0.500", "0.250", "−0.250", "−0.350 to −0.150"]
+
+
+def test_which_run_is_better_is_marked() -> None:
+    report = build(summary(), TASKS, 0.95, None)
+    (table,) = [table for table in report.tables if table.name == "comparison"]
+    strong = [row[3].strong for row in table.rows if len(row) > 1]
+    assert strong == [True, False]
+    page = report.html()
+    assert "Country is not scored: its classes are left out." in page
+    assert "303 clips of 33 speakers in 3 folds" in page
+    assert "one Country left out at a time" in page
+
+
+@pytest.mark.parametrize(("of", "folds"), [("speakers", MANY + 1), (str(MANY + 1), MANY + 1)])
+def test_of_many_folds_none_is_shown_apart(of: str, folds: int) -> None:
+    found = summary(of, tuple(str(number) for number in range(1, folds + 1)))
+    report = build(found, TASKS, 0.95, None)
+    assert [table.name for table in report.tables] == ["scores-emotion", "scores-age", "comparison"]
+    values = [row[2] for row in report.figures[0].rows if row[0] == "stl"]
+    assert values == sorted(values)
+    assert {row[1] for row in report.figures[0].rows} == {""}
+    assert (
+        f"in {folds} folds, {'one speaker left out at a time' if of == 'speakers' else 'by speaker'}."
+        in report.html()
+    )
+
+
+def test_a_single_run_is_compared_with_nothing() -> None:
+    found = summary()
+    alone = replace(
+        found, runs={run: found.runs[run] for run in ("stl", NAIVE)}, comparisons=found.comparisons[:1]
+    )
+    names = [table.name for table in build(alone, TASKS, 0.95, None).tables]
+    assert "comparison" not in names
+
+
+def test_lines_for_the_terminal() -> None:
+    lines = "\n".join(score_lines(summary(synthetic=True), TASKS, 0.95))
+    assert "synthetic voices" in lines
+    assert "emotion, CCC (higher is better)" in lines
+    assert "mtl – stl, age: -0.2000 [-0.4000, +0.1000], p (Holm) = 1.000" in lines
