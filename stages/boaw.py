@@ -47,7 +47,7 @@ def main() -> None:
     assigner, usage = Assigner(codebook, groups, gpu), Usage(codebook.bins)
 
     def rows() -> Iterator[np.ndarray]:
-        for counts in count_clips(descriptors, assigner, parameters.compute.workers):
+        for counts in count_clips(descriptors, assigner, parameters.compute):
             usage.add(counts)
             yield from finish(counts, codebook, normalize)
 

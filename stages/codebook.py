@@ -35,8 +35,7 @@ def main() -> None:
         else:
             splits = read_table(Path("data/splits.parquet"))
             training = descriptors.mask(splits["clip_id"][splits["split"] == "train"])
-            workers = parameters.compute.workers
-            fitted = fit_codebook(descriptors, training, groups, options, parameters.boaw, workers)
+            fitted = fit_codebook(descriptors, training, groups, options, parameters.boaw, parameters.compute)
             codebook = fitted.codebook
             source = f"{options.method}, {fitted.sampled} of {fitted.frames} training frames"
             figures = {name: getattr(fitted, name) for name in ("clips", "frames", "sampled", "not_finite")}

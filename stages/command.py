@@ -36,7 +36,7 @@ def guarded(main: Callable[[], None]) -> None:
     """Run a command's main function.
 
     A :class:`UserError`, a full disk or a file that may not be read or written end it with one line and
-    exit status 1.
+    exit status 1; Ctrl-C ends it at once, with exit status 130.
     """
     try:
         main()
@@ -56,7 +56,8 @@ def guarded(main: Callable[[], None]) -> None:
         _end(f"{error.filename or 'a file'}: {error.strerror}; correct that and run the command again.")
     except KeyboardInterrupt:
         print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
-        raise SystemExit(130) from None
+        sys.stdout.flush()
+        os._exit(130)  # at once: Python would wait for threads that compute
 
 
 def _reader_is_gone() -> bool:

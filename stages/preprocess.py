@@ -21,6 +21,7 @@ from stages.core.config.load import Parameters, load
 from stages.core.config.tasks import stored
 from stages.core.corpus.reading import Corpus, read_corpus, refuse_if_mostly_unusable
 from stages.core.dataset.speakers import speakers_of
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UnusableClipError, UserError
 from stages.core.runtime.files import whole_folder, write_json
@@ -37,7 +38,7 @@ def main() -> None:
     folder = Path(parameters.corpus.path)
     corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
     refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
-    facts, faults = convert(corpus, parameters.preprocess, parameters.compute.processes)
+    facts, faults = convert(corpus, parameters.preprocess, parameters.compute)
     faults = sorted([*corpus.faults, *faults], key=lambda fault: fault.clip_id)
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
     recordings = corpus.clips.merge(facts, on="clip_id", validate="one_to_one")
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def convert(
-    corpus: Corpus, options: PreprocessOptions, processes: int | None
+    corpus: Corpus, options: PreprocessOptions, compute: ComputeOptions
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Write all clips as shards.
 
@@ -69,7 +70,7 @@ def convert(
 
     def usable() -> Iterator[tuple[str, bytes]]:
         paths = {clip_id: corpus.paths[clip_id] for clip_id in corpus.clips["clip_id"]}
-        clips = convert_recordings(paths, options, processes)
+        clips = convert_recordings(paths, options, compute)
         for clip_id, clip in progress(clips, len(paths), "clip", lambda: f"{len(faults)} quarantined"):
             if isinstance(clip, UnusableClipError):
                 faults.append(Fault(clip_id, "preprocess", clip.reason, clip.detail))

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import re
-import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -132,9 +131,8 @@ class Search:
         config = self.changed(changes)
         architecture, options = self.parameters.architecture(self.run), self.parameters.run(self.run)
         prepared = self.prepare(config)
-        threads = self.parameters.compute.workers
         trained = train_run(
-            prepared.data, architecture, config, threads, self.tables.origin, options.features
+            prepared.data, architecture, config, self.parameters.compute, self.tables.origin, options.features
         )
         networks = in_order_of_seeds(trained, config)
         return model_of(self.run, options, self.tables, prepared, architecture, config, networks)
@@ -218,5 +216,4 @@ def write(parameters: Parameters, run: str, name: str, values: Mapping[str, Any]
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once; finished trials are in the file
     guarded(main)

@@ -5,15 +5,16 @@ so that neither the order nor the number of processes matters. Labels and voices
 corpus show whether the pipeline works, and nothing about people.
 """
 
+from functools import partial
 from pathlib import Path
 
-import joblib
 import soundfile
 
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.files import whole_folder, write_json, write_text
+from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
 from stages.core.synthetic.corpus import label_table, make_clip, plan
 
 CORPUS = Path("data/synthetic")
@@ -34,12 +35,14 @@ def main() -> None:
         return
     options = parameters.synthesize
     speakers, clips = plan(options)
-    run = joblib.Parallel(n_jobs=parameters.compute.processes or -1, return_as="generator")
+    items = enumerate((clip, speakers[clip.speaker]) for clip in clips)
+    made = uncrashed(parallel_map(partial(make_clip, options.seed), items, parameters.compute), "clip")
+    ratings = []
     with whole_folder(CORPUS) as folder:
-        wav = (folder / "wav").absolute()
-        wav.mkdir()
-        jobs = (joblib.delayed(make_clip)(wav, clip, speakers[clip.speaker], options.seed) for clip in clips)
-        ratings = list(progress(run(jobs), len(clips), "clip"))
+        (folder / "wav").mkdir()
+        for clip, (wav, rating) in zip(clips, progress(in_order(made), len(clips), "clip"), strict=True):
+            (folder / "wav" / f"{clip.file_id}.wav").write_bytes(wav)
+            ratings.append(rating)
         write_text(folder / "data_info.csv", label_table(speakers, clips, ratings))
         write_json(folder / "corpus.json", {"name": "synthetic corpus", "synthetic": True})
         write_text(folder / "README", README)

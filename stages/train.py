@@ -6,7 +6,6 @@ plots/curves/RUN.csv.
 """
 
 import argparse
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -51,7 +50,7 @@ def main() -> None:
     compiling: list[float] = []
     began = time.perf_counter()
     trained = train_run(
-        prepared.data, architecture, config, parameters.compute.workers, tables.origin, options.features
+        prepared.data, architecture, config, parameters.compute, tables.origin, options.features
     )
     number = number_of_networks(prepared.data, architecture, config)
     with install_timer("numba:compiler_lock", compiling.append):  # once on a machine, not for each run
@@ -76,5 +75,4 @@ def curves(networks: Sequence[Trained]) -> Iterator[list[Any]]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: Python would wait for the threads
     guarded(main)

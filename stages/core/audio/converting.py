@@ -1,9 +1,10 @@
-"""The recordings of a corpus as clips, in several processes; one that kills its process stops no other."""
+"""The recordings of a corpus as clips, side by side; one that kills its process stops no other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.audio.recording import read_clip
@@ -11,7 +12,9 @@ from stages.core.audio.shards import encode
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UnusableClipError
-from stages.core.runtime.parallel import Crash, parallel_map
+from stages.core.runtime.parallel import Crash, in_order, parallel_map
+
+_LARGEST_SENT = 32_000_000  # bytes of a file that is sent to another machine
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,60 @@ class ConvertedClip:
     note: str
 
 
+Outcomes = Iterator[tuple[int, ConvertedClip | UnusableClipError | Crash]]
+"""Number of a recording, and what became of it."""
+
+
 def convert_recordings(
-    paths: Mapping[str, Path], options: PreprocessOptions, processes: int | None
+    paths: Mapping[str, Path], options: PreprocessOptions, compute: ComputeOptions
 ) -> Iterator[tuple[str, ConvertedClip | UnusableClipError]]:
     """Yield each clip_id, in order, with its clip or why it cannot be used.
 
     Args:
         paths: clip_id → recording.
         options: how a recording becomes a clip.
-        processes: how many work at once; None: one per core.
+        compute: where the work runs.
     """
-    clip_ids = list(paths)
-    items = enumerate(path.absolute() for path in paths.values())
-    finished: dict[int, ConvertedClip | UnusableClipError] = {}
-    index = 0
-    for done, outcome in parallel_map(partial(convert, options), items, ComputeOptions(processes)):
-        finished[done] = UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
-        while index in finished:
-            yield clip_ids[index], finished.pop(index)
-            index += 1
+    results = _on_cluster if compute.scheduler else _on_this_machine
+    for clip_id, outcome in zip(
+        paths, in_order(results(list(paths.values()), options, compute)), strict=True
+    ):
+        yield clip_id, UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
+
+
+def _on_this_machine(paths: Sequence[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
+    yield from parallel_map(partial(convert, options), enumerate(path.absolute() for path in paths), compute)
+
+
+def _on_cluster(paths: Sequence[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
+    """Workers elsewhere get the files themselves; those too large to be sent are converted here."""
+    kept: dict[int, ConvertedClip | UnusableClipError] = {}
+
+    def sent() -> Iterator[tuple[int, tuple[str, bytes]]]:
+        for index, path in enumerate(paths):
+            try:
+                small = path.is_file() and path.stat().st_size <= _LARGEST_SENT
+                if small:
+                    yield index, (path.name, path.read_bytes())
+            except OSError:
+                small = False
+            if not small:
+                kept[index] = convert(options, path)
+
+    for result in parallel_map(partial(convert_sent, options), sent(), compute):
+        yield result
+        while kept:
+            yield kept.popitem()
+    yield from kept.items()
+
+
+def convert_sent(options: PreprocessOptions, file: tuple[str, bytes]) -> ConvertedClip | UnusableClipError:
+    """One recording, name and content of its file, as a clip, or why it cannot be used."""
+    name, content = file
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(content)
+        return convert(options, path)
 
 
 def convert(options: PreprocessOptions, path: Path) -> ConvertedClip | UnusableClipError:

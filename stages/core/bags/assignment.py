@@ -89,6 +89,11 @@ class Assigner:
             for pair in zip(codebook.words, halves, strict=True)
         ]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU of this machine counts."""
+        return self._gpu is not None
+
     def count(self, frames: np.ndarray, lengths: np.ndarray) -> Counts:
         """Count the words of consecutive clips.
 

@@ -2,16 +2,18 @@
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stages.core.bags.assignment import Assigned, Assigner, Counts
 from stages.core.features.descriptors import Descriptors
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
 
 
-def count_clips(descriptors: Descriptors, assigner: Assigner, threads: int) -> Iterator[Counts]:
+def count_clips(descriptors: Descriptors, assigner: Assigner, compute: ComputeOptions) -> Iterator[Counts]:
     """Count the words of all clips, batch by batch; memory does not grow with their number.
 
     Frames that are not finite are left out.
@@ -19,44 +21,29 @@ def count_clips(descriptors: Descriptors, assigner: Assigner, threads: int) -> I
     Args:
         descriptors: the frames.
         assigner: counts them.
-        threads: how many batches are worked on at once.
+        compute: where the work runs; an assigner with a GPU stays on this machine.
 
     Yields:
         Counts of clips that follow one another, each clip once and whole.
     """
-    ends, activity = np.cumsum(descriptors.lengths), assigner.codebook.activity
+    ends = np.cumsum(descriptors.lengths)
+    compute = replace(compute, scheduler=None) if assigner.on_gpu else compute
 
-    def count(row: int, frames: np.ndarray) -> tuple[Counts | Assigned, np.ndarray]:
-        first, last = np.searchsorted(ends, [row, row + len(frames) - 1], side="right")
-        stops = np.minimum(ends[first : last + 1] - row, len(frames))
-        finite = np.isfinite(frames).all(axis=1)
-        if activity is not None:
-            finite &= activity.of(frames)
-        lengths = np.diff(np.cumsum(np.r_[0, finite])[np.r_[0, stops]])
-        # Sums of weights depend on their order: they are added up below, where the frames before are known.
-        work = (
-            assigner.assign(frames[finite])
-            if assigner.codebook.soft
-            else assigner.count(frames[finite], lengths)
-        )
-        return work, lengths
-
-    def results() -> Iterator[tuple[int, Counts | Assigned, np.ndarray]]:
-        waiting: deque[tuple[int, Future[tuple[Counts | Assigned, np.ndarray]]]] = deque()
+    def batches() -> Iterator[tuple[int, Batch]]:
         row = 0
-        for frames in descriptors.batches():
-            waiting.append((row + len(frames), pool.submit(count, row, frames)))
+        for number, frames in enumerate(descriptors.batches()):
+            first, last = np.searchsorted(ends, [row, row + len(frames) - 1], side="right")
             row += len(frames)
-            if len(waiting) > threads:
-                end, future = waiting.popleft()
-                yield end, *future.result()
-        for end, future in waiting:
-            yield end, *future.result()
+            stops.append(row)
+            yield number, (frames, np.minimum(ends[first : last + 1] - row + len(frames), len(frames)))
 
+    stops: deque[int] = deque()
+    counted = parallel_map(count_batch, batches(), compute, here="threads", shared=assigner)
     # The products of one batch are too small to share between BLAS threads.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, "blas"):
         rest: Counts | None = None
-        for end, work, lengths in results():
+        for work, lengths in in_order(uncrashed(counted, "batch of frames")):
+            end = stops.popleft()
             if isinstance(work, Assigned):
                 counts = assigner.total(work, lengths, None if rest is None else rest.bags[0])
             else:
@@ -72,3 +59,20 @@ def count_clips(descriptors: Descriptors, assigner: Assigner, threads: int) -> I
                 else None
             )
             yield Counts(counts.bags[:whole], counts.frames[:whole], counts.error)
+
+
+Batch = tuple[np.ndarray, np.ndarray]
+"""Frames, float32 [n, columns], and int64 [clips], where each of their clips ends among them."""
+
+
+def count_batch(assigner: Assigner, batch: Batch) -> tuple[Counts | Assigned, np.ndarray]:
+    """What the finite frames of a batch count, and int64 [clips], how many each clip has of them."""
+    frames, stops = batch
+    finite = np.isfinite(frames).all(axis=1)
+    if assigner.codebook.activity is not None:
+        finite &= assigner.codebook.activity.of(frames)
+    lengths = np.diff(np.cumsum(np.r_[0, finite])[np.r_[0, stops]])
+    # Sums of weights depend on their order: they are added up where the frames before are known.
+    if assigner.codebook.soft:
+        return assigner.assign(frames[finite]), lengths
+    return assigner.count(frames[finite], lengths), lengths

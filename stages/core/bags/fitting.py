@@ -12,6 +12,7 @@ from stages.core.bags.learning import learn
 from stages.core.bags.weighting import document_counts, finish, idf
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import Descriptors
+from stages.core.runtime.compute import ComputeOptions
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def fit_codebook(
     groups: list[np.ndarray],
     options: CodebookOptions,
     counting: BagOptions,
-    threads: int,
+    compute: ComputeOptions,
 ) -> FittedCodebook:
     """Learn a codebook from the frames of some clips; no other clip has any influence.
 
@@ -49,7 +50,7 @@ def fit_codebook(
         groups: the columns of each group of words.
         options: size, method, sample, standardization, seed.
         counting: how frames count words, and what becomes of the counts.
-        threads: how many threads count words for the idf and the scaling of the bags.
+        compute: where words are counted for the idf and the scaling of the bags.
 
     Raises:
         OptionError: if the frames do not suffice for ``size`` words.
@@ -66,10 +67,10 @@ def fit_codebook(
     how = Counting(counting.assignments, counting.gaussian, counting.cutoff)
     codebook = Codebook(tuple(words), (how,) * len(words), counting.log, scaling)
     if counting.idf:
-        documents = count_documents(descriptors, clips, Assigner(codebook, groups), threads)
+        documents = count_documents(descriptors, clips, Assigner(codebook, groups), compute)
         codebook = replace(codebook, idf=idf(documents, int(clips.sum())))
     if counting.standardize_output:
-        parts = training_counts(descriptors, clips, Assigner(codebook, groups), threads)
+        parts = training_counts(descriptors, clips, Assigner(codebook, groups), compute)
         bags = np.concatenate([finish(counts, codebook, counting.normalize) for counts in parts])
         codebook = replace(codebook, output=standardization(bags))
     frames = int(descriptors.lengths[clips].sum())
@@ -107,7 +108,7 @@ def sample_frames(
 
 
 def count_documents(
-    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, threads: int
+    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, compute: ComputeOptions
 ) -> np.ndarray:
     """In how many of some clips each word occurs: int64 [bins].
 
@@ -115,20 +116,20 @@ def count_documents(
         descriptors: the frames of all clips.
         clips: bool [clips], the clips to count.
         assigner: counts the words of a clip.
-        threads: how many batches are counted at once.
+        compute: where the work runs.
     """
     documents = np.zeros(assigner.codebook.bins, np.int64)
-    for counts in training_counts(descriptors, clips, assigner, threads):
+    for counts in training_counts(descriptors, clips, assigner, compute):
         documents += document_counts(counts)
     return documents
 
 
 def training_counts(
-    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, threads: int
+    descriptors: Descriptors, clips: np.ndarray, assigner: Assigner, compute: ComputeOptions
 ) -> Iterator[Counts]:
     """Counts of some clips alone, batch by batch."""
     first = 0
-    for counts in count_clips(descriptors, assigner, threads):
+    for counts in count_clips(descriptors, assigner, compute):
         wanted = clips[first : first + len(counts.frames)]
         yield Counts(counts.bags[wanted], counts.frames[wanted], 0.0)
         first += len(counts.frames)

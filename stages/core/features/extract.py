@@ -9,7 +9,7 @@ from stages.core.audio.shards import count, decode, read_shards
 from stages.core.config.sources import Source
 from stages.core.features.cache import Cache, key_of
 from stages.core.features.extractor import Features
-from stages.core.features.sources.source import extract_from, open_source
+from stages.core.features.sources.source import SourceError, extract_from, open_source
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UnusableClipError
@@ -59,7 +59,7 @@ def extract(audio: Path, source: Source, cache: Cache, stage: str, compute: Comp
                 unusable[key] = fault
 
     computed = 0
-    for key, outcome in parallel_map(partial(extract_flac, source), missing(), compute):
+    for key, outcome in parallel_map(partial(extract_flac, source, digest), missing(), compute):
         computed += 1
         if isinstance(outcome, Crash):  # not kept, so that the next run tries again
             unusable[key] = UnusableClipError("crash", outcome.detail)
@@ -77,6 +77,12 @@ def extract(audio: Path, source: Source, cache: Cache, stage: str, compute: Comp
     )
 
 
-def extract_flac(source: Source, flac: bytes) -> Features | UnusableClipError:
-    """The features of one clip of a shard, or why it cannot be used."""
+def extract_flac(source: Source, fingerprint: str, flac: bytes) -> Features | UnusableClipError:
+    """The features of one clip of a shard, or why it cannot be used.
+
+    Raises:
+        SourceError: if the source is another one here than where the fingerprint was taken.
+    """
+    if open_source(source).fingerprint != fingerprint:
+        raise SourceError("a worker has another file at its path; copy it to all workers")
     return extract_from(source, decode(flac))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import product
@@ -21,7 +20,9 @@ from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
 from stages.core.networks.selection import select
 from stages.core.networks.stopping import TrainingResult
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.device import accelerator
+from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
 from stages.core.runtime.tables import blocks_of
 
 
@@ -89,7 +90,7 @@ def train_run(
     data: MultiTaskData,
     architecture: Architecture,
     config: TrainingConfig,
-    threads: int,
+    compute: ComputeOptions,
     origin: Mapping[str, Any],
     features: str,
 ) -> Iterator[Trained]:
@@ -99,7 +100,7 @@ def train_run(
         data: inputs and targets.
         architecture: the networks.
         config: how they are trained.
-        threads: networks that train side by side.
+        compute: where networks train side by side.
         origin: how the features were made.
         features: name of the feature set.
 
@@ -109,7 +110,7 @@ def train_run(
     blocks = blocks_of(origin) or {features: slice(0, data.train.inputs.shape[1])}
     groups = [list(data.tasks)] if architecture.joint else [[name] for name in data.tasks]
     selected = [select(data.only(group), config.columns, blocks) for group in groups]
-    results = _train_all([reduced for reduced, _ in selected], architecture, config, threads)
+    results = _train_all([reduced for reduced, _ in selected], architecture, config, compute)
     jobs = product(zip(groups, selected, strict=True), config.seeds)
     for ((tasks, (_, columns)), seed), result in zip(jobs, results, strict=True):
         name = f"seed{seed}" if architecture.joint else f"seed{seed}-{tasks[0]}"
@@ -122,9 +123,12 @@ def in_order_of_seeds(networks: Iterable[Trained], config: TrainingConfig) -> li
 
 
 def _train_all(
-    parts: Sequence[MultiTaskData], architecture: Architecture, config: TrainingConfig, threads: int
+    parts: Sequence[MultiTaskData],
+    architecture: Architecture,
+    config: TrainingConfig,
+    compute: ComputeOptions,
 ) -> Iterator[TrainingResult]:
-    """Each part with each seed: on a GPU all seeds at once, on a processor side by side on threads."""
+    """Each part with each seed: on a GPU all seeds at once, on processors side by side."""
     device = accelerator(config.device, "train.device")
     if device:
         from stages.core.networks import vmapped  # torch takes seconds to load
@@ -133,12 +137,19 @@ def _train_all(
             yield from vmapped.train_networks(data, architecture, config, device)
         return
 
-    def train_one(job: tuple[MultiTaskData, int]) -> TrainingResult:
-        data, seed = job
-        return compiled.train_network(data, architecture, config, seed)
+    jobs = product(range(len(parts)), config.seeds)
+    trained = parallel_map(
+        train_network, enumerate(jobs), compute, here="threads", shared=(parts, architecture, config)
+    )
+    yield from in_order(uncrashed(trained, "network"))
 
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(train_one, product(parts, config.seeds))
+
+def train_network(
+    shared: tuple[Sequence[MultiTaskData], Architecture, TrainingConfig], job: tuple[int, int]
+) -> TrainingResult:
+    """Train one network on a processor: of a part of the data, with a seed."""
+    (parts, architecture, config), (part, seed) = shared, job
+    return compiled.train_network(parts[part], architecture, config, seed)
 
 
 def calibrated(model: Model, data: MultiTaskData, features: np.ndarray, speakers: np.ndarray) -> Model:

@@ -1,9 +1,7 @@
 """What one call of openXBOW does: read the table, learn or load the codebook, count, finish, write."""
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -26,6 +24,7 @@ from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import whole, write_text
+from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
 
 NORMS: tuple[Normalization, ...] = ("none", "frames", "sum", "norm")
 Item = TypeVar("Item")
@@ -62,19 +61,19 @@ def run(options: Options) -> None:
     _check_paths(options)
     for name in options.ignored:
         print(f"warning: -{name} has no effect, since -b names a codebook", file=sys.stderr, flush=True)
-    job, threads = prepare(options), ComputeOptions().workers
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool, ExitStack() as files:
+    job = prepare(options)
+    with threadpool_limits(1, "blas"), ExitStack() as files:
         raw = progress(job.table.raw_blocks(), 1 + options.input.stat().st_size // BLOCK, "block")
         labels: dict[str, tuple[str, ...]] = {}
         codebook = job.loaded
         if codebook is None:
-            blocks = list(_in_order(pool, threads, lambda item: job.table.block(*item), raw))
+            blocks = list(_side_by_side(lambda item: job.table.block(*item), raw))
             codebook = _learn(job, blocks)
             counter = _counter(job, codebook)
-            works = _in_order(pool, threads, counter.work, blocks)
+            works = _side_by_side(counter.work, blocks)
         else:
             counter = _counter(job, codebook)
-            works = _in_order(pool, threads, lambda item: counter.work(job.table.block(*item)), raw)
+            works = _side_by_side(lambda item: counter.work(job.table.block(*item)), raw)
         bags = Segments(counter.assigner, *options.window) if options.window else Clips(counter.assigner)
         index = None
         if options.index is not None:
@@ -148,17 +147,10 @@ def _check_paths(options: Options) -> None:
         seen.add(path.resolve())
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, ahead: int, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Result]:
-    """Results in the order of the items; a few are worked on at once."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results of a function on threads, in the order of the items."""
+    results = parallel_map(function, enumerate(items), ComputeOptions(), here="threads")
+    return in_order(uncrashed(results, "block"))
 
 
 def _counter(job: Job, codebook: Codebook) -> Counter:

@@ -1,6 +1,8 @@
-"""Where work per clip runs: processes of this machine, or the workers of a Dask scheduler."""
+"""Where work runs that can run side by side: on this machine, or on the workers of a Dask scheduler."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Ge
@@ -8,10 +10,10 @@ from annotated_types import Ge
 
 @dataclass(frozen=True)
 class ComputeOptions:
-    """Where per-clip work runs.
+    """Where work runs that can run side by side.
 
     Attributes:
-        processes: of this machine; None: one per core. It is also the number of threads of training.
+        processes: of this machine, or threads; None: one per core.
         scheduler: address of a Dask scheduler; None: this machine alone.
     """
 
@@ -21,6 +23,19 @@ class ComputeOptions:
     @property
     def workers(self) -> int:
         """Processes or threads that work at once: as many as asked for, else one per usable core."""
-        import joblib
+        return self.processes or usable_cores()
 
-        return self.processes or joblib.cpu_count()
+
+_QUOTA = Path(
+    "/sys/fs/cgroup/cpu.max"
+)  # of a container (cgroup v2): microseconds of processor time per period
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: those of the machine, of its affinity and of its container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))

@@ -1,18 +1,33 @@
-"""A map over clips: in processes of this machine, or on the workers of a Dask scheduler."""
+"""One map for all work that can run side by side: on threads, in processes, or on a Dask scheduler's workers.
+
+Every stage's results are the same bytes wherever its items run. A worker that dies takes no item with it: the
+others go on, its items run again elsewhere, and an item that kills every worker it meets becomes a
+:class:`Crash`. Ctrl-C ends the map without waiting for items that run.
+"""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for
 from threading import Thread
-from typing import TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from stages.core.runtime.cluster import Cluster, Crash, LostError
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
 
@@ -20,52 +35,121 @@ Key = TypeVar("Key")
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-_PATIENCE = 10  # seconds that a scheduler has to answer
-_AHEAD = 3  # items in flight per process, so that none waits for the next item
+_AHEAD = 3  # items in flight per worker, so that none waits for the next item
+_WINDOW = 50  # times as many items may be begun while the oldest is not finished, so that few results wait
 
 
-@dataclass(frozen=True)
-class Crash:
-    """The outcome of an item whose process died."""
+class _Place(Protocol):
+    """Where items run."""
 
-    detail: str
+    def submit(self, argument: Any, /) -> "Future[Any]":
+        """Begin an item."""
+
+    def ahead(self, argument: Any, /) -> int:
+        """How many items like this one should be in flight."""
+
+    def outcome(self, future: "Future[Any]", /) -> Any:
+        """What became of an item; a LostError if it has to begin anew."""
 
 
 def parallel_map(
-    function: Callable[[Argument], Result], items: Iterable[tuple[Key, Argument]], compute: ComputeOptions
+    function: Callable[..., Result],
+    items: Iterable[tuple[Key, Argument]],
+    compute: ComputeOptions,
+    *,
+    here: Literal["processes", "threads"] = "processes",
+    shared: object = None,
 ) -> Iterator[tuple[Key, Result | Crash]]:
     """Yield ``(key, function(argument))`` for each ``(key, argument)``, as they are finished.
 
-    Items are taken as processes become free, so that memory does not grow with their number. An item
-    whose process dies does not stop the rest.
+    Items are taken as workers become free, so that memory does not grow with their number.
 
     Args:
-        function: importable by name (processes are started afresh).
+        function: importable by name.
         items: keys, and what the function gets.
-        compute: number of processes, or the address of a Dask scheduler.
+        compute: number of workers of this machine, or the address of a Dask scheduler.
+        here: where this machine runs items if there is no scheduler: in fresh processes, which may crash, or
+            on threads, which share memory (for compiled code, which Python lets run side by side).
+        shared: what each item needs beside its argument; if not None, the function gets it first. Each
+            worker of a scheduler receives it once.
 
     Raises:
-        UserError: if the scheduler does not answer, or Dask is not installed.
+        UserError: if the scheduler does not answer or goes away, Dask is not installed, or a worker has other
+            versions or another source.
     """
+    numbered = ((number, key, argument) for number, (key, argument) in enumerate(items))
     if compute.scheduler:
-        return _on_dask(function, items, compute.scheduler)
-    return _on_processes(function, items, compute.workers)
+        with Cluster(compute.scheduler, function, shared, _AHEAD) as cluster:
+            yield from _stream(cluster, numbered, {})
+        return
+    call = function if shared is None else partial(function, shared)
+    if here == "processes":
+        yield from _on_processes(call, numbered, compute.workers)
+        return
+    with _ended(ThreadPoolExecutor(compute.workers)) as pool:
+        yield from _stream(_Pool(pool, call, compute.workers), numbered, {})
+
+
+def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
+    """Results numbered 0, 1, … in that order, each as soon as those before it are there.
+
+    >>> list(in_order([(1, "b"), (0, "a"), (2, "c")]))
+    ['a', 'b', 'c']
+    """
+    waiting: dict[int, Result] = {}
+    index = 0
+    for number, result in results:
+        waiting[number] = result
+        while index in waiting:
+            yield waiting.pop(index)
+            index += 1
+
+
+def uncrashed(results: Iterable[tuple[Key, Result | Crash]], unit: str) -> Iterator[tuple[Key, Result]]:
+    """The same results, where each is needed.
+
+    Raises:
+        UserError: if the workers of one died; ``unit`` says what it was.
+    """
+    for key, result in results:
+        if isinstance(result, Crash):
+            raise UserError(
+                f"{unit} {key} cannot be computed: {result.detail}; give its workers more memory."
+            )
+        yield key, result
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Threads or processes of this machine."""
+
+    pool: Executor
+    function: Callable[..., Any]
+    workers: int
+
+    def submit(self, argument: Any, /) -> "Future[Any]":
+        return self.pool.submit(self.function, argument)
+
+    def ahead(self, argument: Any, /) -> int:  # noqa: ARG002
+        return _AHEAD * self.workers
+
+    def outcome(self, future: "Future[Any]", /) -> Any:
+        return future.result()
 
 
 def _on_processes(
-    function: Callable[[Argument], Result], items: Iterable[tuple[Key, Argument]], processes: int
+    function: Callable[[Argument], Result], items: Iterator[tuple[int, Key, Argument]], processes: int
 ) -> Iterator[tuple[Key, Result | Crash]]:
-    items = iter(items)
     while True:
-        pending: dict[Future[Result], tuple[Key, Argument]] = {}
+        pending: dict[Future[Result], tuple[int, Key, Argument]] = {}
         with _processes(processes) as pool:
             try:
-                yield from _stream(pool, function, items, _AHEAD * processes, pending)
+                yield from _stream(_Pool(pool, function, processes), items, pending)
                 return
             except BrokenProcessPool:
                 pass
         # One of the items in flight killed its process; alone, it takes no other with it.
-        for key, argument in pending.values():
+        for _, key, argument in pending.values():
             with _processes(1) as pool:
                 try:
                     yield key, pool.submit(function, argument).result()
@@ -74,29 +158,51 @@ def _on_processes(
 
 
 def _stream(
-    pool: Executor,
-    function: Callable[[Argument], Result],
-    items: Iterator[tuple[Key, Argument]],
-    ahead: int,
-    pending: dict[Future[Result], tuple[Key, Argument]],
+    place: _Place,
+    items: Iterator[tuple[int, Key, Argument]],
+    pending: dict["Future[Result]", tuple[int, Key, Argument]],
 ) -> Iterator[tuple[Key, Result]]:
     """Yield results as they come; ``pending`` holds the items in flight, also after an error."""
     for item in items:
+        number, _, argument = item
         try:
-            pending[pool.submit(function, item[1])] = item
+            pending[place.submit(argument)] = item
         except BrokenProcessPool:
             pending[Future()] = item
             raise
-        if len(pending) >= ahead:
-            yield from _finished(pending)
+        ahead = place.ahead(argument)
+        while len(pending) >= ahead or (pending and number - _oldest(pending) >= _WINDOW * ahead):
+            yield from _finished(place, pending)
     while pending:
-        yield from _finished(pending)
+        yield from _finished(place, pending)
 
 
-def _finished(pending: dict[Future[Result], tuple[Key, Argument]]) -> Iterator[tuple[Key, Result]]:
+def _oldest(pending: dict["Future[Result]", tuple[int, Key, Argument]]) -> int:
+    return min(number for number, _, _ in pending.values())
+
+
+def _finished(
+    place: _Place, pending: dict["Future[Result]", tuple[int, Key, Argument]]
+) -> Iterator[tuple[Key, Result]]:
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
-        result = future.result()
-        yield pending.pop(future)[0], result
+        try:
+            result = place.outcome(future)
+        except LostError:
+            item = pending.pop(future)
+            pending[place.submit(item[2])] = item
+            continue
+        yield pending.pop(future)[1], result
+
+
+@contextmanager
+def _ended(pool: Executor) -> Iterator[Executor]:
+    """A pool that is not waited for when an error or Ctrl-C ends the block."""
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @contextmanager
@@ -107,7 +213,7 @@ def _processes(workers: int) -> Iterator[Executor]:
     if library and not before:
         os.environ["LD_PRELOAD"] = library
     try:
-        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
+        with _ended(ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)) as pool:
             yield pool
     finally:
         if library and not before:
@@ -122,7 +228,8 @@ def allocator() -> str | None:
 
 
 def _end_with_parent() -> None:
-    """Let a process end when its parent is killed, instead of waiting for work for ever."""
+    """Let a process end when its parent does, instead of waiting for work for ever, and not by Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_watch_parent, daemon=True).start()
 
 
@@ -131,41 +238,3 @@ def _watch_parent() -> None:
     if parent is not None:
         wait_for([parent.sentinel])
     os._exit(1)
-
-
-def _on_dask(
-    function: Callable[[Argument], Result], items: Iterable[tuple[Key, Argument]], scheduler: str
-) -> Iterator[tuple[Key, Result | Crash]]:
-    try:
-        from distributed import Client, KilledWorker, as_completed
-    except ImportError:
-        raise UserError(
-            "params.yaml: compute.scheduler names a Dask scheduler, but Dask is not installed; "
-            "`pip install distributed`, or set it to null."
-        ) from None
-    try:
-        client = Client(scheduler, timeout=_PATIENCE)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"params.yaml: compute.scheduler: no Dask scheduler answers at {scheduler} ({error})."
-        ) from None
-    with client:
-        keys: dict[object, Key] = {}
-        running = as_completed()
-
-        def finished() -> tuple[Key, Result | Crash]:
-            future = next(running)
-            try:
-                result = future.result()
-            except KilledWorker as error:
-                result = Crash(str(error))
-            return keys.pop(future.key), result
-
-        for key, argument in items:
-            future = client.submit(function, argument, pure=False)
-            keys[future.key] = key
-            running.add(future)
-            if len(keys) >= _AHEAD * max(1, sum(client.nthreads().values())):
-                yield finished()
-        while keys:
-            yield finished()

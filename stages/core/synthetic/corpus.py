@@ -1,8 +1,8 @@
 """The clips of the synthetic corpus: which there are, their recordings, and the table of their labels."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -52,14 +52,16 @@ def plan(options: SynthesisOptions) -> tuple[list[Speaker], list[Clip]]:
     return speakers, sorted(clips, key=lambda clip: clip.file_id)
 
 
-def make_clip(folder: Path, clip: Clip, speaker: Speaker, seed: int) -> np.ndarray:
-    """Write one recording and return its ratings, float64 [10]."""
+def make_clip(seed: int, clip_and_speaker: tuple[Clip, Speaker]) -> tuple[bytes, np.ndarray]:
+    """One recording as a WAV file, and its ratings, float64 [10]."""
+    clip, speaker = clip_and_speaker
     rng = np.random.default_rng([seed, clip.speaker, clip.number, 1])
     felt = draw_emotions(rng)
     voice = vocalize(express(speaker, felt, rng), speaker.channel.rate, rng)
     samples = record(voice, speaker.channel, rng)
-    soundfile.write(folder / f"{clip.file_id}.wav", samples, speaker.channel.rate, subtype="PCM_16")
-    return rate_emotions(felt, rng)
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, speaker.channel.rate, format="WAV", subtype="PCM_16")
+    return wav.getvalue(), rate_emotions(felt, rng)
 
 
 def label_table(speakers: Sequence[Speaker], clips: Sequence[Clip], ratings: Sequence[np.ndarray]) -> str:

@@ -10,6 +10,7 @@ from stages.core.audio import converting
 from stages.core.audio.converting import ConvertedClip, convert, convert_recordings
 from stages.core.audio.shards import decode
 from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UnusableClipError
 from tests.helpers.corpora import tone
 
@@ -28,7 +29,7 @@ def test_clips_come_in_order_and_one_that_kills_its_process_stops_no_other(
         soundfile.write(path, np.c_[tone(), tone()] * 0.1 * (number + 1), 44_100)
     (tmp_path / "4.wav").write_text("no sound")
     monkeypatch.setattr(converting, "convert", die_on_the_third)
-    found = dict(convert_recordings(paths, PreprocessOptions(), processes=2))
+    found = dict(convert_recordings(paths, PreprocessOptions(), ComputeOptions(processes=2)))
     assert list(found) == list(paths)
     reasons = {clip_id: clip.reason for clip_id, clip in found.items() if isinstance(clip, UnusableClipError)}
     assert reasons == {"clip 2": "crash", "clip 4": "not audio"}

@@ -11,6 +11,7 @@ from stages.core.bags.codebook import Activity, Codebook, Counting
 from stages.core.bags.counting import count_clips
 from stages.core.features import descriptors as descriptors_module
 from stages.core.features.descriptors import open_descriptors
+from stages.core.runtime.compute import ComputeOptions
 from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
 
@@ -25,7 +26,7 @@ def clips_of(seed: int, number: int = 9) -> dict[str, np.ndarray]:
 
 def all_bags(folder: Path, codebook: Codebook, threads: int) -> tuple[np.ndarray, np.ndarray, float]:
     descriptors = open_descriptors(folder)
-    parts = list(count_clips(descriptors, Assigner(codebook, [np.arange(3)]), threads))
+    parts = list(count_clips(descriptors, Assigner(codebook, [np.arange(3)]), ComputeOptions(threads)))
     return (
         np.concatenate([part.bags for part in parts]),
         np.concatenate([part.frames for part in parts]),

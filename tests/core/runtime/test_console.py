@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -42,10 +43,11 @@ def test_a_fault_of_ours_keeps_its_traceback() -> None:
         guarded(main)
 
 
-def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def main() -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit) as caught:
         guarded(main)
     assert caught.value.code == 130

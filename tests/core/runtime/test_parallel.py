@@ -99,8 +99,9 @@ def test_an_item_is_not_lost_when_processes_die_before_it_is_handed_over():
 
     pending = {}
     with pytest.raises(BrokenProcessPool):
-        list(parallel._stream(Dying(), square, iter([("a", 1), ("b", 2)]), 9, pending))
-    assert list(pending.values()) == [("a", 1), ("b", 2)]
+        place = parallel._Pool(Dying(), square, 3)
+        list(parallel._stream(place, iter([(0, "a", 1), (1, "b", 2)]), pending))
+    assert list(pending.values()) == [(0, "a", 1), (1, "b", 2)]
 
 
 def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
@@ -111,7 +112,7 @@ def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
 
 def test_no_scheduler_answers(monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("stages.core.runtime.parallel._PATIENCE", 0.5)
+    monkeypatch.setattr("stages.core.runtime.cluster._PATIENCE", 0.5)
     with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127"):
         list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
 
