@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -57,7 +58,11 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
         sys.stdout.flush()
-        os._exit(130)  # at once: Python would wait for threads that compute
+        if any(
+            not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
+        ):
+            os._exit(130)  # Python would wait for threads that compute
+        raise SystemExit(130) from None
 
 
 def _reader_is_gone() -> bool:

@@ -51,7 +51,13 @@ def main() -> None:
     parts = {name: model.classes.get(name, task.columns) for name, task in tasks.items()}
     write_table(Path(f"data/predictions/{run}.parquet"), to_table(labels, predictions, parts))
     splits = score_run(
-        labels, predictions, tasks, model.classes, parameters.split.balance, parameters.evaluate
+        labels,
+        predictions,
+        tasks,
+        model.classes,
+        parameters.split.balance,
+        parameters.evaluate,
+        parameters.compute,
     )
     scores = RunScores(source.features, source.model, cost_of(model), splits)
     write_json(Path(f"data/scores/{run}.json"), to_json(scores))

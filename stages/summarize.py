@@ -39,7 +39,7 @@ def main() -> None:
     name = CorpusName(corpus["name"], corpus["synthetic"])
     naive = naive_scores(labels, parameters.tasks, predictions[NAIVE])
     summary = Summary(name, runs, naive).ordered(parameters.runs, parameters.tasks)
-    comparisons = compare_all(RunGroups(parameters), runs, predictions, labels)
+    comparisons = compare_all(RunGroups(parameters), runs, predictions, labels, parameters.compute)
     for fused_name, fused in parameters.fused_runs.items():
         comparisons += compare_fused(
             fused_name,

@@ -1,9 +1,8 @@
-"""The features stage under kill -9, on a full disk, and on a Dask cluster that loses a worker."""
+"""The features stage under kill -9 and on a full disk."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -127,50 +126,3 @@ def test_full_disk(set_parameters, monkeypatch, project, free):
         subprocess.run(stage, check=True, **options)
         assert written() == expected
         monkeypatch.chdir(project)
-
-
-@contextmanager
-def started(*words: str) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dask", *words],
-        env={**ENVIRONMENT, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_dask_workers_one_of_them_killed(set_parameters, monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    dask = pytest.importorskip("dask")
-    clips = {**dict(list(CLIPS.items())[:50]), "short": voice()[:50]}
-    write_audio(clips)
-    expected = undisturbed(monkeypatch)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
-    set_parameters(compute={"scheduler": address})
-    worker = ("worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--no-nanny")
-    with (
-        started("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
-        started(*worker) as victim,
-        started(*worker),
-        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),  # to the dead worker; by default 30 s
-    ):
-        with distributed.Client(address, timeout=30) as client:
-            client.wait_for_workers(2, timeout=30)
-
-        def with_a_loss(function, items, compute):
-            for done, outcome in enumerate(parallel.parallel_map(function, items, compute)):
-                if done == 20:
-                    victim.kill()
-                yield outcome
-
-        monkeypatch.setattr(extract_module, "parallel_map", with_a_loss)
-        run(monkeypatch)
-    assert written() == expected

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -77,8 +78,8 @@ def difference(here: dict[str, str], there: dict[str, str]) -> str:
 
 def _refusal(who: str, problem: str) -> UserError:
     return UserError(
-        f"params.yaml: compute.scheduler: the worker {who} has {problem}; start it in a clone of this project "
-        "at the same commit, with the same requirements.txt installed."
+        f"params.yaml: compute.scheduler: the worker {who} has {problem}; start it in a clone of this "
+        "project at the same commit, with the same requirements.txt installed."
     )
 
 
@@ -89,10 +90,16 @@ def _checked(here: dict[str, str], function: Callable[..., Any], *arguments: Any
         from distributed import get_worker
 
         return _Stranger(get_worker().address, problem)
+    _one_thread()
+    return function(*arguments)
+
+
+@cache
+def _one_thread() -> None:
+    """Keep a worker's matrix products to one thread: it has threads of its own."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):  # a worker has threads of its own
-        return function(*arguments)
+    threadpool_limits(1, "blas")
 
 
 class Cluster:
@@ -119,6 +126,7 @@ class Cluster:
             ) from None
         self._address, self._function, self._shared, self._ahead = address, function, shared, ahead
         self._losses = _LOSSES
+        self._counted, self._threads = float("-inf"), 1
         try:
             self._client = Client(address, timeout=_PATIENCE, direct_to_workers=True, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -165,8 +173,9 @@ class Cluster:
         """How many items like this one should be in flight."""
         from dask.sizeof import sizeof
 
-        threads = max(1, sum(self._client.nthreads().values()))
-        return min(self._ahead * threads, max(1, _IN_FLIGHT // sizeof(argument)))
+        if monotonic() > self._counted + _PATIENCE:  # workers come and go
+            self._counted, self._threads = monotonic(), max(1, sum(self._client.nthreads().values()))
+        return min(self._ahead * self._threads, max(1, _IN_FLIGHT // sizeof(argument)))
 
     def submit(self, argument: Any, /) -> "Future[Any]":
         """Begin an item; where its worker dies, the scheduler gives it to another."""

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait as wait_for
 from threading import Thread
 from typing import Any, Literal, Protocol, TypeVar
@@ -86,8 +86,11 @@ def parallel_map(
     if here == "processes":
         yield from _on_processes(call, numbered, compute.workers)
         return
-    with _ended(ThreadPoolExecutor(compute.workers)) as pool:
+    pool = ThreadPoolExecutor(compute.workers)
+    try:
         yield from _stream(_Pool(pool, call, compute.workers), numbered, {})
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
@@ -113,9 +116,7 @@ def uncrashed(results: Iterable[tuple[Key, Result | Crash]], unit: str) -> Itera
     """
     for key, result in results:
         if isinstance(result, Crash):
-            raise UserError(
-                f"{unit} {key} cannot be computed: {result.detail}; give its workers more memory."
-            )
+            raise UserError(f"{unit} {key} was not computed: {result.detail}; give its workers more memory.")
         yield key, result
 
 
@@ -195,17 +196,6 @@ def _finished(
 
 
 @contextmanager
-def _ended(pool: Executor) -> Iterator[Executor]:
-    """A pool that is not waited for when an error or Ctrl-C ends the block."""
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-@contextmanager
 def _processes(workers: int) -> Iterator[Executor]:
     """Fresh processes, with a faster memory allocator than the C library's if the machine has one."""
     before = os.environ.get("LD_PRELOAD")
@@ -213,8 +203,13 @@ def _processes(workers: int) -> Iterator[Executor]:
     if library and not before:
         os.environ["LD_PRELOAD"] = library
     try:
-        with _ended(ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)) as pool:
-            yield pool
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
+            try:
+                yield pool
+            except BaseException:
+                for process in active_children():  # which ends the pool; nothing is waited for
+                    process.kill()
+                raise
     finally:
         if library and not before:
             del os.environ["LD_PRELOAD"]

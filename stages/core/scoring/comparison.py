@@ -10,6 +10,9 @@ import pandas as pd
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.console import progress
+from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
 from stages.core.scoring import bootstrap
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import NAIVE, Contrast, Pair, RunGroups
@@ -62,6 +65,7 @@ def compare_all(
     runs: Mapping[str, RunScores],
     predictions: Mapping[str, RunPredictions],
     labels: pd.DataFrame,
+    compute: ComputeOptions,
 ) -> list[Comparison]:
     """Every comparison of the runs, for each task and split that both have; see also :func:`correct`.
 
@@ -70,15 +74,26 @@ def compare_all(
         runs: run → its scores.
         predictions: run → its predictions, and those of the naive predictor.
         labels: clip_id, speaker, split and label columns.
+        compute: where pairs of runs are compared side by side.
     """
     declared = groups.parameters.tasks
-    found: list[Comparison] = []
+    pairs: list[tuple[Pair, Tasks]] = []
     for pair, names in _pairs(groups, runs):
         shared = {name: _shared_classes(runs, pair, name) for name in names}
         tasks = {name: (declared[name], parts) for name, parts in shared.items() if parts is not None}
-        sides = predictions[pair.baseline], predictions[pair.candidate]
-        found += compare_pair(pair, tasks, sides, labels, groups.parameters.evaluate)
-    return found
+        pairs.append((pair, tasks))
+    data = predictions, labels, groups.parameters.evaluate
+    found = parallel_map(_compare, enumerate(pairs), compute, here="threads", shared=data)
+    by_pair = progress(in_order(uncrashed(found, "comparison")), len(pairs), "comparison")
+    return [comparison for comparisons in by_pair for comparison in comparisons]
+
+
+def _compare(
+    shared: tuple[Mapping[str, RunPredictions], pd.DataFrame, EvaluationOptions], item: tuple[Pair, "Tasks"]
+) -> list[Comparison]:
+    (predictions, labels, options), (pair, tasks) = shared, item
+    sides = predictions[pair.baseline], predictions[pair.candidate]
+    return list(compare_pair(pair, tasks, sides, labels, options))
 
 
 def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -112,9 +127,13 @@ def _pairs(groups: RunGroups, runs: Mapping[str, RunScores]) -> Iterator[tuple[P
                 yield Pair("training", common, run), [task]
 
 
+Tasks = Mapping[str, tuple[Task, Sequence[str]]]
+"""Name → the task and its classes, which are empty for a regression."""
+
+
 def compare_pair(
     pair: Pair,
-    tasks: Mapping[str, tuple[Task, Sequence[str]]],
+    tasks: Tasks,
     predictions: tuple[RunPredictions, RunPredictions],
     labels: pd.DataFrame,
     options: EvaluationOptions,
@@ -123,7 +142,7 @@ def compare_pair(
 
     Args:
         pair: the runs.
-        tasks: name → the task and its classes, which are empty for a regression.
+        tasks: by which they are compared.
         predictions: of the baseline and of the candidate; only clips that both have count.
         labels: clip_id, speaker, split and label columns.
         options: replicates, confidence and seed of the bootstrap.

@@ -1,7 +1,7 @@
 """Groups of clips that are scored apart, to see for whom a model works."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +24,10 @@ class ClipGroups:
     column: str
     of_speakers: bool
     masks: Mapping[str, np.ndarray]
+
+    def of_rows(self, rows: np.ndarray) -> "ClipGroups":
+        """The same groups of some of the clips: int [n], their rows."""
+        return replace(self, masks={name: mask[rows] for name, mask in self.masks.items()})
 
 
 def groups_of(

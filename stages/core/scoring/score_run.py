@@ -1,7 +1,7 @@
 """From the predictions of a run to its scores: each task, seed, interval, group and confusion."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.metrics import formulas
 from stages.core.metrics.metric import METRICS
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.parallel import parallel_map, uncrashed
 from stages.core.scoring.bootstrap import Estimate
 from stages.core.scoring.groups import ClipGroups, groups_of
 from stages.core.scoring.predictions import Predictions
@@ -37,6 +39,7 @@ def score_run(
     classes: Mapping[str, Sequence[str]],
     group_column: str | None,
     options: EvaluationOptions,
+    compute: ComputeOptions,
 ) -> dict[str, SplitScores]:
     """All scores of a run on validation and test; a task without labels in a split is absent there.
 
@@ -47,29 +50,58 @@ def score_run(
         classes: of each classification.
         group_column: the column by whose values tasks are scored apart; None for no groups.
         options: replicates, confidence and seed of the bootstrap.
+        compute: where tasks are scored side by side.
     """
     truths = {name: targets_of(task, labels, classes.get(name, ())) for name, task in tasks.items()}
     groups = {name: groups_of(task, tasks, labels, group_column) for name, task in tasks.items()}
-    found: dict[str, SplitScores] = {}
-    best: dict[str, int] = {}
-    for split in SPLITS:
-        rows = np.flatnonzero(labels["split"] == split)
-        sampling = Sampling.of(labels.iloc[rows], options)
-        of_tasks = {}
-        for name, task in tasks.items():
-            by_seed = {seed: of_seed[name][rows] for seed, of_seed in predictions.items()}
-            truth, parts = truths[name][rows], classes.get(name, task.columns)
-            if split == "validation":
-                best[name] = best_seed(task, truth, by_seed)
+    rows = {split: np.flatnonzero(labels["split"] == split) for split in SPLITS}
+    samplings = {split: Sampling.of(labels.iloc[rows[split]], options) for split in SPLITS}
+    work: dict[tuple[str, str], _Work] = {}
+    for name, task in tasks.items():
+        parts = classes.get(name, task.columns)
+        of_split = {
+            split: {seed: of_seed[name][rows[split]] for seed, of_seed in predictions.items()}
+            for split in SPLITS
+        }
+        best = best_seed(task, truths[name][rows["validation"]], of_split["validation"])
+        for split, by_seed in of_split.items():
+            truth = truths[name][rows[split]]
             if labelled(truth).any():
-                scores = score_task(task, parts, truth, by_seed, best[name], sampling)
-                of_tasks[name] = replace(
-                    scores, groups=score_groups(task, truth, by_seed, groups[name], rows, sampling)
-                )
-        found[split] = SplitScores(
-            len(rows), sampling.drawn.shape[1], exvo_score(of_tasks.values()), of_tasks
-        )
-    return found
+                whole = groups[name]
+                chosen = whole.of_rows(rows[split]) if whole else None
+                work[split, name] = _Work(task, parts, truth, by_seed, best, chosen)
+    found = parallel_map(
+        _scored, ((key, key) for key in work), compute, here="threads", shared=(work, samplings)
+    )
+    scores = dict(uncrashed(found, "score"))
+    splits = {}
+    for split in SPLITS:
+        of_tasks = {name: scores[split, name] for name in tasks if (split, name) in scores}
+        number = samplings[split].drawn.shape[1]
+        splits[split] = SplitScores(len(rows[split]), number, exvo_score(of_tasks.values()), of_tasks)
+    return splits
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the scores of a task on a split are made of; see :func:`score_task` and :func:`score_groups`."""
+
+    task: Task
+    parts: Sequence[str]
+    truth: np.ndarray
+    by_seed: Mapping[int, np.ndarray]
+    best: int
+    groups: ClipGroups | None
+
+
+def _scored(
+    shared: tuple[Mapping[tuple[str, str], _Work], Mapping[str, Sampling]], key: tuple[str, str]
+) -> TaskScores:
+    (work, samplings), (split, _) = shared, key
+    item, sampling = work[key], samplings[split]
+    scores = score_task(item.task, item.parts, item.truth, item.by_seed, item.best, sampling)
+    groups = score_groups(item.task, item.truth, item.by_seed, item.groups, sampling)
+    return replace(scores, groups=groups)
 
 
 def best_seed(task: Task, truth: np.ndarray, by_seed: Mapping[int, np.ndarray]) -> int:
@@ -143,7 +175,6 @@ def score_groups(
     truth: np.ndarray,
     by_seed: Mapping[int, np.ndarray],
     groups: ClipGroups | None,
-    rows: np.ndarray,
     sampling: Sampling,
 ) -> Groups | None:
     """The score of each group that has labelled clips; None without such a group.
@@ -152,15 +183,13 @@ def score_groups(
         task: the task.
         truth: of n clips.
         by_seed: seed → [n, parts].
-        groups: of all clips of the corpus.
-        rows: int [n], which of them these clips are.
+        groups: of these clips.
         sampling: of these clips.
     """
     if groups is None:
         return None
     scores = {}
-    for name, mask in groups.masks.items():
-        inside = mask[rows]
+    for name, inside in groups.masks.items():
         part = np.where(inside, truth, -1) if truth.ndim == 1 else np.where(inside[:, None], truth, np.nan)
         known = labelled(part)
         if not known.any():

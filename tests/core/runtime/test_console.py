@@ -47,7 +47,7 @@ def test_an_interrupt_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: p
     def main() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.setattr(os, "_exit", sys.exit)  # where other threads are there
     with pytest.raises(SystemExit) as caught:
         guarded(main)
     assert caught.value.code == 130

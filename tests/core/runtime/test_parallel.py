@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import Future
@@ -10,7 +11,8 @@ import pytest
 from stages.core.runtime import parallel
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.parallel import Crash, allocator, parallel_map
+from stages.core.runtime.parallel import Crash, allocator, in_order, parallel_map, uncrashed
+from tests.helpers import ROOT
 
 TWO = ComputeOptions(processes=2)
 
@@ -110,36 +112,80 @@ def test_an_allocator_that_the_user_chose_is_kept(monkeypatch):
     assert os.environ["LD_PRELOAD"] == "libm.so.6"
 
 
-def test_no_scheduler_answers(monkeypatch):
-    pytest.importorskip("distributed")
-    monkeypatch.setattr("stages.core.runtime.cluster._PATIENCE", 0.5)
-    with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127"):
-        list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
-
-
-def test_dask_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UserError, match=r"Dask is not installed; `pip install distributed`"):
-        list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler="tcp://127.0.0.1:9")))
-
-
-def test_a_crash_on_dask_stops_nothing():
-    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
-    ):
-        items = [(7, 7), *((number, number) for number in range(20, 30))]
-        results = dict(
-            parallel_map(square_unless_seven, items, ComputeOptions(scheduler=cluster.scheduler_address))
-        )
-    assert isinstance(results[7], Crash)
-    assert results[29] == 29 * 29
-    assert len(results) == 11
-
-
 def test_a_worker_ends_with_its_parent(monkeypatch):
     ends = []
     monkeypatch.setattr(os, "_exit", ends.append)
     parallel._watch_parent()  # no parent left here
     assert ends == [1]
+
+
+def test_threads_share_memory_and_results_come_in_order():
+    table = {number: number * number for number in range(200)}
+    found = parallel_map(look_up, enumerate(range(200)), TWO, here="threads", shared=table)
+    assert list(in_order(found)) == list(table.values())
+    assert dict(parallel_map(look_up, [("a", 3)], TWO, shared=table)) == {"a": 9}  # a process gets a copy
+
+
+def look_up(table: dict[int, int], number: int) -> int:
+    time.sleep(0.01 if number % 7 == 0 else 0)
+    return table[number]
+
+
+def test_no_more_results_wait_for_a_slow_item_than_the_window_allows():
+    begun = 0
+
+    def items():
+        nonlocal begun
+        for number in range(1000):
+            begun += 1
+            yield number, number
+
+    slow = parallel_map(sleep_on_the_first, items(), ComputeOptions(2), here="threads")
+    before = [next(slow)[0] for _ in range(parallel._WINDOW * parallel._AHEAD * 2 - 10)]
+    assert 0 not in before
+    assert begun <= parallel._WINDOW * parallel._AHEAD * 2 + 1
+    assert len(before) + sum(1 for _ in slow) == 1000
+
+
+def sleep_on_the_first(number: int) -> None:
+    time.sleep(1.5 if number == 0 else 0)
+
+
+def test_a_result_that_every_worker_died_of_is_refused_where_it_is_needed():
+    assert list(uncrashed([(1, "a")], "network")) == [(1, "a")]
+    with pytest.raises(UserError, match="network 2 was not computed: it died; give its"):
+        list(uncrashed([(1, "a"), (2, Crash("it died"))], "network"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("here", ["processes", "threads"])
+def test_ctrl_c_waits_for_nothing(here):
+    script = (
+        "from stages.command import guarded\n"
+        "from stages.core.runtime.compute import ComputeOptions\n"
+        "from stages.core.runtime.parallel import parallel_map\n"
+        "from tests.core.runtime.test_parallel import sleep_for_ever\n"
+        f"items, how = [(1, 1), (2, 2)], {{'here': '{here}'}}\n"
+        "guarded(lambda: list(parallel_map(sleep_for_ever, items, ComputeOptions(2), **how)))\n"
+    )
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-c", script],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline().startswith("begun")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the processes, too
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "stopped; what is finished is kept for the next run\n"
+    assert time.monotonic() - began < 30
+    assert out.replace("begun", "").strip() == ""
+
+
+def sleep_for_ever(_: int) -> None:
+    print("begun", flush=True)
+    time.sleep(1000)

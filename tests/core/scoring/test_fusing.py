@@ -8,6 +8,7 @@ import pytest
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring import fusing
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_scores import Cost, RunScores
@@ -118,7 +119,7 @@ def test_the_comparison_shows_the_gain_of_two_noisy_runs(labels: pd.DataFrame) -
             }
             for seed, table in predictions.by_seed.items()
         }
-        splits = score_run(labels, by_seed, TASKS, {"kind": CLASSES}, None, OPTIONS)
+        splits = score_run(labels, by_seed, TASKS, {"kind": CLASSES}, None, OPTIONS, ComputeOptions(1))
         runs[run] = RunScores("compare", "stl", Cost(1, 1, 1, 1), splits)
     rows = list(fusing.compare_fused("both", ["one", "two"], "mean", TASKS, runs, members, labels, OPTIONS))
     assert {(row.contrast, row.candidate, row.split) for row in rows} == {

@@ -9,6 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, mean_absolute_error
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics import formulas as scores
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.groups import groups_of
 from stages.core.scoring.run_scores import Interval, PartScore, SeedScore, SplitScores, TaskScores, to_json
 from stages.core.scoring.sampling import Sampling
@@ -54,7 +55,7 @@ def predictions(labels, seeds=(1, 2, 3)):
 
 def details(labels, predicted=None, balance="Country", tasks=TASKS) -> dict[str, SplitScores]:
     predicted = predicted or predictions(labels)
-    return score_run(labels, predicted, tasks, CLASSES, balance, OPTIONS)
+    return score_run(labels, predicted, tasks, CLASSES, balance, OPTIONS, ComputeOptions(2))
 
 
 def test_figures_are_those_of_the_clips():
@@ -154,7 +155,9 @@ def test_a_group_of_one_class_is_undefined_and_not_perfect():
     sex = Task("classification", ("Sex",), "uar")
     labels["Country"] = np.where(labels["Sex"] == "f", "A", "B")
     predicted = {seed: {"sex": np.eye(2)[(labels["Sex"] == "m").astype(int)] + 0.0} for seed in (1, 2)}
-    found = score_run(labels, predicted, {"sex": sex}, {"sex": ["f", "m"]}, "Country", OPTIONS)
+    found = score_run(
+        labels, predicted, {"sex": sex}, {"sex": ["f", "m"]}, "Country", OPTIONS, ComputeOptions(1)
+    )
     groups = found["test"].tasks["sex"].groups
     assert {name: (part.value, part.low) for name, part in groups.scores.items()} == {
         "A": (None, None),
