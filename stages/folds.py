@@ -235,7 +235,7 @@ def write_results(
     costs = {run: cost_of(run, folders) for run in runs}
     scored, said = {}, [*notes, *(f"{name} has no labels" for name in tasks if name not in tested.tasks)]
     for run, table in tables.items():
-        scored[run], missing = score_folds(tested, table, costs.get(run), options)
+        scored[run], missing = score_folds(tested, table, costs.get(run), options, parameters.compute)
         said += missing
     clips = recordings.assign(speaker=speakers_of(recordings)).groupby(folds.of_clip)["speaker"]
     sizes = {

@@ -15,6 +15,7 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.folds import Folds
 from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.comparison import Comparison, compare_pair, correct
 from stages.core.scoring.naive_scores import naive_predictions
 from stages.core.scoring.predictions import RunPredictions
@@ -156,7 +157,11 @@ def naive_table(tested: FoldedClips, splits: Sequence[np.ndarray]) -> pd.DataFra
 
 
 def score_folds(
-    tested: FoldedClips, table: pd.DataFrame, cost: Cost | None, options: EvaluationOptions
+    tested: FoldedClips,
+    table: pd.DataFrame,
+    cost: Cost | None,
+    options: EvaluationOptions,
+    compute: ComputeOptions,
 ) -> tuple[FoldedRun, list[str]]:
     """The scores of a run over all clips and on each fold, and sentences on what could not be scored.
 
@@ -165,6 +170,7 @@ def score_folds(
         table: of :func:`gather`.
         cost: of the run; None: no network.
         options: replicates, confidence and seed of the bootstrap.
+        compute: where tasks are scored side by side.
     """
     predictions = predictions_of(table)
     tasks = {name: task for name, task in tested.tasks.items() if learnt_anywhere(tested, table, name)}
@@ -176,7 +182,7 @@ def score_folds(
         for seed, found in of_task.items():
             values[seed][name] = found
     classes = {name: tested.parts[name] for name, task in tasks.items() if task.kind == "classification"}
-    scores = score_run(labels, values, tasks, classes, None, options)["test"].tasks
+    scores = score_run(labels, values, tasks, classes, None, options, compute)["test"].tasks
     folds: dict[str, dict[str, PartScore]] = {name: {} for name in scores}
     for number, fold in enumerate(tested.folds):
         rows = np.flatnonzero(labels["fold"] == number)

@@ -10,6 +10,7 @@ from stages.core.config.tasks import Task
 from stages.core.dataset.folds import folds_of
 from stages.core.dataset.splitting import assign
 from stages.core.metrics.formulas import mae, mean_ccc, uar
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.folds import (
     FoldedClips,
     compare_folds,
@@ -111,7 +112,7 @@ def test_each_clip_counts_once_with_the_networks_that_do_not_know_it(seed: int) 
 
 def test_scores_are_those_of_all_clips_at_once(recordings: pd.DataFrame, tested: FoldedClips) -> None:
     table = gather(tables_of(recordings, 0.3), tested.parts)
-    scores, notes = score_folds(tested, table, None, OPTIONS)
+    scores, notes = score_folds(tested, table, None, OPTIONS, ComputeOptions(1))
     assert notes == []
     first = table[table["seed"] == 1]
     kind = np.array([KINDS.index(name) for name in recordings["Kind"]])
@@ -138,7 +139,7 @@ def test_a_class_that_training_never_had_is_a_mistake_and_not_left_out(
     table = gather(tables_of(recordings, 0.0), tested.parts)
     of_speaker = recordings.loc[recordings["Kind"] == "sigh", "clip_id"]
     assert (table.loc[table["clip_id"].isin(of_speaker), "kind.sigh"] == 0).all()
-    scores, _ = score_folds(tested, table, None, OPTIONS)
+    scores, _ = score_folds(tested, table, None, OPTIONS, ComputeOptions(1))
     recalls = {name: recall.value for name, recall in scores.tasks["kind"].classes.items()}
     assert recalls == {"cry": 1.0, "laugh": 1.0, "sigh": 0.0}
     assert scores.tasks["kind"].value == pytest.approx(2 / 3, abs=1e-6)
@@ -150,7 +151,7 @@ def test_a_task_that_a_fold_could_not_learn_is_not_scored_there(
     tables = tables_of(recordings, 0.3)
     tables[1] = tables[1].drop(columns=["age.Age"])
     table = gather(tables, tested.parts)
-    scores, notes = score_folds(tested, table, None, OPTIONS)
+    scores, notes = score_folds(tested, table, None, OPTIONS, ComputeOptions(1))
     assert notes == ["age is not scored on fold 2, since the folds that train have no labels of it"]
     assert list(scores.folds["age"]) == ["1", "3", "4"]
     assert list(scores.folds["mood"]) == ["1", "2", "3", "4"]
@@ -164,7 +165,9 @@ def test_a_fold_without_labels_of_a_task_has_no_score_of_it(recordings: pd.DataF
     folds = folds_of(recordings, FOLDS)
     blank = recordings.assign(Age=recordings["Age"].where(folds.of_clip != 2))
     found = FoldedClips.of(blank, folds, TASKS)
-    scores, notes = score_folds(found, gather(tables_of(recordings, 0.3), found.parts), None, OPTIONS)
+    scores, notes = score_folds(
+        found, gather(tables_of(recordings, 0.3), found.parts), None, OPTIONS, ComputeOptions(1)
+    )
     assert (list(scores.folds["age"]), notes) == (["1", "2", "4"], [])
 
 
@@ -172,7 +175,7 @@ def test_a_run_that_learns_some_tasks_has_scores_of_these(
     recordings: pd.DataFrame, tested: FoldedClips
 ) -> None:
     tables = [table.drop(columns=["mood.Joy", "mood.Calm"]) for table in tables_of(recordings, 0.3)]
-    scores, notes = score_folds(tested, gather(tables, tested.parts), None, OPTIONS)
+    scores, notes = score_folds(tested, gather(tables, tested.parts), None, OPTIONS, ComputeOptions(1))
     assert (list(scores.tasks), notes) == (["kind", "age"], [])
 
 
@@ -203,7 +206,7 @@ def test_the_better_of_two_runs_is_found_by_clip_and_speaker(
     assert set(better) == {"mood", "kind", "age"}
     assert better["mood"].low > 0
     assert better["age"].low > 0
-    means = score_folds(tested, tables["exact"], None, OPTIONS)[0].tasks
+    means = score_folds(tested, tables["exact"], None, OPTIONS, ComputeOptions(1))[0].tasks
     assert better["age"].candidate_mean == pytest.approx(means["age"].value, abs=1e-6)
     (alone,) = [
         row
