@@ -14,9 +14,14 @@ import numpy as np
 
 from stages.core.arithmetic.elementary import exp, log
 from stages.core.config.tasks import Task
+from stages.core.config.training import TrainingConfig
 
-TEMPERATURES = 2.0 ** (np.arange(-32, 65) / 16)
-"""What is tried: 1/4 to 16 in steps of 4.4 %."""
+STEPS = 16
+"""Temperatures that are tried between one and its double: steps of 4.4 %."""
+COLDEST, HOTTEST = -10 * STEPS, 4 * STEPS
+"""The lowest, 1/1024, and the highest, 16, in these steps."""
+SMALLEST = 1e-38
+"""The smallest probability that has a logarithm here."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Calibration:
     Attributes:
         factor: per column of a regression; prediction → offset + factor × prediction.
         offset: per column.
-        temperature: what a classification's logits are divided by.
+        temperature: what the logarithms of a classification's probabilities are divided by.
     """
 
     factor: tuple[float, ...] = ()
@@ -34,11 +39,34 @@ class Calibration:
     temperature: float = 1.0
 
     def mapped(self, predictions: np.ndarray) -> np.ndarray:
-        """float32 [n, outputs] → float32 [n, outputs], each value rounded once; as it is without a factor."""
-        if not self.factor:
+        """float32 [n, outputs] → float32 [n, outputs], each value rounded once; as it is without a change."""
+        if self.factor:
+            mapped = predictions.astype(np.float64) * np.array(self.factor) + np.array(self.offset)
+        elif self.temperature != 1:
+            mapped = softmax(logarithms(predictions) / self.temperature)
+        else:
             return predictions
-        mapped = predictions.astype(np.float64) * np.array(self.factor) + np.array(self.offset)
         return mapped.astype(np.float32)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [..., classes] of logits, the same bits on every processor.
+
+    >>> softmax(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    odds = exp(logits - logits.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Logits of probabilities [..., classes]; those that float32 rounds to 0 count as its smallest."""
+    return log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+
+
+def matched(task: Task, config: TrainingConfig) -> bool:
+    """Whether predictions of a task are matched to the spread of its labels."""
+    return config.calibration == "match" and task.score == "ccc"
 
 
 def match(predictions: np.ndarray, labels: np.ndarray) -> Calibration:
@@ -75,20 +103,26 @@ def temperature(logits: np.ndarray, classes: np.ndarray) -> float:
         classes: int [n], −1 unlabelled.
 
     Returns:
-        One of ``TEMPERATURES``: as these are few, no processor's rounding decides. 1 without labels.
+        2 to the power of a multiple of 1/16: few values, so that no processor's rounding decides; 1 without
+        labels.
     """
     known = classes >= 0
     if not known.any():
         return 1.0
-    rows = logits[:, known].astype(np.float64)
-    rows -= rows.max(axis=2, keepdims=True)
-    chosen = (slice(None), np.arange(known.sum()), classes[known])
-    losses = []
-    for value in TEMPERATURES:
-        exponents = exp(rows / value)
-        shares = (exponents[chosen] / exponents.sum(axis=2)).mean(axis=0)
-        losses.append(-log(np.maximum(shares, 1e-300)).mean())
-    return float(TEMPERATURES[int(np.argmin(np.round(losses, 9)))])
+    rows, chosen = logits[:, known].astype(np.float64), (slice(None), np.arange(known.sum()), classes[known])
+
+    def loss(step: int) -> float:
+        shares = softmax(rows / _degrees(step))[chosen].mean(axis=0)
+        return float(np.round(-log(np.maximum(shares, 1e-300)).mean(), 9))
+
+    near = min(range(COLDEST, HOTTEST + 1, STEPS), key=loss)
+    around = range(max(COLDEST, near - STEPS), min(HOTTEST, near + STEPS) + 1)
+    return _degrees(min(around, key=loss))
+
+
+def _degrees(step: int) -> float:
+    """2 to the power of step / STEPS, rounded, as the last bit of a power depends on the processor."""
+    return round(2.0 ** (step / STEPS), 9)
 
 
 def calibrate(
@@ -110,8 +144,8 @@ def calibrate(
         if not predictions[name].shape[1]:
             continue
         if task.kind == "classification":
-            logits = log(np.maximum(predictions[name].astype(np.float64), 1e-38))
-            found[name] = Calibration(temperature=temperature(logits, validation[name]))
+            value = temperature(logarithms(predictions[name]), validation[name])
+            found[name] = Calibration(temperature=value)
         elif task.score == "ccc":
             found[name] = match(predictions[name].mean(axis=0, dtype=np.float64), train[name])
     return found

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks.blending import Blend
 from stages.core.networks.calibration import Calibration
 
 
@@ -56,6 +58,7 @@ class ModelDescription:
         versions: package → version that trained them.
         calibration: task → how its predictions are brought to the scale of the labels; tasks without stay as
             they are.
+        blend: task → what its prediction is a mean of; of tasks without the networks alone.
     """
 
     run: str
@@ -73,6 +76,7 @@ class ModelDescription:
     networks: list[NetworkSummary]
     versions: dict[str, str]
     calibration: dict[str, Calibration] = field(default_factory=dict)
+    blend: dict[str, Blend] = field(default_factory=dict)
 
 
 def parsed(text: str) -> ModelDescription:
@@ -141,6 +145,16 @@ def _problems_of_description(description: ModelDescription) -> Iterator[str]:
             and calibration.temperature > 0
         ):
             yield f"the calibration of task {name} does not fit its outputs"
+    for name, blend in description.blend.items():
+        figures = (*blend.shares, *blend.center, blend.temperature)
+        if not (
+            name in description.tasks
+            and len(blend.shares) == (3 if blend.center else 2)
+            and len(blend.center) in (0, description.outputs.get(name))
+            and all(map(math.isfinite, figures))
+            and blend.temperature > 0
+        ):
+            yield f"the blend of task {name} does not fit its outputs"
     learnt = Counter((network.seed, task) for network in description.networks for task in network.tasks)
     tasks = {task for _, task in learnt}
     if not tasks or not tasks <= description.tasks.keys():
@@ -162,26 +176,41 @@ def _problems_of_scaling(columns: int, scaling: object, points: np.ndarray) -> I
 
 def _problems_of_weights(description: ModelDescription, tensors: Mapping[str, np.ndarray]) -> Iterator[str]:
     expected = set()
-    for network in description.networks:
-        columns = tensors.get(f"{network.name}/columns")
+    for name, subject, shapes_of in _members(description):
+        columns = tensors.get(f"{name}/columns")
         inputs = len(description.feature_names)
         if columns is not None:
-            expected.add(f"{network.name}/columns")
+            expected.add(f"{name}/columns")
             whole_numbers = columns.ndim == 1 and columns.dtype == np.int64
             if not whole_numbers or not ((columns >= 0) & (columns < inputs)).all():
-                yield f"{network.name}/columns names features that there are not"
+                yield f"{name}/columns names features that there are not"
             inputs = columns.size
-        outputs = {task: description.outputs.get(task, 0) for task in network.tasks}
-        for name, shape in parameter_shapes(inputs, outputs, description.architecture):
-            values = tensors.get(f"{network.name}/{name}")
-            expected.add(f"{network.name}/{name}")
+        for parameter, shape in shapes_of(inputs):
+            values = tensors.get(f"{name}/{parameter}")
+            expected.add(f"{name}/{parameter}")
             if values is None or values.shape != shape or values.dtype != np.float32:
-                yield f"{network.name}/{name} is not float32 of shape {shape}"
+                yield f"{name}/{parameter} is not float32 of shape {shape}"
             elif not np.isfinite(values).all():
-                tasks = ", ".join(network.tasks)
-                yield (
-                    f"task {tasks} (seed {network.seed}) has weights that are not finite: its training "
-                    "diverged; a lower learning rate helps"
-                )
+                cure = "its training diverged; a lower learning rate helps"
+                yield f"{subject} has weights that are not finite: {cure}"
     if tensors.keys() - expected:
         yield f"{min(tensors.keys() - expected)} belongs to no network"
+
+
+Shapes = Iterable[tuple[str, tuple[int, ...]]]
+
+
+def _members(description: ModelDescription) -> Iterator[tuple[str, str, Callable[[int], Shapes]]]:
+    """Networks and linear models: first part of the names of their weights, subject of a sentence, shapes."""
+    for network in description.networks:
+        outputs = {task: description.outputs.get(task, 0) for task in network.tasks}
+        shapes = partial(parameter_shapes, outputs=outputs, architecture=description.architecture)
+        yield network.name, f"task {', '.join(network.tasks)} (seed {network.seed})", shapes
+    for task in description.blend:
+        linear = partial(linear_shapes, outputs=description.outputs.get(task, 0))
+        yield f"linear-{task}", f"the linear model of task {task}", linear
+
+
+def linear_shapes(inputs: int, outputs: int) -> Shapes:
+    """Name and shape of each weight of :class:`stages.core.networks.linear.Linear`."""
+    return ("weight", (inputs, outputs)), ("bias", (outputs,))

@@ -26,6 +26,7 @@ from stages.core.runtime.files import whole_folder, write_json, write_text
 if TYPE_CHECKING:
     from stages.core.networks.kernels import Net
     from stages.core.networks.layout import Layout
+    from stages.core.networks.linear import Linear
 
 BLOCK = 64  # clips that a caller who reads recordings may gather before it predicts them
 
@@ -37,6 +38,7 @@ class Model:
     Attributes:
         description: the content of model.json.
         weights: network name / parameter name → array; ``columns``: the features that it reads, if not all.
+            Of a task that is blended also linear-task / weight, bias and columns.
         scaling: features → inputs.
     """
 
@@ -77,16 +79,17 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """Weights of the networks of one seed."""
+        """Weights of the networks of one seed and of the linear models beside them."""
         return sum(values.size for values in self._of_one_seed())
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds per clip of the networks of one seed: the weights of all linear layers."""
+        """Multiply-adds per clip of the networks of one seed and of the linear models beside them."""
         return sum(values.size for values in self._of_one_seed() if values.ndim == 2)
 
     def _of_one_seed(self) -> list[np.ndarray]:
         names = {network.name for network in self.networks if network.seed == self.seeds[0]}
+        names |= {f"linear-{task}" for task in self.description.blend}
         return [
             values
             for name, values in self.weights.items()
@@ -112,25 +115,43 @@ class Model:
         Returns:
             Seed → task → float32 [n, columns] in label units (ratings, years), or [n, classes] probabilities.
         """
+        return self.predict_scaled(self.scaling(features, speakers))
+
+    def predict_scaled(self, scaled: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+        """Predict clips whose features were scaled before: see :meth:`predict`."""
         from stages.core.networks import kernels  # numba takes time to load
 
-        scaled = self.scaling(features, speakers)
+        linear = {name: model.predict(scaled, self.tasks[name]) for name, model in self.linear.items()}
         predictions: dict[int, dict[str, np.ndarray]] = {seed: {} for seed in self.seeds}
         for network in self.networks:
             layout, net = self._nets[network.name]
             columns = self.weights.get(f"{network.name}/columns")
             inputs = scaled if columns is None else np.ascontiguousarray(scaled[:, columns])
             outputs = kernels.outputs_of(inputs, net)
-            by_task = layout.by_task(outputs)
-            calibrations = {task: self.description.calibration.get(task, Calibration()) for task in by_task}
-            for task, logits in by_task.items():
-                np.divide(logits, np.float32(calibrations[task].temperature), out=logits)
             kernels.activate(outputs, net.tasks)
-            for task, values in by_task.items():
+            for task, values in layout.by_task(outputs).items():
                 mean, deviation = (np.float32(value) for value in self.description.scales[task])
-                in_label_units = values * deviation + mean
-                predictions[network.seed][task] = calibrations[task].mapped(in_label_units)
+                blend = self.description.blend.get(task)
+                mixed = blend.mean(values, linear[task]) if blend else values
+                in_label_units = mixed * deviation + mean
+                calibration = self.description.calibration.get(task, Calibration())
+                predictions[network.seed][task] = calibration.mapped(in_label_units)
         return {seed: {task: by_task[task] for task in self.tasks} for seed, by_task in predictions.items()}
+
+    @cached_property
+    def linear(self) -> dict[str, "Linear"]:
+        """Task → the linear model that is blended with its networks; tasks without are not blended."""
+        from stages.core.networks.linear import Linear
+
+        return {
+            task: Linear(
+                self.weights.get(f"linear-{task}/columns", np.arange(len(self.feature_names))),
+                self.weights[f"linear-{task}/weight"],
+                self.weights[f"linear-{task}/bias"],
+                blend.temperature,
+            )
+            for task, blend in self.description.blend.items()
+        }
 
     @cached_property
     def _nets(self) -> dict[str, tuple["Layout", "Net"]]:

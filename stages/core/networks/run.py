@@ -14,9 +14,11 @@ from stages.core.config.training import Architecture, RunOptions, TrainingConfig
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.speakers import speakers_of
 from stages.core.networks import compiled
-from stages.core.networks.calibration import calibrate
+from stages.core.networks.blending import Blend, chosen_shares
+from stages.core.networks.calibration import calibrate, matched
 from stages.core.networks.data import MultiTaskData, Prepared
 from stages.core.networks.description import ModelDescription, NetworkSummary
+from stages.core.networks.linear import fit_linear
 from stages.core.networks.model import Model
 from stages.core.networks.selection import select
 from stages.core.networks.stopping import TrainingResult
@@ -107,7 +109,7 @@ def train_run(
     Yields:
         Each network as soon as it is trained.
     """
-    blocks = blocks_of(origin) or {features: slice(0, data.train.inputs.shape[1])}
+    blocks = _blocks(data, origin, features)
     groups = [list(data.tasks)] if architecture.joint else [[name] for name in data.tasks]
     selected = [select(data.only(group), config.columns, blocks) for group in groups]
     results = _train_all([reduced for reduced, _ in selected], architecture, config, compute)
@@ -115,6 +117,11 @@ def train_run(
     for ((tasks, (_, columns)), seed), result in zip(jobs, results, strict=True):
         name = f"seed{seed}" if architecture.joint else f"seed{seed}-{tasks[0]}"
         yield Trained(name, seed, tasks, columns, result)
+
+
+def _blocks(data: MultiTaskData, origin: Mapping[str, Any], features: str) -> Mapping[str, slice]:
+    """Feature set → its columns."""
+    return blocks_of(origin) or {features: slice(0, data.train.inputs.shape[1])}
 
 
 def in_order_of_seeds(networks: Iterable[Trained], config: TrainingConfig) -> list[Trained]:
@@ -152,16 +159,42 @@ def train_network(
     return compiled.train_network(parts[part], architecture, config, seed)
 
 
-def calibrated(model: Model, data: MultiTaskData, features: np.ndarray, speakers: np.ndarray) -> Model:
-    """The model with the calibrations that its predictions of the validation split ask for.
+def blended(model: Model, data: MultiTaskData, speakers: np.ndarray) -> Model:
+    """The model with linear models beside its networks, and the shares that validation chooses.
 
     Args:
-        model: a model without calibration.
-        data: targets of training and validation.
-        features: float32 [n, d] of the validation split, not scaled.
-        speakers: text [n].
+        model: a model without linear models and calibration.
+        data: inputs and targets of training and validation.
+        speakers: of the validation split, text [n].
     """
-    by_seed = model.predict(features, speakers)
+    description, weights, blends = model.description, dict(model.weights), {}
+    by_seed = model.predict_scaled(data.validation.inputs)
+    config = description.training
+    for name, task in model.tasks.items():
+        linear = fit_linear(data, name, config, _blocks(data, description.origin, description.features))
+        if linear is None:
+            continue
+        mean, deviation = description.scales[name]
+        in_label_units = np.stack([by_seed[seed][name] for seed in model.seeds]).mean(
+            axis=0, dtype=np.float64
+        )
+        networks = (in_label_units - mean) / deviation
+        members = [networks, linear.predict(data.validation.inputs, task)]
+        truth, center = data.train.targets[name], np.empty(0)
+        if task.score == "mae":
+            center = np.nanmedian(truth, axis=0)
+            members.append(np.zeros_like(networks) + center)
+        spread = truth if matched(task, config) else None
+        shares = chosen_shares(task, data.validation.targets[name], members, speakers, spread)
+        blends[name] = Blend(shares, linear.temperature, tuple(center.tolist()))
+        for part in ("columns", "weight", "bias"):
+            weights[f"linear-{name}/{part}"] = getattr(linear, part)
+    return replace(model, description=replace(description, blend=blends), weights=weights)
+
+
+def calibrated(model: Model, data: MultiTaskData) -> Model:
+    """A model without calibration, with those that its predictions of the validation split ask for."""
+    by_seed = model.predict_scaled(data.validation.inputs)
     predictions = {task: np.stack([by_seed[seed][task] for seed in model.seeds]) for task in model.tasks}
     train, validation = (
         {
@@ -183,7 +216,7 @@ def model_of(
     config: TrainingConfig,
     networks: Sequence[Trained],
 ) -> Model:
-    """The model that trained networks make, calibrated where the options ask for it."""
+    """The model that trained networks make, blended and calibrated where the options ask for it."""
     data = prepared.data
     description = ModelDescription(
         run=run,
@@ -207,7 +240,9 @@ def model_of(
         for parameter, values in network.parameters.items()
     }
     model = Model(description, weights, prepared.scaling)
+    if config.blend == "validation":
+        _, _, speakers = tables.of_split("validation")
+        model = blended(model, data, speakers)
     if config.calibration == "match":
-        _, features, speakers = tables.of_split("validation")
-        model = calibrated(model, data, features, speakers)
+        model = calibrated(model, data)
     return model

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.core.networks.calibration import Calibration
+from stages.core.networks.calibration import SMALLEST, Calibration
 from stages.core.networks.description import NetworkSummary
 from stages.core.networks.kernels import LEAK, NORM_EPSILON
 from stages.core.networks.model import Model
@@ -54,8 +54,9 @@ def onnx_model(model: Model, metadata: Mapping[str, str]) -> "onnx.ModelProto":
     graph = _Graph()
     inputs, columns = _scaled(graph, model)
     seeds: dict[str, list[str]] = {task: [] for task in model.tasks}
+    added = _linear(graph, model, inputs, columns)
     for network in model.networks:
-        for task, output in _network(graph, model, network, inputs, columns).items():
+        for task, output in _network(graph, model, network, inputs, columns, added).items():
             seeds[task].append(output)
     for task, outputs in seeds.items():
         graph.node("Mean", outputs, output=task)
@@ -140,6 +141,7 @@ class _Graph:
 def _scaled(graph: _Graph, model: Model) -> tuple[str, np.ndarray]:
     """The scaled inputs [clips, kept], and int64 [kept]: the columns that a network reads at all."""
     chosen = [model.weights.get(f"{network.name}/columns") for network in model.networks]
+    chosen += [linear.columns for linear in model.linear.values()]
     known = [columns for columns in chosen if columns is not None]
     kept = np.arange(len(model.feature_names))
     if len(known) == len(chosen):
@@ -184,10 +186,34 @@ def _quantile(graph: _Graph, points: np.ndarray, values: str) -> str:
     return graph.node("Add", [total, graph.constant(first)])
 
 
+def _linear(graph: _Graph, model: Model, inputs: str, kept: np.ndarray) -> dict[str, str]:
+    """Task → what its linear model and the naive predictor add to each network's outputs."""
+    outputs = {}
+    for task, linear in model.linear.items():
+        blend = model.description.blend[task]
+        values = graph.node("Gather", [inputs, graph.constant(np.searchsorted(kept, linear.columns))], axis=1)
+        factor = np.float32(1 / blend.temperature)
+        weight, bias = (graph.constant(part * factor) for part in (linear.weight, linear.bias))
+        values = graph.node("Gemm", [values, weight, bias])
+        if model.tasks[task].kind == "classification":
+            values = graph.node("Softmax", [values], axis=1)
+        values = graph.node("Mul", [values, graph.constant(np.array(blend.shares[1], np.float32))])
+        if blend.center:
+            naive = graph.constant(np.array(blend.center, np.float32) * np.float32(blend.shares[2]))
+            values = graph.node("Add", [values, naive])
+        outputs[task] = values
+    return outputs
+
+
 def _network(
-    graph: _Graph, model: Model, network: NetworkSummary, inputs: str, kept: np.ndarray
+    graph: _Graph,
+    model: Model,
+    network: NetworkSummary,
+    inputs: str,
+    kept: np.ndarray,
+    added: Mapping[str, str],
 ) -> dict[str, str]:
-    """Task → the outputs of one network, in label units."""
+    """Task → the outputs of one network, blended and calibrated, in label units."""
     architecture = model.description.architecture
 
     def constants(layer: str) -> list[str]:
@@ -212,21 +238,30 @@ def _network(
         for index in range(depth):
             value = active(linear(f"heads.{task}.{2 * index}", value))
         value = linear(f"heads.{task}.{2 * depth}", value)
-        calibration = model.description.calibration.get(task, Calibration())
         if model.tasks[task].kind == "classification":
-            temperature = graph.constant(np.array(calibration.temperature, np.float32))
-            value = graph.node("Softmax", [graph.node("Div", [value, temperature])], axis=1)
+            value = graph.node("Softmax", [value], axis=1)
         elif model.tasks[task].output == "sigmoid":
             value = graph.node("Sigmoid", [value])
+        if task in added:
+            share = graph.constant(np.array(model.description.blend[task].shares[0], np.float32))
+            value = graph.node("Add", [graph.node("Mul", [value, share]), added[task]])
         mean, deviation = (
             graph.constant(np.array(scale, np.float32)) for scale in model.description.scales[task]
         )
         value = graph.node("Add", [graph.node("Mul", [value, deviation]), mean])
-        outputs[task] = _calibrated(graph, calibration, value) if calibration.factor else value
+        outputs[task] = _calibrated(graph, model.description.calibration.get(task, Calibration()), value)
     return outputs
 
 
 def _calibrated(graph: _Graph, calibration: Calibration, value: str) -> str:
+    if calibration.temperature != 1:
+        logits = graph.node(
+            "Log", [graph.node("Max", [value, graph.constant(np.array(SMALLEST, np.float32))])]
+        )
+        temperature = graph.constant(np.array(calibration.temperature, np.float32))
+        return graph.node("Softmax", [graph.node("Div", [logits, temperature])], axis=1)
+    if not calibration.factor:
+        return value
     factor, offset = (graph.constant(np.array(row)) for row in (calibration.factor, calibration.offset))
     value = graph.node("Cast", [value], to=DOUBLE)
     value = graph.node("Add", [graph.node("Mul", [value, factor]), offset])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, TrainingConfig
+from stages.core.networks.blending import Blend
 from stages.core.networks.calibration import Calibration
 from stages.core.networks.description import ModelDescription, NetworkSummary
 from stages.core.networks.model import Model
@@ -102,6 +104,22 @@ def test_calibrated_predictions() -> None:
         "kind": Calibration(temperature=3.0),
     }
     made, plain = model(True, "standard", calibration=calibration), model(True, "standard")
+    serialized = onnx_model(made, {}).SerializeToString()
+    assert largest_difference(made, serialized, features()) < 1e-5
+    assert largest_difference(plain, serialized, features()) > 0.1
+
+
+@pytest.mark.parametrize("columns", [None, 10])
+def test_blended_predictions(columns: int | None) -> None:
+    plain = model(True, "quantile", columns, calibration={"kind": Calibration(temperature=0.5)})
+    rng = np.random.default_rng(6)
+    blend = {"kind": Blend((0.3, 0.7), temperature=0.125), "age": Blend((0.2, 0.5, 0.3), center=(1.5,))}
+    weights = dict(plain.weights)
+    for task in blend:
+        weights[f"linear-{task}/columns"] = np.array([0, 5, 29])
+        weights[f"linear-{task}/weight"] = rng.normal(0, 0.1, (3, OUTPUTS[task])).astype(np.float32)
+        weights[f"linear-{task}/bias"] = rng.normal(0, 0.1, OUTPUTS[task]).astype(np.float32)
+    made = replace(plain, description=replace(plain.description, blend=blend), weights=weights)
     serialized = onnx_model(made, {}).SerializeToString()
     assert largest_difference(made, serialized, features()) < 1e-5
     assert largest_difference(plain, serialized, features()) > 0.1

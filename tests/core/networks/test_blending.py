@@ -1,0 +1,85 @@
+"""Shares of networks, linear model and naive predictor that validation chooses."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.core.config.tasks import Task
+from stages.core.metrics.formulas import mean_ccc
+from stages.core.networks.blending import Blend, chosen_shares
+
+AGE = Task("regression", ("Age",), "mae")
+MOOD = Task("regression", ("Awe", "Fear"), "ccc")
+KIND = Task("classification", ("Kind",), "uar")
+SPEAKERS = np.repeat([f"s{number}" for number in range(40)], 5)
+RNG = np.random.default_rng(1)
+TRUTH = RNG.normal(30, 8, (200, 1))
+GOOD, BAD = TRUTH + RNG.normal(0, 2, (200, 1)), TRUTH + RNG.normal(0, 40, (200, 1))
+CENTER = np.full((200, 1), 30.0)
+
+
+def test_the_better_member_counts() -> None:
+    assert chosen_shares(AGE, TRUTH, [GOOD, BAD, CENTER], SPEAKERS)[0] > 0.9
+    assert chosen_shares(AGE, TRUTH, [BAD, GOOD, CENTER], SPEAKERS)[1] > 0.9
+    assert chosen_shares(AGE, TRUTH, [BAD, BAD, CENTER], SPEAKERS)[2] > 0.8
+
+
+def test_equal_members_share() -> None:
+    assert chosen_shares(AGE, TRUTH, [GOOD, GOOD], SPEAKERS) == (0.5, 0.5)
+    other = TRUTH + np.random.default_rng(2).normal(0, 2, (200, 1))
+    shares = chosen_shares(AGE, TRUTH, [GOOD, other], SPEAKERS)
+    assert shares == pytest.approx((0.5, 0.5), abs=0.15)
+
+
+def test_few_clips_leave_the_shares_near_their_middle() -> None:
+    better = TRUTH + np.random.default_rng(3).normal(0, 6, (200, 1))
+    worse = TRUTH + np.random.default_rng(4).normal(0, 9, (200, 1))
+    many = chosen_shares(AGE, TRUTH, [better, worse], SPEAKERS)
+    assert many[0] > 0.6
+    few = [
+        chosen_shares(AGE, *(TRUTH[rows], [better[rows], worse[rows]], SPEAKERS[rows]))[0]
+        for rows in np.array_split(np.arange(200), 20)
+    ]
+    assert 0.4 < np.mean(few) < 0.85
+    assert min(few) > 0.05
+
+
+@pytest.mark.parametrize("task", [MOOD, KIND])
+def test_without_a_score_the_models_share(task: Task) -> None:
+    truth = np.full(200, -1) if task is KIND else np.full((200, 2), np.nan)
+    members = [np.zeros((200, 2)), np.ones((200, 2))]
+    assert chosen_shares(task, truth, members, SPEAKERS) == (0.5, 0.5)
+    assert chosen_shares(task, truth[:0], [one[:0] for one in members], SPEAKERS[:0]) == (0.5, 0.5)
+
+
+def test_classes() -> None:
+    truth = RNG.integers(0, 3, 200)
+    knows, guesses = np.eye(3)[truth] * 0.4 + 0.2, RNG.dirichlet(np.ones(3), 200)
+    assert chosen_shares(KIND, truth, [guesses, knows], SPEAKERS)[1] > 0.5
+
+
+def test_matched_predictions_are_judged_as_they_will_be() -> None:
+    truth = RNG.uniform(0, 1, (200, 2))
+    timid = 0.5 + 0.01 * (truth - 0.5)  # perfect but for its spread
+    bold = truth + RNG.normal(0, 0.3, (200, 2))
+    assert mean_ccc(truth, timid) < mean_ccc(truth, bold)
+    assert chosen_shares(MOOD, truth, [timid, bold], SPEAKERS)[0] < 0.5
+    assert chosen_shares(MOOD, truth, [timid, bold], SPEAKERS, truth)[0] > 0.9
+
+
+@given(st.integers(2, 25), st.integers(0, 50))
+@settings(max_examples=25, deadline=None)
+def test_shares_add_up_and_never_leave_0_to_1(clips: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(clips, 1))
+    members = [rng.normal(size=(clips, 1)) for _ in range(3)]
+    shares = chosen_shares(AGE, truth, members, rng.choice(["a", "b", "c"], clips))
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) >= 0
+
+
+def test_a_mean_of_members() -> None:
+    network, linear = np.array([[1.0]], np.float32), np.array([[2.0]])
+    assert Blend((0.25, 0.75)).mean(network, linear) == np.float32(1.75)
+    assert Blend((0.25, 0.25, 0.5), center=(10.0,)).mean(network, linear) == np.float32(5.75)
