@@ -30,7 +30,9 @@ from stages.core.config.tasks import Task
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.dataset.splitting import assign
+from stages.core.metrics.metric import METRICS
 from stages.core.metrics.naive import naive_prediction
+from stages.core.networks.blending import best_constant
 from stages.core.networks.data import Prepared, prepare
 from stages.core.networks.model import Model
 from stages.core.networks.run import RunTables, in_order_of_seeds, model_of, train_run
@@ -134,8 +136,8 @@ def peers(
     parts = {split: inputs[rows] for split, rows in known.items()}
     truths = {split: truth[rows] for split, rows in known.items()}
     constant = naive_prediction(truths["train"], classes or len(task.columns))
-    if task.score == "mae":
-        constant = np.median(truths["train"], axis=0)
+    if METRICS[task.score].in_label_units:
+        constant = best_constant(task, truths["train"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return {

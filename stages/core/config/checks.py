@@ -167,7 +167,8 @@ def _check_runs(parameters: Parameters) -> None:
             )
         if run.features not in sets:
             raise UserError(
-                f"{FILE}: runs.{name}.features is {run.features!r}; the feature sets are {', '.join(sets)}."
+                f"{FILE}: runs.{name}.features is {run.features!r}; the feature sets are {', '.join(sets)}, "
+                "from features, external and fused_features."
             )
         config = parameters.recipe(name)
         weighting = config.loss_weighting

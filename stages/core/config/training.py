@@ -59,8 +59,8 @@ class TrainingConfig:
         columns: how many features a network reads, those that correlate most with its labels; None: all; for
             sets side by side also set → number, all of the others.
         target_scale: ``standard``: linear targets in standard units inside the loss.
-        blend: ``validation``: predictions are a mean of the networks, of ridge regression and, for absolute
-            errors, of the training median, weighted on validation (:mod:`stages.core.networks.blending`).
+        blend: ``validation``: predictions are a mean of the networks, ridge regression and, where the score
+            is an error, of a constant, weighted on validation (:mod:`stages.core.networks.blending`).
         calibration: ``match``: predictions on the scale of the labels, learnt on validation
             (:mod:`stages.core.networks.calibration`).
         device: where networks train; ``auto`` takes a GPU if there is one.

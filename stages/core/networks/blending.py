@@ -1,6 +1,6 @@
 """The networks, a linear model and the naive predictor as one: a mean whose weights validation chooses.
 
-On a small corpus a network may be worse than a linear model, or than the training median. Each replicate of
+On a small corpus a network may be worse than a linear model, or than a constant. Each replicate of
 a bootstrap over the speakers of the validation split picks the weights that are best on it; the mean of the
 picks counts. With few clips the picks differ, so that the weights stay near their middle; with many they
 agree on the best. (Bagging: Breiman, 1996; convex stacking: Breiman, "Stacked Regressions", 1996.)
@@ -42,6 +42,15 @@ class Blend:
         if self.center:
             mixed = mixed + self.shares[2] * np.array(self.center)
         return mixed.astype(np.float32)
+
+
+def best_constant(task: Task, truth: np.ndarray) -> np.ndarray:
+    """The constant with the smallest error on the training split: its median, or its mean for squared errors.
+
+    >>> best_constant(Task("regression", ("Age",), "mae"), np.array([[1.0], [2.0], [6.0], [np.nan]]))
+    array([2.])
+    """
+    return np.nanmedian(truth, axis=0) if task.score == "mae" else np.nanmean(truth, axis=0)
 
 
 def chosen_shares(

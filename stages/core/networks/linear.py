@@ -1,8 +1,9 @@
 """The best linear model beside the networks: ridge regression, its penalty chosen on validation.
 
-With few clips it is hard to beat. It reads the features that the networks read; classes are targets of −1 and
-1, all classes weigh the same, and they become probabilities by a softmax whose temperature
-has the smallest cross entropy on validation. Training and prediction have the same bits on every processor.
+With few clips it is hard to beat. It reads as many features as the networks. Classes are targets of −1 and 1
+and weigh alike where ``class_weights`` asks for any balance; their scores become probabilities by a softmax
+whose temperature has the smallest cross entropy on validation. Training and prediction have the same bits on
+every processor.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from stages.core.metrics.metric import METRICS
 from stages.core.networks.calibration import match, matched, softmax, temperature
 from stages.core.networks.data import MultiTaskData
 from stages.core.networks.selection import select
+from stages.core.networks.weighting import class_weights_of
 
 PENALTIES = np.array([10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5])
 """What is tried, for inputs of unit variance."""
@@ -71,8 +73,8 @@ def fit_linear(
     known = labelled(truth)
     targets, weights = truth[known], np.ones(known.sum())
     if task.kind == "classification":
-        counts = np.bincount(targets, minlength=outputs)
-        weights = len(targets) / (outputs * counts[targets])
+        if config.class_weights != "none":
+            weights = class_weights_of(data, replace(config, class_weights="balanced"))[name][targets]
         targets = 2.0 * np.eye(outputs)[targets] - 1.0
     unseen = data.validation.targets[name]
     metric, scores, models = METRICS[task.score], {}, {}

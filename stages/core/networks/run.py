@@ -13,8 +13,9 @@ import pandas as pd
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.speakers import speakers_of
+from stages.core.metrics.metric import METRICS
 from stages.core.networks import compiled
-from stages.core.networks.blending import Blend, chosen_shares
+from stages.core.networks.blending import Blend, best_constant, chosen_shares
 from stages.core.networks.calibration import calibrate, matched
 from stages.core.networks.data import MultiTaskData, Prepared
 from stages.core.networks.description import ModelDescription, NetworkSummary
@@ -175,14 +176,12 @@ def blended(model: Model, data: MultiTaskData, speakers: np.ndarray) -> Model:
         if linear is None:
             continue
         mean, deviation = description.scales[name]
-        in_label_units = np.stack([by_seed[seed][name] for seed in model.seeds]).mean(
-            axis=0, dtype=np.float64
-        )
-        networks = (in_label_units - mean) / deviation
+        by_network = np.stack([by_seed[seed][name] for seed in model.seeds])
+        networks = (by_network.mean(axis=0, dtype=np.float64) - mean) / deviation
         members = [networks, linear.predict(data.validation.inputs, task)]
         truth, center = data.train.targets[name], np.empty(0)
-        if task.score == "mae":
-            center = np.nanmedian(truth, axis=0)
+        if METRICS[task.score].in_label_units:
+            center = best_constant(task, truth)
             members.append(np.zeros_like(networks) + center)
         spread = truth if matched(task, config) else None
         shares = chosen_shares(task, data.validation.targets[name], members, speakers, spread)
