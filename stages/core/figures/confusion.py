@@ -30,7 +30,7 @@ class Matrix:
 
 
 def figure_of(matrices: Sequence[Matrix]) -> Figure:
-    """A matplotlib figure of matrices side by side.
+    """A matplotlib figure of matrices side by side, of large ones two in a row.
 
     The shade is the percent of the row, mean over seeds, on ``cividis``, which colour-blind readers see as
     others do. Up to 12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
@@ -39,11 +39,16 @@ def figure_of(matrices: Sequence[Matrix]) -> Figure:
         matrices: at least one.
     """
     sides = [2.6 + (0.7 if len(matrix.classes) <= _FEW else 0.3) * len(matrix.classes) for matrix in matrices]
-    figure = Figure(figsize=(sum(sides), max(sides)), layout="constrained")
-    for axes, matrix in zip(
-        figure.subplots(1, len(matrices), squeeze=False, width_ratios=sides)[0], matrices, strict=True
-    ):
+    columns = (
+        len(matrices) if max(len(matrix.classes) for matrix in matrices) <= _FEW else min(2, len(matrices))
+    )
+    rows = -(-len(matrices) // columns)
+    figure = Figure(figsize=(sum(sides[:columns]), max(sides) * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, width_ratios=sides[:columns]).ravel()
+    for axes, matrix in zip(grid, matrices, strict=False):
         _draw(axes, matrix)
+    for axes in grid[len(matrices) :]:
+        axes.remove()
     return figure
 
 

@@ -180,13 +180,14 @@ def confusions(results: Results) -> Iterator[ReportFigure]:
                 (run, classes[actual], classes[predicted], int(clips))
                 for (actual, predicted), clips in np.ndenumerate(counts)
             ]
+        titles = " and ".join(matrix.title.replace("\n", ", ") for matrix in matrices)
         if matrices:
             yield ReportFigure(
                 f"confusion-{task}",
                 figure_of(matrices),
                 f"Test clips of {results.corpus_name} by actual and predicted {task}, mean over seeds. "
                 "Rows add up to 100%; the diagonal is the recall, whose mean is the UAR.",
-                f"Confusion matrices of {task}: {' and '.join(matrix.title for matrix in matrices)}.",
+                f"Confusion matrices of {task}: {titles}.",
                 ["run", "actual", "predicted", "clips, all seeds"],
                 rows,
             )

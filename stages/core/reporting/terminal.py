@@ -54,18 +54,20 @@ def _task_lines(name: str, task: Task, summary: Summary, width: int) -> Iterator
     metric = METRICS[task.score]
     yield f"\n{name}, {metric.label} ({metric.better} is better)"
     also = "".join(f"   {METRICS[other].label}" for other in task.also)
-    yield f"  {'':{width}}{'validation':34}{'test':34}test, ensemble{also}"
-    for run, scores in summary.runs.items():
-        validation, test = (scores.task(name, split) for split in SPLITS)
+    found = {run: [scores.task(name, split) for split in SPLITS] for run, scores in summary.runs.items()}
+    column = max(len(_cell(scores)) for of_run in found.values() for scores in of_run) + 3
+    yield f"  {'':{width}}{'validation':{column}}{'test':{column}}test, ensemble{also}"
+    for run, (validation, test) in found.items():
         ensemble = _number(test.ensemble.value) if test else "–"
         further = test.also or {} if test else {}
         values = {other: _number(further[other].value) if other in further else "–" for other in task.also}
         beside = "".join(f"{value:>{3 + len(METRICS[other].label)}}" for other, value in values.items())
-        yield f"  {run:{width}}{_cell(validation):34}{_cell(test):34}{ensemble:14}{beside}".rstrip()
+        cells = "".join(f"{_cell(scores):{column}}" for scores in (validation, test))
+        yield f"  {run:{width}}{cells}{ensemble:14}{beside}".rstrip()
     naive = [summary.naive[split].get(name) for split in SPLITS]
-    cells = [_number(score.value if score else None) for score in naive]
+    first, second = (_number(score.value if score else None) for score in naive)
     what = next((score.what for score in naive if score), "")
-    yield f"  {'naive':{width}}{cells[0]:34}{cells[1]:34}{what}"
+    yield f"  {'naive':{width}}{first:{column}}{second:{column}}{what}"
 
 
 def _cost_lines(summary: Summary, seconds: Mapping[str, float], width: int) -> Iterator[str]:
@@ -89,10 +91,11 @@ def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
     if rows:
         yield f"\n{title}: mean over seeds on test (positive: better); p is corrected by Holm's method"
     width = max((len(row.baseline) + len(row.candidate) for row in rows), default=0) + 5
+    tasks = max((len(row.task) for row in rows), default=0) + 2
     for row in rows:
         pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+z.4f}, {row.high:+z.4f}]"
         p = f"p = {p_value(row.p_corrected)}".replace("= <", "< ")
-        yield f"  {pair:{width}}{row.task:12}{row.difference:+z.4f} {interval:22} {p}"
+        yield f"  {pair:{width}}{row.task:{tasks}}{row.difference:+z.4f} {interval:22} {p}"
 
 
 def _number(value: float | None) -> str:

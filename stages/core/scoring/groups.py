@@ -67,10 +67,11 @@ def _thirds(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     if np.isnan(values).all():
         return {}
     ends = np.nanquantile(values, [0, 1 / 3, 2 / 3, 1])
+    form = ".0f" if (ends == np.rint(ends)).all() else "#.4g"
     thirds = {}
     for index, (low, high) in enumerate(pairwise(ends)):
         lowest = index == 0
         mask = (values >= low if lowest else values > low) & (values <= high)
         if mask.any():
-            thirds[f"{name} {'' if lowest else 'above '}{low:#.4g} to {high:#.4g}"] = mask
+            thirds[f"{name} {'' if lowest else 'above '}{low:{form}} to {high:{form}}"] = mask
     return thirds

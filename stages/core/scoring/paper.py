@@ -141,7 +141,8 @@ def beside_paper(
 ) -> list[dict[str, Any]]:
     """The rows of the paper's Tables 2 and 3 that some run can stand beside, with its values.
 
-    Ours are of the seed that is best on validation, as in the paper.
+    Ours are of the seed that is best on validation, as in the paper. Another corpus stands beside it only if
+    it has all of the paper's tasks.
 
     Args:
         runs: run → scores.
@@ -149,6 +150,8 @@ def beside_paper(
         same_corpus: whether the scores are of the paper's corpus; only then differences are given.
     """
     shared = {name for name, task in tasks.items() if has_paper_values(name, task)}
+    if not same_corpus and len(shared) < len(TASKS):
+        return []
     by_model = {(run.features, run.model): run for run in runs.values()}
     rows = []
     for row in ROWS:

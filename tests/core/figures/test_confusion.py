@@ -34,6 +34,12 @@ def test_several_matrices_stand_side_by_side(tmp_path):
     assert two.shape[1] > 1.8 * one.shape[1]
 
 
+def test_large_matrices_stand_two_in_a_row():
+    figure = figure_of([matrix(13)] * 3)
+    assert [axes.get_subplotspec().colspan.start for axes in figure.axes] == [0, 1, 0]
+    assert [axes.get_subplotspec().rowspan.start for axes in figure.axes] == [0, 0, 1]
+
+
 def texts(matrix):
     axes = Figure().subplots()
     _draw(axes, matrix)

@@ -1,11 +1,12 @@
 from stages.core.reporting.terminal import score_lines
-from tests.helpers.results import RUNS, beating, comparison, results
+from tests.helpers.results import RUNS, beating, changed, comparison, results
 
 
 def test_every_number_stands_in_its_column():
     found = results(
         comparisons=[comparison(0.1, 0.05, 0.2), comparison(0.3, 0.2, 0.4, split="validation"), *beating()]
     )
+    found = changed(found, "compare-mtl2", "age", "validation", value=10000.5, low=10000.25, high=10000.75)
     lines = list(score_lines(found.summary, found.comparisons, found.tasks, 0.95, {"compare-stl": 12.4}))
     assert lines[0] == "Scores of the corpus 'toy': synthetic voices, so that they say nothing about people"
     tables = "\n".join(lines).split("\n\n")

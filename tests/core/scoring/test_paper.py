@@ -3,8 +3,9 @@ import re
 import pytest
 
 from stages.core.metrics.formulas import exvo
-from stages.core.scoring.paper import ROWS, is_same_corpus
+from stages.core.scoring.paper import ROWS, beside_paper, is_same_corpus
 from tests.helpers import SHARED
+from tests.helpers.results import groups, results
 
 PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"}
 
@@ -71,3 +72,15 @@ def test_every_number_is_the_papers():
 @pytest.mark.parametrize(("name", "same"), [("HUME-VB", True), ("hume vb", True), ("HUME-VB-like", False)])
 def test_same_corpus_by_name(name, same):
     assert is_same_corpus(name) is same
+
+
+def test_only_a_corpus_with_all_of_the_papers_tasks_stands_beside_it():
+    tasks = groups().parameters.tasks
+    found = results()
+    all_rows = beside_paper(found.runs, tasks, same_corpus=False)
+    assert {(row["task"], row["model"]) for row in all_rows} == {
+        (task, model) for task in tasks for model in ("stl", "mtl2")
+    }
+    age = {"age": tasks["age"], "sex": tasks["country"]}
+    assert beside_paper(found.runs, age, same_corpus=False) == []
+    assert [row["task"] for row in beside_paper(found.runs, age, same_corpus=True)] == ["age", "age"]

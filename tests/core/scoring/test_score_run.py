@@ -137,6 +137,9 @@ def test_groups_are_countries_and_for_country_age_thirds():
     assert test["country"].groups.of_speakers and not test["age"].groups.of_speakers
     assert list(thirds) == ["Age 20.00 to 29.67", "Age above 29.67 to 39.33", "Age above 39.33 to 49.00"]
     assert sum(third.clips for third in thirds.values()) == (labels["split"] == "test").sum()
+    labels["Age"] = np.tile([20.0, 30.0, 40.0, 50.0], len(labels))[: len(labels)]
+    whole = details(labels, predicted)["test"].tasks["country"].groups.scores
+    assert list(whole) == ["Age 20 to 30", "Age above 30 to 40", "Age above 40 to 50"]
 
 
 def test_without_balance_column_or_age_there_are_no_groups():
