@@ -41,6 +41,7 @@ SCHEMA = {
     "external": "config/sources.py",
     "fused_features": "config/fusion.py",
     "fused_runs": "config/fusion.py",
+    "explain": "config/explanation.py",
     "codebook": "config/features.py",
     "boaw": "config/features.py",
     "train": "config/training.py",
@@ -102,6 +103,7 @@ METHODS = {
     "architecture": ["models", "runs"],
     "tasks_of": ["tasks", "models", "runs"],
     "run": ["runs"],
+    "explain_options": ["explain", "runs"],
     "sources": ["features", "external"],
     "feature_sets": ["features", "external", "fused_features"],
 }
@@ -111,6 +113,7 @@ BY_KEY = {
     "features": {"features", "external"},
     "external": {"features", "external"},
     "fuse_features": {"fused_features"},
+    "explain": {"explain", "runs"},
 }
 DECIDES_NOTHING = {"compute", "boaw.device"}
 

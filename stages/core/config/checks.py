@@ -1,6 +1,7 @@
 """What must hold between the values of params.yaml, beyond the type and the bounds of each."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def check(parameters: Parameters) -> None:
     _check_windows(parameters)
     _check_fusions(parameters)
     _check_runs(parameters)
+    _check_explain(parameters)
     _check_codebook(parameters)
     _check_search(parameters)
     if parameters.preprocess.min_seconds >= parameters.preprocess.max_seconds:
@@ -194,6 +196,22 @@ def _check_windows(parameters: Parameters) -> None:
             raise UserError(
                 f"{FILE}: features.{name}.windows.hop is above seconds; parts must touch each other."
             )
+
+
+def _check_explain(parameters: Parameters) -> None:
+    for name, options in parameters.explain.items():
+        if name not in parameters.runs:
+            raise UserError(
+                f"{FILE}: explain names {name!r}, which is no run{did_you_mean(name, parameters.runs)}."
+            )
+        for family, pattern in options.families.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise UserError(
+                    f"{FILE}: explain.{name}.families.{family} is no regular expression ({error}); "
+                    "correct it."
+                ) from None
 
 
 def _check_fusions(parameters: Parameters) -> None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptions, SynthesisOptions
 from stages.core.config.evaluation import EvaluationOptions
+from stages.core.config.explanation import ExplainOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
 from stages.core.config.search import SearchSpace
@@ -46,6 +47,7 @@ class Parameters:
     external: dict[str, External] = field(default_factory=dict)
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
+    explain: dict[str, ExplainOptions] = field(default_factory=dict)
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -66,6 +68,11 @@ class Parameters:
         if name not in self.runs:
             raise UserError(f"{FILE}: runs has no entry {name!r}{did_you_mean(name, self.runs)}.")
         return self.runs[name]
+
+    def explain_options(self, run: str) -> ExplainOptions:
+        """What is asked of a run, as section ``explain`` says or by default."""
+        self.run(run)
+        return self.explain.get(run, ExplainOptions())
 
     def architecture(self, run: str) -> Architecture:
         """The network of a run."""

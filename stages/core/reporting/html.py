@@ -104,6 +104,11 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{html.escape(text)}</p>' if kind else f"<p>{html.escape(text)}</p>"
 
 
+def link(target: str, text: str) -> str:
+    """A paragraph that leads to another page."""
+    return f'<p><a href="{html.escape(target, quote=True)}">{html.escape(text)}</a></p>'
+
+
 def figure(svg: str, caption: str, alternative: str, link: str = "") -> str:
     """An SVG with a caption for those who see it, a text for those who do not, and a link to its numbers."""
     label = html.escape(alternative, quote=True)

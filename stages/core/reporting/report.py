@@ -10,7 +10,7 @@ import pandas as pd
 from stages.core.figures.charts import svg
 from stages.core.reporting import report_figures
 from stages.core.reporting.corpus_tables import corpus_table, cost_table, model_table, quarantine_table
-from stages.core.reporting.html import Section, figure, folded, page, paragraph
+from stages.core.reporting.html import Section, figure, folded, link, page, paragraph
 from stages.core.reporting.network_figure import network
 from stages.core.reporting.report_figures import Predictions, ReportFigure
 from stages.core.reporting.results import Results
@@ -102,6 +102,7 @@ class Report:
                 *self._figures("groups"),
                 *map(paragraph, groups_not_shown(results)),
             ],
+            "What is heard": [link(f"explain/{run}/index.html", run) for run in groups.parameters.explain],
             "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost")],
             "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS]
             if self.results.paper["rows"]

@@ -17,6 +17,7 @@ from stages.core.synthetic.speakers import (
     express,
     make_speaker,
     rate_emotions,
+    units_of,
 )
 from stages.core.synthetic.voice import record, vocalize
 
@@ -55,13 +56,23 @@ def plan(options: SynthesisOptions) -> tuple[list[Speaker], list[Clip]]:
 def make_clip(seed: int, clip_and_speaker: tuple[Clip, Speaker]) -> tuple[bytes, np.ndarray]:
     """One recording as a WAV file, and its ratings, float64 [10]."""
     clip, speaker = clip_and_speaker
-    rng = np.random.default_rng([seed, clip.speaker, clip.number, 1])
+    rng = _generator(clip, seed)
     felt = draw_emotions(rng)
     voice = vocalize(express(speaker, felt, rng), speaker.channel.rate, rng)
     samples = record(voice, speaker.channel, rng)
     wav = io.BytesIO()
     soundfile.write(wav, samples, speaker.channel.rate, format="WAV", subtype="PCM_16")
     return wav.getvalue(), rate_emotions(felt, rng)
+
+
+def clip_units(clip: Clip, speaker: Speaker, seed: int) -> np.ndarray:
+    """What :func:`make_clip` makes audible, without making it: see :func:`units_of`."""
+    rng = _generator(clip, seed)
+    return units_of(speaker, draw_emotions(rng), rng)
+
+
+def _generator(clip: Clip, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, clip.speaker, clip.number, 1])
 
 
 def label_table(speakers: Sequence[Speaker], clips: Sequence[Clip], ratings: Sequence[np.ndarray]) -> str:

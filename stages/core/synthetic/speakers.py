@@ -141,10 +141,14 @@ def rate_emotions(felt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.round(ratings / ratings.max(), 4)
 
 
+def units_of(speaker: Speaker, felt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The standard units of :data:`QUANTITIES` in which a clip differs from a neutral voice: float64 [11]."""
+    return felt @ _PROTOTYPES / felt.sum() + speaker.habits + _CHANCE * rng.normal(size=len(QUANTITIES))
+
+
 def express(speaker: Speaker, felt: np.ndarray, rng: np.random.Generator) -> Sound:
     """How this speaker sounds with these emotions."""
-    units = felt @ _PROTOTYPES / felt.sum() + speaker.habits + _CHANCE * rng.normal(size=len(QUANTITIES))
-    unit = dict(zip(QUANTITIES, units, strict=True))
+    unit = dict(zip(QUANTITIES, units_of(speaker, felt, rng), strict=True))
     bursts = int(np.clip(np.rint(1.6 * 2 ** unit["bursts"]), 1, 8))
     seconds = float(np.clip(0.75 * 1.45 ** unit["length"], 0.3, 1.6))
     burst_seconds = max(seconds / bursts**0.75, 0.09)

@@ -1,0 +1,19 @@
+"""What is looked into beyond scores: section ``explain``."""
+
+from dataclasses import dataclass, field
+
+from stages.core.config.bounds import Positive
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """Which acoustics a run hears.
+
+    Attributes:
+        families: for features beside eGeMAPS and ComParE: family → an expression that is searched in the
+            names of the columns.
+        permutations: how often each family is exchanged between speakers.
+    """
+
+    families: dict[str, str] = field(default_factory=dict)
+    permutations: Positive = 10

@@ -1,0 +1,170 @@
+"""From a trained run and its corpus to all that is found of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stages.core.config.evaluation import EvaluationOptions
+from stages.core.config.explanation import ExplainOptions
+from stages.core.config.tasks import Task
+from stages.core.dataset.labels import labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
+from stages.core.networks.model import Model
+from stages.core.relevance.by_family import (
+    ALONE,
+    GIVEN_REST,
+    LABELS_EXCHANGED,
+    WHOLE,
+    Asked,
+    Heard,
+    family_relevance,
+)
+from stages.core.relevance.by_feature import (
+    correlations,
+    label_columns,
+    mean_correlations,
+    strongest_features,
+)
+from stages.core.relevance.conditional import Kernels
+from stages.core.relevance.explanation import Correlation, Explanation, Family, Recovery
+from stages.core.relevance.families import families_of
+from stages.core.relevance.recovery import generator_weights, recovery
+from stages.core.runtime.console import progress
+from stages.core.scoring.groups import groups_of
+from stages.core.scoring.run_scores import rounded
+from stages.core.scoring.sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The clips of a run.
+
+    Attributes:
+        labels: n clips: clip_id, speaker, split and label columns.
+        features: float32 [n, d], in the order of the model's names.
+        group_column: by whose values clips are also looked at apart; None: none.
+        quantities: float64 [n, q], what a generator made audible; None where people spoke.
+    """
+
+    labels: pd.DataFrame
+    features: np.ndarray
+    group_column: str | None
+    quantities: np.ndarray | None
+
+    def rows(self, split: str) -> np.ndarray:
+        """Which clips are of a split."""
+        return np.flatnonzero(self.labels["split"] == split)
+
+
+def explain(
+    run: str,
+    model: Model,
+    corpus: Corpus,
+    options: ExplainOptions,
+    evaluation: EvaluationOptions,
+    threads: int,
+) -> Explanation:
+    """Everything that is asked of one run, on its test split.
+
+    Args:
+        run: its name.
+        model: its networks.
+        corpus: its clips.
+        options: families and number of permutations.
+        evaluation: replicates, confidence and seed of the bootstrap.
+        threads: products that are computed side by side.
+
+    Raises:
+        OptionError: if a feature belongs to no family.
+    """
+    families = families_of(model.feature_names, options.families)
+    train, test = corpus.rows("train"), corpus.rows("test")
+    speakers = speakers_of(corpus.labels).to_numpy(str)
+    learnt, seen = (model.scaling(corpus.features[rows], speakers[rows]) for rows in (train, test))
+    clips = corpus.labels.iloc[test]
+    heard = Heard(
+        _asked(model, clips),
+        Sampling.of(clips, evaluation),
+        {name: mask[test] for name, mask in _groups(model.tasks, corpus).items()},
+        options.permutations,
+    )
+    kernels = Kernels.of(families, learnt, seen, threads)
+    relevance, described = [], []
+    found = family_relevance(model, families, kernels, seen, heard)
+    for name, told, rows in progress(found, len(families), "family"):
+        described.append(Family(name, len(families[name]), rounded(told)))
+        relevance += rows
+    chosen_on = corpus.features[train], _asked(model, corpus.labels.iloc[train])
+    return Explanation(
+        run=run,
+        scores={name: asked.score for name, asked in heard.asked.items()},
+        confidence=evaluation.confidence,
+        clips=len(test),
+        speakers=heard.sampling.drawn.shape[1],
+        families=described,
+        relevance=relevance,
+        correlations=list(_correlations(corpus.features[test], families, heard)),
+        features=list(strongest_features(model, families, chosen_on, corpus.features[test], seen, heard)),
+        recovery=[]
+        if corpus.quantities is None
+        else list(
+            _recovered(
+                heard.asked,
+                {(row.kind, row.task, row.part, row.family): row.value for row in relevance if not row.group},
+                generator_weights(
+                    families, kernels, corpus.quantities[train][kernels.clips], corpus.quantities[test]
+                ),
+            )
+        ),
+    )
+
+
+def _asked(model: Model, labels: pd.DataFrame) -> dict[str, Asked]:
+    """Task → its labels, where some clip is labelled."""
+    asked = {}
+    for name, task in model.tasks.items():
+        classes = model.classes.get(name, ())
+        truth = targets_of(task, labels, classes)
+        if labelled(truth).any():
+            asked[name] = Asked(task.score, classes or task.columns, truth)
+    return asked
+
+
+def _groups(tasks: Mapping[str, Task], corpus: Corpus) -> dict[str, np.ndarray]:
+    """Group → bool [n]: the values of the column, and the thirds of a trait such as age."""
+    found = (groups_of(task, tasks, corpus.labels, corpus.group_column) for task in tasks.values())
+    return {name: mask for groups in found if groups for name, mask in groups.masks.items()}
+
+
+def _correlations(
+    features: np.ndarray, families: Mapping[str, np.ndarray], heard: Heard
+) -> Iterator[Correlation]:
+    """The mean absolute correlation of each family with each part of each task."""
+    exchanges = heard.exchanges(4, LABELS_EXCHANGED)
+    for task, asked in heard.asked.items():
+        columns = label_columns(asked)
+        means = mean_correlations(correlations(features, columns), families)
+        by_chance = [mean_correlations(correlations(features, columns[rows]), families) for rows in exchanges]
+        for family, values in means.items():
+            floor = np.quantile([chance[family] for chance in by_chance], 0.95, axis=0)
+            for part, value, limit in zip(asked.parts, values, floor, strict=True):
+                yield Correlation(family, task, part, rounded(value), rounded(limit))
+
+
+def _recovered(
+    asked: Mapping[str, Asked],
+    values: Mapping[tuple[str, str, str, str], float | None],
+    weights: Mapping[tuple[str, str], float],
+) -> Iterator[Recovery]:
+    """How well the relevance of each kind and task follows the generator's weights."""
+    for kind in (ALONE, GIVEN_REST):
+        for task in asked:
+            found = {
+                (part, family): value
+                for (of_kind, of_task, part, family), value in values.items()
+                if (of_kind, of_task) == (kind, task) and part != WHOLE and (part, family) in weights
+            }
+            if found:
+                yield Recovery(kind, task, rounded(recovery(found, weights)), len(found))

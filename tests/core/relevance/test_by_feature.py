@@ -1,0 +1,47 @@
+"""Correlations and shifts of single features, against scipy and by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from stages.core.config.evaluation import EvaluationOptions
+from stages.core.relevance.by_family import Asked
+from stages.core.relevance.by_feature import correlations, label_columns, shift, with_interval
+from stages.core.scoring import bootstrap
+from stages.core.scoring.sampling import Sampling
+
+
+def test_correlations_are_scipys() -> None:
+    rng = np.random.default_rng(1)
+    features, labels = rng.normal(size=(40, 3)).round(1), rng.normal(size=(40, 2)).round(1)
+    labels[:5, 1] = np.nan
+    found = correlations(features, labels)
+    for row in range(3):
+        for column in range(2):
+            known = ~np.isnan(labels[:, column])
+            expected = spearmanr(features[known, row], labels[known, column]).statistic
+            assert found[row, column] == pytest.approx(expected)
+
+
+def test_the_interval_covers_the_correlation_and_follows_speakers() -> None:
+    rng = np.random.default_rng(2)
+    speaker = np.repeat(np.arange(20), 4)
+    label = rng.normal(size=20)[speaker]
+    feature = label + rng.normal(size=80)
+    drawn = bootstrap.draws(20, 500, np.random.default_rng(1))
+    value, low, high = with_interval(feature, label, Sampling(speaker, drawn, EvaluationOptions()))
+    assert value == pytest.approx(spearmanr(feature, label).statistic)
+    alone = Sampling(np.arange(80), bootstrap.draws(80, 500, np.random.default_rng(1)), EvaluationOptions())
+    _, closer, nearer = with_interval(feature, label, alone)
+    assert low < value < high and high - low > nearer - closer
+
+
+def test_shift_of_a_trait_is_of_its_highest_third() -> None:
+    ages = np.arange(20.0, 29.0)
+    assert shift(ages * 10, ages) == pytest.approx(10 * (np.median([26, 27, 28]) - np.median(ages[:6])))
+    assert np.isnan(shift(ages, np.full(9, np.nan)))
+
+
+def test_a_class_is_a_column_of_its_own() -> None:
+    asked = Asked("uar", ["a", "b"], np.array([0, 1, -1]))
+    assert np.array_equal(label_columns(asked), [[1, 0], [0, 1], [np.nan, np.nan]], equal_nan=True)

@@ -1,0 +1,55 @@
+"""Ridge regression on the other families, against scikit-learn's and by leaving clips out one by one."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from stages.core.relevance.conditional import PENALTIES, Kernels
+
+
+@pytest.fixture
+def data() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    hidden = rng.normal(size=(50, 3))
+    told = hidden @ rng.normal(size=(3, 4)) + 0.1 * rng.normal(size=(50, 4))
+    alone = rng.normal(size=(50, 2))
+    values = np.hstack([hidden, told, alone]).astype(np.float32)
+    values -= values[:30].mean(axis=0)
+    families = {"hidden": np.arange(3), "told": np.arange(3, 7), "alone": np.arange(7, 9)}
+    return families, values[:30], values[30:]
+
+
+def test_a_family_is_told_as_by_ridge_regression(
+    data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray],
+) -> None:
+    families, train, test = data
+    kernels = Kernels.of(families, train, test, threads=2)
+    told = kernels.told_by_the_rest("told", families["told"])
+    rest = np.r_[families["hidden"], families["alone"]]
+    scale = (train[:, rest].astype(float) ** 2).sum() / len(train)
+    expected = [
+        Ridge(alpha=penalty * scale, fit_intercept=False)
+        .fit(train[:, rest], train[:, families["told"]])
+        .predict(test[:, rest])
+        for penalty in PENALTIES
+    ]
+    found = told.weights @ train[told.clips][:, families["told"]]
+    assert min(np.abs(found - values).max() for values in expected) < 1e-5
+    assert told.share > 0.9
+    assert kernels.told_by_the_rest("alone", families["alone"]).share < 0.1
+
+
+def test_share_without_a_family(data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]) -> None:
+    families, train, test = data
+    kernels = Kernels.of(families, train, test, threads=1)
+    learnt, seen = train[kernels.clips][:, [0, 7]].astype(float), test[:, [0, 7]].astype(float)
+    whole = kernels.share_without(None, learnt, seen)
+    assert (whole > 0.9).all()
+    assert kernels.share_without("hidden", learnt, seen)[0] > 0.8  # the told family tells it as well
+    assert kernels.share_without("alone", learnt, seen)[1] == 0
+
+
+def test_threads_change_no_bit(data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]) -> None:
+    families, train, test = data
+    one, two = (Kernels.of(families, train, test, threads).own["told"] for threads in (1, 2))
+    assert np.array_equal(one, two)
