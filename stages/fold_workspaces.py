@@ -1,7 +1,8 @@
 """Where folds run: copies of the project below .cache/folds, each a DVC project with the project's cache.
 
 One workspace, ``base``, makes what no fold changes, such as features. Each fold has a workspace of its own,
-with links to those files, and runs the stages from ``split`` on. The project's own files stay as they are.
+``of-FOLDS/NUMBER``, with links to those files, and runs the stages from ``split`` on. The project's own files
+stay as they are.
 """
 
 import fcntl
@@ -76,7 +77,7 @@ class Workspace:
         """
         if self._repaired(None).wait() or self._run("-m", "dvc", "repro", *words).wait():
             raise UserError(
-                "what all folds share could not be made; correct what stands above, and run again"
+                "what all folds share could not be made; correct what stands above, and run again."
             )
 
     def reproduce_fold(self, stages: list[str], begun: Callable[[str], None]) -> None:
@@ -185,7 +186,12 @@ def copy_code() -> Path:
         Its folder.
     """
     source, copy = Path("stages"), FOLDER / "stages"
-    shutil.copytree(source, copy, dirs_exist_ok=True)  # times too, by which numba knows its kernels
+    passing = shutil.ignore_patterns(
+        "*.pyc*", "*.tmp.*"
+    )  # what another process may write and rename meanwhile
+    shutil.copytree(
+        source, copy, dirs_exist_ok=True, ignore=passing
+    )  # times too: by them numba knows kernels
     for path in copy.rglob("*.py"):
         if not (source / path.relative_to(copy)).exists():
             path.unlink()

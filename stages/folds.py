@@ -105,7 +105,9 @@ def sweep(base: Workspace, folds: int | str, runs: Sequence[str], jobs: int) -> 
     stages = plan(base.folder, runs)
     base.reproduce(*stages.before)
     name = re.sub(r"\W+", "-", str(folds))
-    workspaces = [Workspace(FOLDER / name / str(number), base.lock) for number in range(1, len(names) + 1)]
+    workspaces = [
+        Workspace(FOLDER / f"of-{name}" / str(number), base.lock) for number in range(1, len(names) + 1)
+    ]
     processes = max(1, parameters.compute.workers // jobs)
 
     def run(number: int, begun: Callable[[str], None]) -> None:
@@ -157,7 +159,7 @@ def run_all(run: Callable[[int, Callable[[str], None]], None], folds: int, stage
         jobs: folds at the same time.
 
     Raises:
-        UserError: the first that a fold raised.
+        UserError: what a fold raised, the first of several.
     """
     begun: SimpleQueue[str] = SimpleQueue()
     stopped = Event()
@@ -168,7 +170,7 @@ def run_all(run: Callable[[int, Callable[[str], None]], None], folds: int, stage
             return
         try:
             run(number, lambda stage: begun.put(f"fold {number}: {stage}"))
-        except UserError:
+        except Exception:
             stopped.set()
             raise
 
