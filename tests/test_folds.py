@@ -27,13 +27,11 @@ from stages.core.dataset.splitting import assign
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import digest_of, write_json
 from stages.core.runtime.tables import read_features, read_table, write_features, write_table
-from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import Cost, RunScores, to_json
 from tests.helpers import ROOT
 from tests.helpers.corpora import EMOTIONS
 from tests.helpers.descriptors import write_clips
 from tests.helpers.tiny_project import run_stage, write_project
-from tests.helpers.whole_project import Project
 
 RUNS = {
     "compare-own": {"features": "compare", "model": "own"},
@@ -275,28 +273,6 @@ def test_a_killed_sweep_goes_on_where_it_was_and_leaves_the_project_alone(made: 
     assert "note: task age is made up (2 of 3 folds)" in said
     assert (made / "data/folds/3/figures/folds-age.png").is_file()
     assert "Which run is better?" in (made / "data/folds/3/report.html").read_text()
-
-
-@pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs it")
-def test_folds_of_the_whole_pipeline(finished_copy: Project) -> None:
-    finished_copy.set_runs(
-        **{
-            "all-mtl2": {"features": "all", "model": "mtl2"},
-            "compare-stl": {"features": "compare", "model": "stl"},
-        }
-    )
-    said = finished_copy.run("python -m stages.folds --folds Country --jobs 2")
-    assert "note: country is not scored" in said
-    assert finished_copy.run("git status --porcelain") == ""
-    scores = json.loads((finished_copy.folder / "data/folds/Country/scores.json").read_text())
-    assert list(scores["folds"]) == ["China", "South Africa", "United States", "Venezuela"]
-    assert {run: set(found["tasks"]) for run, found in scores["runs"].items()} == dict.fromkeys(
-        ("all-mtl2", "compare-stl", NAIVE), {"emotion", "age"}
-    )
-    again = finished_copy.run("python -m stages.folds --folds Country")
-    assert "Running stage" not in again
-    logs = (finished_copy.folder / ".cache/folds/of-Country").glob("*/log.txt")
-    assert all("Running stage" not in log.read_text() for log in logs)
 
 
 def main_with(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:

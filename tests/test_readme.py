@@ -1,5 +1,6 @@
 """The README's recipes, run as printed on a tiny project. RECIPES=all includes the slow ones."""
 
+import json
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ README = (ROOT / "README.md").read_text()
 METHOD = (ROOT / "docs/method.md").read_text()
 RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
+FOLDED = ("compare-stl", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
 slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
 
@@ -34,6 +36,14 @@ def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
 def recipe(project: Project, name: str) -> str:
     """What a recipe of the README prints."""
     return project.run(RECIPES[name])
+
+
+def installed(project: Project) -> None:
+    """Let make find this environment, ready."""
+    (project.folder / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (project.folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (project.folder / ".venv/ready").touch()
 
 
 def anchors(text: str) -> set[str]:
@@ -136,12 +146,30 @@ def test_recipe_parallel(finished_copy: Project) -> None:
             "boaw-mtl2": {"features": "boaw", "model": "mtl2"},
         }
     )
-    (finished_copy.folder / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (finished_copy.folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (finished_copy.folder / ".venv/ready").touch()
+    installed(finished_copy)
     shown = recipe(finished_copy, "parallel")
     assert "Scores of the corpus 'synthetic corpus'" in shown
     assert "compare-mtl1" in shown
     assert "boaw-mtl2" in shown
     assert finished_copy.run("dvc status").strip() == UP_TO_DATE
+
+
+@slow
+def test_recipe_folds(finished_copy: Project) -> None:
+    finished_copy.set_runs(
+        **{name: {"features": "compare", "model": name.removeprefix("compare-")} for name in FOLDED}
+    )
+    installed(finished_copy)
+    shown = recipe(finished_copy, "folds")
+    assert "note: country is not scored" in shown
+    assert finished_copy.run("git status --porcelain") == ""
+    scores = json.loads((finished_copy.folder / "data/folds/Country/scores.json").read_text())
+    assert list(scores["folds"]) == ["China", "South Africa", "United States", "Venezuela"]
+    tasks = {run: sorted(found["tasks"]) for run, found in scores["runs"].items()}
+    assert tasks == {run: ["age", "emotion"] for run in (*FOLDED, "naive predictor")}
+    page = (finished_copy.folder / "data/folds/Country/report.html").read_text()
+    assert "Beside folds by speaker" in page
+    recipe(finished_copy, "folds")
+    logs = list((finished_copy.folder / ".cache/folds").glob("of-*/*/log.txt"))
+    assert len(logs) == 9
+    assert all("Running stage" not in log.read_text() for log in logs)
