@@ -18,6 +18,7 @@ from stages.core.reporting.tables import Cell, Row, Table, download
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.folds import FoldedSummary
 from stages.core.scoring.run_groups import NAIVE
+from stages.core.scoring.run_scores import PartScore
 
 MANY = 30
 """Folds of which none is shown apart: a person's own score says little, and is nobody else's business."""
@@ -139,7 +140,7 @@ def score_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
                 ends(low, high),
             ]
         )
-    header = ["Run", "All clips", f"{confidence:.0%} interval", "Ensemble", "Mean of folds", "Folds"]
+    header = ["Run", "All clips", f"{confidence:.0%} interval", "Ensemble", "Mean of folds", "Range of folds"]
     notes = (
         f"{metric.label}: {metric.definition}. All clips: the predictions of all folds, scored at once; mean "
         "± standard deviation over seeds, interval over speakers and seeds. Ensemble: the mean prediction of "
@@ -169,36 +170,26 @@ def fold_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
 
 def fold_figure(summary: FoldedSummary, task: str, confidence: float) -> ReportFigure:
     """The score of each fold with its interval; of many folds the scores in order."""
-    score = summary.runs[NAIVE].tasks[task].score
+    label = charts.axis_label(summary.runs[NAIVE].tasks[task].score)
+    names = {fold: fold if summary.is_of_groups else f"fold {fold}" for fold in summary.folds}
     series = {
         run: [
-            Interval(
-                fold,
-                part.value,
-                part.value if part.low is None else part.low,
-                part.value if part.high is None else part.high,
-            )
-            for fold, part in scores.folds[task].items()
-            if part.value is not None
+            _drawn(names[fold], part) for fold, part in scores.folds[task].items() if part.value is not None
         ]
         for run, scores in summary.runs.items()
         if task in scores.tasks
     }
-    few = len(summary.folds) <= MANY
-    if few:
-        drawn = charts.dots(series, charts.axis_label(score), list(summary.folds))
-    else:
-        drawn = charts.in_order(
-            {run: [i.value for i in found] for run, found in series.items()}, charts.axis_label(score)
+    rows: list[tuple[object, ...]]
+    if len(summary.folds) <= MANY:
+        drawn, what = (
+            charts.dots(series, label, list(names.values())),
+            f"with {confidence:.0%} intervals over speakers and seeds",
         )
-    rows: list[tuple[object, ...]] = [
-        (run, interval.name, interval.value, interval.low, interval.high)
-        for run, found in series.items()
-        for interval in (found if few else sorted(found, key=lambda i: i.value))
-    ]
-    if not few:  # nobody's score can be told from it
-        rows = [(run, "", value, None, None) for run, _, value, *_ in rows]
-    what = f"with {confidence:.0%} intervals over speakers and seeds" if few else "in order of their score"
+        rows = [(run, i.name, i.value, i.low, i.high) for run, found in series.items() for i in found]
+    else:  # in order of their score, so that it is nobody's
+        values = {run: sorted(interval.value for interval in found) for run, found in series.items()}
+        drawn, what = charts.in_order(values, label), "in order of their score"
+        rows = [(run, "", value, None, None) for run, of_run in values.items() for value in of_run]
     return ReportFigure(
         f"folds-{task}",
         drawn,
@@ -206,6 +197,14 @@ def fold_figure(summary: FoldedSummary, task: str, confidence: float) -> ReportF
         f"The score of {task} on each fold, for each run.",
         ["run", "fold", "value", "low", "high"],
         rows,
+    )
+
+
+def _drawn(name: str, part: PartScore) -> Interval:
+    """A score for the figure; without an interval, its own."""
+    value = part.value or 0.0
+    return Interval(
+        name, value, value if part.low is None else part.low, value if part.high is None else part.high
     )
 
 
@@ -337,9 +336,10 @@ def score_lines(summary: FoldedSummary, tasks: Mapping[str, Task], confidence: f
             yield f"\n{task}, {metric.label} ({metric.better} is better)"
             for run, value, interval, _, mean, _ in table.rows:
                 yield f"  {run:{width}}{value:22}[{interval}]    {mean}"
-    for row in summary.comparisons:
-        if row.contrast == "runs" and row.p_corrected is not None:
-            yield (
-                f"\n{row.candidate} – {row.baseline}, {row.task}: {row.difference:+z.4f} "
-                f"[{row.low:+z.4f}, {row.high:+z.4f}], p (Holm) = {row.p_corrected:.3f}"
-            )
+    pairs = [row for row in summary.comparisons if row.contrast == "runs" and row.p_corrected is not None]
+    if pairs:
+        yield "\nEach run against the first, on all clips (positive: better); p is corrected by Holm's method"
+    for row in pairs:
+        what = f"{row.candidate} – {row.baseline}, {row.task}"
+        interval = f"[{signed(row.low)}, {signed(row.high)}]"
+        yield f"  {what:{2 * width + 12}}{signed(row.difference)} {interval}   p = {p_value(row.p_corrected)}"
