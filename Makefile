@@ -55,8 +55,9 @@ search: .venv/ready  ## search better training options on validation (RUN=compar
 folds: .venv/ready  ## test every clip once (FOLDS=5, speakers or a column; RUNS="compare-stl compare-mtl2" JOBS=2)
 	@python -m stages.folds --jobs $(JOBS) $(if $(FOLDS),--folds "$(FOLDS)") $(if $(RUNS),--runs $(RUNS))
 
-extras: .venv/ready  ## install what export, search and imports need, and what their tests need
+extras: .venv/ready  ## install what export, search, imports and other features need, and what their tests need
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-sources.txt
 
 .venv/ready: requirements.txt
 	@command -v git > /dev/null || { echo "error: git is not installed; install it and run make again." >&2; exit 1; }

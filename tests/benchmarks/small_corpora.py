@@ -96,7 +96,7 @@ def trained(parameters: Parameters, run: str, tables: RunTables) -> tuple[Model,
         tables.recordings, tables.splits, tables.clip_ids, tables.features, parameters.tasks_of(run), config
     )
     networks = train_run(
-        prepared.data, architecture, config, parameters.compute.workers, tables.origin, options.features
+        prepared.data, architecture, config, parameters.compute, tables.origin, options.features
     )
     in_order = in_order_of_seeds(networks, config)
     return model_of(run, options, tables, prepared, architecture, config, in_order), prepared
@@ -112,10 +112,11 @@ def compared(parameters: Parameters, run: str, tables: RunTables) -> Iterator[tu
     by_seed = model.predict(features, speakers)
     for name, task in model.tasks.items():
         classes = prepared.classes.get(name, ())
-        truth = targets_of(name, task, clips, classes)
+        truth = targets_of(task, clips, classes)
         known = {split: rows[split] & labelled(truth) for split in SPLITS}
         of_test = known["test"][rows["test"]]
-        ours = np.mean([by_seed[seed][name][of_test] for seed in model.seeds], axis=0, dtype=np.float64)
+        of_seeds = np.stack([by_seed[seed][name][of_test] for seed in model.seeds])
+        ours = of_seeds.mean(axis=0, dtype=np.float64)
         predictions = {"run": ours, **peers(task, inputs, truth, known, len(classes))}
         sampling = Sampling.of(clips[known["test"]], parameters.evaluate)
         sums = {

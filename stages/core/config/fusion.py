@@ -8,6 +8,8 @@ from annotated_types import MinLen
 SetsSideBySide = Annotated[tuple[str, ...], MinLen(2)]
 """Names of feature sets whose columns stand side by side, in this order (early fusion)."""
 
+Method = Literal["mean", "weights", "stacked"]
+
 
 @dataclass(frozen=True)
 class FusedRuns:
@@ -15,8 +17,9 @@ class FusedRuns:
 
     Attributes:
         runs: their names.
-        method: ``mean``: all count the same; ``weights``: as a greedy search on validation picks them.
+        method: ``mean``: all count the same; ``weights``: as a greedy search on validation picks them;
+            ``stacked``: by a ridge regression on their predictions, learnt on validation.
     """
 
     runs: Annotated[tuple[str, ...], MinLen(2)]
-    method: Literal["mean", "weights"] = "mean"
+    method: Method = "mean"

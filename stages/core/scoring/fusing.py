@@ -2,19 +2,21 @@
 
 Each member counts with the mean prediction of its seeds. ``mean``: all members count the same. ``weights``:
 per task, as often as a greedy search on validation picks them (Caruana et al., "Ensemble Selection from
-Libraries of Models", ICML 2004). Test is looked at by the comparison alone.
+Libraries of Models", ICML 2004). ``stacked``: a ridge regression on their predictions, learnt on validation
+(:mod:`stages.core.scoring.stacking`). Test is looked at by the comparison alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from stages.core.config.evaluation import EvaluationOptions
+from stages.core.config.fusion import Method
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
 from stages.core.metrics.metric import METRICS
 from stages.core.scoring.comparison import Comparison, compare_pair
 from stages.core.scoring.predictions import RunPredictions
@@ -31,10 +33,10 @@ class FusedTask:
     """The predictions of several runs for one task, as one.
 
     Attributes:
-        weights: run → its share; they add up to 1.
+        weights: run → its share; they add up to 1. Of stacked runs none.
         best: the member that is best on validation.
         member: the mean prediction of its seeds.
-        fused: the weighted mean of the members.
+        fused: the members as one.
     """
 
     weights: dict[str, float]
@@ -46,7 +48,7 @@ class FusedTask:
 def compare_fused(
     name: str,
     members: Sequence[str],
-    method: Literal["mean", "weights"],
+    method: Method,
     tasks: Mapping[str, Task],
     runs: Mapping[str, RunScores],
     predictions: Mapping[str, RunPredictions],
@@ -92,7 +94,7 @@ def fuse_task(
     task: Task,
     classes: Sequence[str],
     members: Mapping[str, RunPredictions],
-    method: Literal["mean", "weights"],
+    method: Method,
     labels: pd.DataFrame,
 ) -> FusedTask | None:
     """Fuse the predictions of one task for the clips that all members have.
@@ -110,11 +112,17 @@ def fuse_task(
     best = metric.best({run: metric.compute(truth[rows], one) for run, one in on_validation.items()})
     if best is None:
         return None
-    equal = dict.fromkeys(values, 1 / len(values))
-    weights = equal if method == "mean" else chosen_weights(task, truth[rows], on_validation)
-    fused = np.zeros_like(values[best])
-    for run, share in weights.items():
-        fused += share * values[run]
+    weights: dict[str, float] = {}
+    if method == "stacked":
+        from stages.core.scoring.stacking import stacked  # numba takes time to load
+
+        fused = stacked(task, truth, values, rows, speakers_of(clips).to_numpy(str))
+    else:
+        equal = dict.fromkeys(values, 1 / len(values))
+        weights = equal if method == "mean" else chosen_weights(task, truth[rows], on_validation)
+        fused = np.zeros_like(values[best])
+        for run, share in weights.items():
+            fused += share * values[run]
     columns = [f"{name}.{part}" for part in parts]
 
     def one_seed(table: np.ndarray) -> RunPredictions:

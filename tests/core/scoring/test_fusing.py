@@ -85,13 +85,15 @@ def test_equal_weights_are_the_plain_mean_of_means(labels: pd.DataFrame) -> None
     np.testing.assert_allclose(found.member.by_seed[0]["mood.Joy"], alone, atol=1e-6)
 
 
-def test_labels_of_test_decide_nothing(labels: pd.DataFrame) -> None:
+@pytest.mark.parametrize("method", ["weights", "stacked"])
+def test_labels_of_test_decide_nothing(labels: pd.DataFrame, method: str) -> None:
     members = {str(seed): member(labels, 0.5, seed) for seed in (1, 2, 3)}
-    before = fused("mood", members, "weights", labels)
+    before = fused("mood", members, method, labels)
     changed = labels.copy()
     changed.loc[changed["split"] != "validation", "Joy"] = 0.5
-    after = fused("mood", members, "weights", changed)
+    after = fused("mood", members, method, changed)
     assert (after.weights, after.best) == (before.weights, before.best)
+    assert after.fused.by_seed[0].equals(before.fused.by_seed[0])
 
 
 def test_clips_that_a_member_lacks_are_left_out(labels: pd.DataFrame) -> None:
