@@ -15,18 +15,15 @@ from stages.core.config.load import load
 from stages.core.dataset.join import join_clips
 from stages.core.dataset.speakers import speakers_of
 from stages.core.metrics.metric import METRICS
-from stages.core.networks.model import Model
-from stages.core.networks.speakers import whole_speakers
+from stages.core.networks.model import Model, predict_clips
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_csv, write_json
-from stages.core.runtime.tables import read_features, read_table, write_table
+from stages.core.runtime.tables import FeatureTable, read_table, write_table
 from stages.core.scoring.confusions import COLUMNS, confusion_rows, shown_confusions
 from stages.core.scoring.predictions import Predictions, to_table
 from stages.core.scoring.run_scores import Cost, RunScores, to_json
 from stages.core.scoring.score_run import score_run
-
-BLOCK = 4096  # clips predicted at a time, so that memory holds the features once
 
 
 def main() -> None:
@@ -37,14 +34,16 @@ def main() -> None:
     parameters = load()
     source = parameters.run(run)
     model = Model.load(Path("data/models") / run)
-    clip_ids, names, features = read_features(Path(f"data/features/{source.features}.parquet"))
-    if names != model.feature_names:
+    features = FeatureTable(Path(f"data/features/{source.features}.parquet"))
+    if features.names != model.feature_names:
         raise UserError(
             f"data/models/{run} was trained on other columns than data/features/{source.features}.parquet "
             f"has; train it again with `dvc repro train@{run}`."
         )
     labels = join_clips(
-        read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")), clip_ids
+        read_table(Path("data/recordings.parquet")),
+        read_table(Path("data/splits.parquet")),
+        features.clip_ids,
     )
     tasks = {name: model.tasks[name] for name in parameters.tasks if name in model.tasks}
     predictions = predict(model, features, speakers_of(labels).to_numpy(str), run)
@@ -69,29 +68,13 @@ def main() -> None:
             say(f"{run}: {split} {name} {METRICS[task.score].label} {task.value}")
 
 
-def predict(model: Model, features: np.ndarray, speakers: np.ndarray, run: str) -> Predictions:
-    """Seed → task → float32 [n, outputs] for all clips; a speaker's at once where the model asks for it.
+def predict(model: Model, features: FeatureTable, speakers: np.ndarray, run: str) -> Predictions:
+    """Seed → task → float32 [n, outputs] for all clips.
 
     Raises:
         UserError: if a network predicts NaN, because its training diverged.
     """
-    joined = {
-        seed: {
-            name: np.empty((len(features), model.description.outputs[name]), np.float32)
-            for name in model.tasks
-        }
-        for seed in model.seeds
-    }
-    size = len(features)
-    blocks = (
-        whole_speakers(speakers, BLOCK)
-        if model.reads_speakers
-        else (np.arange(first, min(first + BLOCK, size)) for first in range(0, size, BLOCK))
-    )
-    for rows in blocks:
-        for seed, by_task in model.predict(features[rows], speakers[rows]).items():
-            for name, values in by_task.items():
-                joined[seed][name][rows] = values
+    joined = predict_clips(model, features, speakers, np.arange(len(features)))
     for seed, by_task in joined.items():
         for name, values in by_task.items():
             if not np.isfinite(values).all():

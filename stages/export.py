@@ -20,7 +20,7 @@ from stages.core.reporting.model_card import how_features_are_made, model_card
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError, did_you_mean
 from stages.core.runtime.files import read_json, whole_folder, write_text
-from stages.core.runtime.tables import read_features
+from stages.core.runtime.tables import FeatureTable
 
 CHECKED = 256  # clips
 TOLERANCE = 1e-5
@@ -55,7 +55,7 @@ def export(run: str, folder: Path) -> float:
         raise UserError(f"metrics/details.json has no scores of {run}; `dvc repro` makes them.")
     graph = onnx_model(model, {"run": run, "how_features_are_made": how_features_are_made(model)})
     serialized = graph.SerializeToString()
-    _, _, features = read_features(Path(f"data/features/{model.description.features}.parquet"))
+    features = FeatureTable(Path(f"data/features/{model.description.features}.parquet"))
     chosen = np.linspace(0, len(features) - 1, min(CHECKED, len(features))).astype(int)
     difference = largest_difference(model, serialized, features[chosen])
     if not difference <= TOLERANCE:

@@ -27,7 +27,7 @@ from stages.core.networks.run import (
 )
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.files import write_csv, write_json
-from stages.core.runtime.tables import origin_of, read_features, read_table
+from stages.core.runtime.tables import FeatureTable, origin_of, read_table
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -43,8 +43,9 @@ def main() -> None:
     options = parameters.runs[run]
     table = Path(f"data/features/{options.features}.parquet")
     recordings, splits = (read_table(Path(f"data/{name}.parquet")) for name in ("recordings", "splits"))
-    tables = RunTables(*read_features(table), origin_of(table), recordings, splits)
-    prepared = prepare(recordings, splits, tables.clip_ids, tables.features, parameters.tasks_of(run), config)
+    features = FeatureTable(table)
+    tables = RunTables(features.clip_ids, features.names, features, origin_of(table), recordings, splits)
+    prepared = prepare(recordings, splits, tables.clip_ids, features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")
     compiling: list[float] = []

@@ -60,7 +60,10 @@ def train_network(
     )
     factors = factors_of(data, config)
     inputs, labels = data.train.inputs.astype(kind, copy=False), labels_of(data, data.train, config)
-    unseen, unseen_labels = data.validation.inputs.astype(kind), labels_of(data, data.validation, config)
+    unseen, unseen_labels = (
+        data.validation.inputs.astype(kind, copy=False),
+        labels_of(data, data.validation, config),
+    )
     net = kernels.Net(layout.layers, layout.tasks, layout.real(kind), weights)
     adam = kernels.Adam(np.zeros(2 * len(weights), kind), constants)
     dropout = kernels.Dropout(

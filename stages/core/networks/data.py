@@ -13,6 +13,7 @@ from stages.core.dataset.labels import classes_of, labelled, targets_of
 from stages.core.dataset.speakers import speakers_of
 from stages.core.networks.scaling import Scaling, fit_scaling
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import FeatureTable
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def prepare(
     recordings: pd.DataFrame,
     splits: pd.DataFrame,
     clip_ids: Sequence[str],
-    features: np.ndarray,
+    features: np.ndarray | FeatureTable,
     tasks: Mapping[str, Task],
     config: TrainingConfig,
 ) -> Prepared:
@@ -91,7 +92,8 @@ def prepare(
         recordings: one row per usable clip: clip_id, speaker and the label columns.
         splits: clip_id and split.
         clip_ids: the n clips that have features.
-        features: float32 [n, d], in the order of ``clip_ids``.
+        features: float32 [n, d], in the order of ``clip_ids``; of a table, only the clips of the two splits
+            are read, into one matrix that is scaled in place.
         tasks: the tasks to learn.
         config: names the scalings.
 
@@ -106,12 +108,14 @@ def prepare(
         raise UserError(
             "no task has labels (of two classes) in the training split; see the label columns of the corpus."
         )
-    scaling = fit_scaling(config.scaling, features[rows["train"]])
+    inputs = features[np.concatenate([rows["train"], rows["validation"]])]
+    parts = dict(zip(rows, np.split(inputs, [len(rows["train"])]), strict=True))
+    scaling = fit_scaling(config.scaling, parts["train"])
     speakers = speakers_of(clips).to_numpy(str)
     scales = {name: _scale(task, targets[name][rows["train"]], config) for name, task in kept.items()}
     train, validation = (
-        _split_data(rows[split], scaling(features[rows[split]], speakers[rows[split]]), targets, scales)
-        for split in ("train", "validation")
+        _split_data(rows[split], scaling(part, speakers[rows[split]], part), targets, scales)
+        for split, part in parts.items()
     )
     outputs = {name: len(classes.get(name, task.columns)) for name, task in kept.items()}
     return Prepared(MultiTaskData(kept, outputs, train, validation, scales), scaling, classes, left_out)

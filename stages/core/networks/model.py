@@ -19,15 +19,17 @@ from stages.core.config.tasks import Task
 from stages.core.networks.calibration import Calibration
 from stages.core.networks.description import ModelDescription, NetworkSummary, parsed, problem_of
 from stages.core.networks.scaling import Scaling
-from stages.core.networks.speakers import Speakers
+from stages.core.networks.speakers import Speakers, whole_speakers
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole_folder, write_json, write_text
+from stages.core.runtime.tables import FeatureTable
 
 if TYPE_CHECKING:
     from stages.core.networks.kernels import Net
     from stages.core.networks.layout import Layout
     from stages.core.networks.linear import Linear
 
+CLIPS = 4096  # predicted at a time, so that memory does not grow with their number
 BLOCK = 64  # clips that a caller who reads recordings may gather before it predicts them
 
 
@@ -210,3 +212,36 @@ class Model:
         if problem:
             raise StageFileError(folder, f"holds a damaged model ({problem})")
         return cls(description, tensors, Scaling(kind, points))
+
+
+def predict_clips(
+    model: Model, features: np.ndarray | FeatureTable, speakers: np.ndarray, rows: np.ndarray
+) -> dict[int, dict[str, np.ndarray]]:
+    """Predict many clips in blocks; a speaker's at once where the model asks for it.
+
+    Args:
+        model: the networks.
+        features: float32 [n, d] of all clips, not scaled, or the table that holds them.
+        speakers: text [n].
+        rows: int [m], the clips to predict.
+
+    Returns:
+        Seed → task → float32 [m, outputs].
+    """
+    joined: dict[int, dict[str, np.ndarray]] = {
+        seed: {
+            name: np.empty((len(rows), model.description.outputs[name]), np.float32) for name in model.tasks
+        }
+        for seed in model.seeds
+    }
+    if model.reads_speakers:
+        features, speakers, rows = features[rows], speakers[rows], np.arange(len(rows))
+        blocks = whole_speakers(speakers, CLIPS)
+    else:
+        blocks = (np.arange(first, min(first + CLIPS, len(rows))) for first in range(0, len(rows), CLIPS))
+    for block in blocks:
+        chosen = rows[block]
+        for seed, by_task in model.predict(features[chosen], speakers[chosen]).items():
+            for name, values in by_task.items():
+                joined[seed][name][block] = values
+    return joined

@@ -26,7 +26,7 @@ from stages.core.networks.stopping import TrainingResult
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.device import accelerator
 from stages.core.runtime.parallel import in_order, parallel_map, uncrashed
-from stages.core.runtime.tables import blocks_of
+from stages.core.runtime.tables import FeatureTable, blocks_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RunTables:
     Attributes:
         clip_ids: the n clips that have features.
         names: the d features.
-        features: float32 [n, d].
+        features: float32 [n, d], or the table that holds them.
         origin: how the features were made.
         recordings: one row per usable clip: clip_id, speaker and the label columns.
         splits: clip_id and split.
@@ -44,10 +44,15 @@ class RunTables:
 
     clip_ids: Sequence[str]
     names: list[str]
-    features: np.ndarray
+    features: np.ndarray | FeatureTable
     origin: dict[str, Any]
     recordings: pd.DataFrame
     splits: pd.DataFrame
+
+    def clips_of(self, split: str) -> pd.DataFrame:
+        """Labels and speakers of the clips of a split."""
+        clips = join_clips(self.recordings, self.splits, self.clip_ids)
+        return clips[clips["split"] == split]
 
     def of_split(self, split: str) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
         """Of the clips of a split: labels, features float32 [n, d], and speakers as text [n]."""
@@ -240,8 +245,8 @@ def model_of(
     }
     model = Model(description, weights, prepared.scaling)
     if config.blend == "validation":
-        _, _, speakers = tables.of_split("validation")
-        model = blended(model, data, speakers)
+        clips = tables.clips_of("validation")
+        model = blended(model, data, speakers_of(clips).to_numpy(str))
     if config.calibration == "match":
         model = calibrated(model, data)
     return model

@@ -1,5 +1,6 @@
 """Features and targets on scales that a network learns well, learnt from the training split alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,8 @@ import numpy as np
 from stages.core.arithmetic.elementary import log
 from stages.core.networks.speakers import Speakers, in_speaker_units
 
-_BLOCK = 256
+_BLOCK, _FEWEST = 256, 16  # columns worked on at a time: fewer where there are many rows
+_VALUES = 1 << 23
 _QUANTILES = 101
 
 
@@ -29,25 +31,23 @@ class Scaling:
     kind: Literal["standard", "quantile", "speaker"]
     points: np.ndarray
 
-    def __call__(self, features: np.ndarray, speakers: Speakers | None = None) -> np.ndarray:
+    def __call__(
+        self, features: np.ndarray, speakers: Speakers | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """float32 [n, d] → float32 [n, d]; a row's result depends on no other row, or on its speaker's alone.
 
         Args:
             features: float32 [n, d].
             speakers: who is heard in each of the n clips, for ``speaker``; None: in each somebody else.
+            out: what takes the result, float32 [n, d]; it may be ``features``. None: a new array.
         """
-        scaled = self._scaled(features)
-        if self.kind == "speaker":
-            names = np.arange(len(scaled)) if speakers is None else speakers
-            return in_speaker_units(scaled, names)
-        return scaled
-
-    def _scaled(self, features: np.ndarray) -> np.ndarray:
-        scaled = np.empty(features.shape, np.float32)
-        for first in range(0, features.shape[1], _BLOCK):
-            columns = slice(first, first + _BLOCK)
+        scaled = np.empty(features.shape, np.float32) if out is None else out
+        for columns in column_blocks(*features.shape):
             block = features[:, columns].astype(np.float64)
             scaled[:, columns] = self._scale(block, self.points[:, columns])
+        if self.kind == "speaker":
+            names = np.arange(len(scaled)) if speakers is None else speakers
+            return in_speaker_units(scaled, names, scaled)
         return scaled
 
     def _scale(self, block: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -64,6 +64,17 @@ class Scaling:
         return scaled
 
 
+def column_blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Columns that are worked on together, so that their float64 copy takes some 64 MB at most.
+
+    >>> list(column_blocks(10, 300))
+    [slice(0, 256, None), slice(256, 512, None)]
+    """
+    width = max(_FEWEST, min(_BLOCK, _VALUES // max(1, rows)))
+    for first in range(0, columns, width):
+        yield slice(first, first + width)
+
+
 def fit_scaling(kind: Literal["standard", "quantile", "speaker"], features: np.ndarray) -> Scaling:
     """Learn a scaling.
 
@@ -73,16 +84,16 @@ def fit_scaling(kind: Literal["standard", "quantile", "speaker"], features: np.n
     """
     rows = 4 if kind == "standard" else min(_QUANTILES, len(features))
     points = np.empty((rows, features.shape[1]))
-    for first in range(0, features.shape[1], _BLOCK):
-        block = features[:, first : first + _BLOCK].astype(np.float64)
+    for columns in column_blocks(*features.shape):
+        block = features[:, columns].astype(np.float64)
         if kind == "standard":
             lowest, highest, deviation = block.min(axis=0), block.max(axis=0), block.std(axis=0)
             factor = np.divide(
                 1.0, deviation, out=np.zeros_like(deviation), where=(deviation > 0) & (highest > lowest)
             )
-            points[:, first : first + _BLOCK] = block.mean(axis=0), factor, lowest, highest
+            points[:, columns] = block.mean(axis=0), factor, lowest, highest
         else:
-            points[:, first : first + _BLOCK] = np.quantile(block, np.linspace(0, 1, rows), axis=0)
+            points[:, columns] = np.quantile(block, np.linspace(0, 1, rows), axis=0)
     return Scaling(kind, points)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from stages.core.arithmetic.products import matmul
 from stages.core.networks.data import MultiTaskData
-
-_BLOCK = 256
+from stages.core.networks.scaling import column_blocks
 
 
 def select(
@@ -76,12 +75,12 @@ def correlation(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     known = ~np.isnan(targets[:, 0])
     y = _centred(targets[known])
     strength = np.zeros(inputs.shape[1])
-    for first in range(0, inputs.shape[1], _BLOCK):
-        x = _centred(inputs[known, first : first + _BLOCK].astype(np.float64))
+    for columns in column_blocks(*inputs.shape):
+        x = _centred(inputs[:, columns][known].astype(np.float64))
         scale = np.sqrt((x**2).sum(axis=0)) * np.sqrt((y**2).sum(axis=0))[:, None]
         products = np.abs(matmul(y.T, x))
         found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
-        strength[first : first + _BLOCK] = found.mean(axis=0)
+        strength[columns] = found.mean(axis=0)
     return strength
 
 

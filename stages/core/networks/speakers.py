@@ -18,12 +18,13 @@ PRIOR = 5
 _BLOCK = 256
 
 
-def in_speaker_units(inputs: np.ndarray, speakers: Speakers) -> np.ndarray:
+def in_speaker_units(inputs: np.ndarray, speakers: Speakers, out: np.ndarray | None = None) -> np.ndarray:
     """Centre and scale the clips of each speaker.
 
     Args:
         inputs: float32 [n, d], scaled to zero mean and unit variance over all speakers.
         speakers: who is heard in each of the n clips.
+        out: what takes the result; it may be ``inputs``. None: a new array.
 
     Returns:
         float32 [n, d]. A clip's values depend on the clips of its speaker, not on their order, and on no
@@ -34,7 +35,7 @@ def in_speaker_units(inputs: np.ndarray, speakers: Speakers) -> np.ndarray:
            [0.85],
            [8.22]], dtype=float32)
     """
-    result = np.empty(inputs.shape, np.float32)
+    result = np.empty(inputs.shape, np.float32) if out is None else out
     names, number = np.unique(np.asarray(speakers, object).astype(str), return_inverse=True)
     order = np.argsort(number, kind="stable")
     ends = np.cumsum(np.bincount(number, minlength=len(names)))

@@ -1,10 +1,12 @@
 """Parquet tables that appear whole or not at all, and feature tables as float32 matrices."""
 
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole
 
 _GROUP = 5000  # rows in a row group: 128 MB of ComParE_2016
+_COLUMNS = 64  # turned into rows at a time, so that the writes stay within the processor's cache
 
 
 def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
@@ -102,39 +105,88 @@ def blocks_of(origin: Mapping[str, Any]) -> dict[str, slice]:
     return blocks
 
 
-def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
-    """Read a feature table as ``(clip_ids, names, float32 [n, d])``, rows contiguous.
+class FeatureTable:
+    """A feature table whose values stay on disk until rows are asked for.
+
+    Attributes:
+        path: the Parquet file.
+        clip_ids: its n clips.
+        names: its d features.
 
     Raises:
         StageFileError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
     """
-    parquet = _open(path)
-    names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
-    if len(names) == len(parquet.schema_arrow.names):
-        raise StageFileError(path, "has no column clip_id")
-    clip_ids: list[str] = []
-    values = np.empty((parquet.metadata.num_rows, len(names)), np.float32)
-    filled: Future[None] | None = None
-    with (
-        _readable(path),
-        ThreadPoolExecutor(1) as other,
-    ):  # one group is turned into rows while the next is decoded
-        for group in range(parquet.metadata.num_row_groups):
-            table = parquet.read_row_group(group)
-            rows = slice(len(clip_ids), len(clip_ids) + table.num_rows)
-            clip_ids += table.column("clip_id").to_pylist()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._parquet = _open(path)
+        self.names = [name for name in self._parquet.schema_arrow.names if name != "clip_id"]
+        if len(self.names) == len(self._parquet.schema_arrow.names):
+            raise StageFileError(path, "has no column clip_id")
+        with _readable(path):
+            self.clip_ids: list[str] = self._parquet.read(columns=["clip_id"]).column("clip_id").to_pylist()
+        metadata = self._parquet.metadata
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        self._ends = np.cumsum(sizes, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Some rows as a new matrix, float32 [n, d], contiguous; groups without any of them are not read.
+
+        A matrix that would take more than a third of the machine's memory lies in a file without a name.
+
+        Args:
+            rows: int [n], in any order.
+        """
+        values = _room((len(rows), len(self.names)), self.path.parent)
+        order = np.argsort(rows, kind="stable")
+        cuts = np.searchsorted(rows[order], self._ends)
+        filled: Future[None] | None = None
+        # One group is turned into rows while the next is decoded.
+        with _readable(self.path), ThreadPoolExecutor(1) as other:
+            for group, (first, last) in enumerate(pairwise([0, *cuts.tolist()])):
+                if first == last:
+                    continue
+                table = self._parquet.read_row_group(group, columns=self.names)
+                wanted = order[first:last]
+                inside = rows[wanted] - (self._ends[group] - table.num_rows)
+                if filled:
+                    filled.result()
+                filled = other.submit(_fill, values, wanted, table, inside)
             if filled:
                 filled.result()
-            filled = other.submit(_fill, values[rows], table.drop_columns("clip_id"))
-        if filled:
-            filled.result()
-    return clip_ids, names, values
+        return values
 
 
-def _fill(values: np.ndarray, table: pa.Table) -> None:
-    """Copy a table of float32 columns to the rows of a matrix."""
-    for batch in table.combine_chunks().to_batches():
-        values[:] = batch.to_tensor(row_major=True).to_numpy()
+def read_features(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+    """Read a whole feature table as ``(clip_ids, names, float32 [n, d])``, rows contiguous.
+
+    Raises:
+        StageFileError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
+    """
+    table = FeatureTable(path)
+    return table.clip_ids, table.names, table[np.arange(len(table))]
+
+
+def _room(shape: tuple[int, int], folder: Path) -> np.ndarray:
+    """float32 [n, d] to be filled: in memory, or in a file if it is large for this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 4 * shape[0] * shape[1] <= memory // 3:
+        return np.empty(shape, np.float32)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.asarray(np.memmap(file, np.float32, shape=shape))
+
+
+def _fill(values: np.ndarray, rows: np.ndarray, table: pa.Table, inside: np.ndarray) -> None:
+    """Copy some rows of a table of float32 columns to rows of a matrix, a few columns at a time."""
+    target = slice(rows[0], rows[-1] + 1) if (np.diff(rows) == 1).all() else rows
+    for first in range(0, table.num_columns, _COLUMNS):
+        columns = table.columns[first : first + _COLUMNS]
+        values[target, first : first + _COLUMNS] = np.stack(
+            [column.to_numpy()[inside] for column in columns], axis=1
+        )
 
 
 @contextmanager
