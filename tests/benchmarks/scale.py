@@ -2,7 +2,7 @@
 
 Parts:
 
-- ``stages``: every stage on corpora of made clips (2,000 to 200,000). Recordings and openSMILE are replaced by
+- ``stages``: every stage on corpora of made clips (2,000 to 200,000). Recordings and openSMILE give way to
   a generator behind the same code (6 KB of audio, 88 functionals and 30 frames a clip); all else is as it is.
 - ``training``: the stages train and evaluate on made features of 6,373 columns (20,000 to 80,000 clips).
 - ``labels``: reading and checking data_info.csv and the list of recordings, up to 1,000,000 rows.

@@ -58,7 +58,7 @@ def scores_of(model: Model, tables: RunTables, split: str) -> dict[str, float]:
 
 def skill_of(model: Model, tables: RunTables, split: str, scores: Mapping[str, float]) -> float:
     """The mean over the tasks of :meth:`stages.core.metrics.metric.Metric.skill`; NaN: there is none."""
-    train, clips = (tables.of_split(name)[0] for name in ("train", split))
+    train, clips = (tables.clips_of(name) for name in ("train", split))
     skills = []
     for name, score in scores.items():
         metric, task, naive = METRICS[model.tasks[name].score], model.tasks[name], np.nan
