@@ -86,7 +86,7 @@ def test_the_same_again(evaluated, monkeypatch):
 def test_blocks_change_no_bit(evaluated, monkeypatch):
     assert len(evaluated)
     before = Path("data/predictions/egemaps-stl.parquet").read_bytes()
-    monkeypatch.setattr(evaluate, "BLOCK", 17)
+    monkeypatch.setattr("stages.core.networks.model.CLIPS", 17)
     run_stage(evaluate, monkeypatch, "egemaps-stl")
     assert Path("data/predictions/egemaps-stl.parquet").read_bytes() == before
 

@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import ndtri
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from stages.core.networks import scaling
 from stages.core.networks.scaling import fit_scaling, normal_quantiles
 
 
@@ -62,3 +63,18 @@ def test_any_finite_features_become_finite_inputs(features: np.ndarray, kind: st
     assert np.isfinite(scaled).all()
     for row in range(len(features)):
         np.testing.assert_array_equal(scaling(features[row : row + 1])[0], scaled[row])
+
+
+@pytest.mark.parametrize("kind", ["standard", "quantile", "speaker"])
+def test_in_place_and_in_fewer_columns_at_a_time_it_is_the_same(kind, monkeypatch):
+    rng = np.random.default_rng(1)
+    features, speakers = (
+        rng.standard_normal((300, 70)).astype(np.float32),
+        rng.integers(0, 9, 300).astype(str),
+    )
+    scaled = fit_scaling(kind, features)(features, speakers)
+    monkeypatch.setattr(scaling, "_VALUES", 300 * 20)
+    fitted = fit_scaling(kind, features)
+    place = features.copy()
+    assert fitted(place, speakers, place) is place
+    assert place.tobytes() == scaled.tobytes()

@@ -5,8 +5,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from stages.core.runtime import tables
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from stages.core.runtime.tables import FeatureTable, read_features, read_table, write_features, write_table
 
 
 def test_features_come_back_bit_for_bit(tmp_path: Path) -> None:
@@ -60,3 +61,19 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     write_table(tmp_path / "y.parquet", pd.DataFrame({"a": [1]}))
     with pytest.raises(StageFileError, match="no column clip_id"):
         read_features(tmp_path / "y.parquet")
+
+
+def test_rows_of_a_table_in_any_order(tmp_path, monkeypatch):
+    values = np.random.default_rng(1).standard_normal((23, 70)).astype(np.float32)
+    clips, names = [f"{row:02d}" for row in range(23)], [f"c{column}" for column in range(70)]
+    monkeypatch.setattr(tables, "_GROUP", 5)
+    write_features(tmp_path / "f.parquet", clips, names, values)
+    table = FeatureTable(tmp_path / "f.parquet")
+    assert (table.clip_ids, table.names, len(table)) == (clips, names, 23)
+    for rows in ([22, 0, 7, 7, 3], list(range(5, 15)), [], [4]):
+        np.testing.assert_array_equal(table[np.array(rows, int)], values[rows])
+    monkeypatch.setattr("os.sysconf", lambda _: 1)  # a machine without memory: the matrix lies in a file
+    large = table[np.arange(23)]
+    np.testing.assert_array_equal(large, values)
+    large[0] = 1  # it is ours
+    assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
