@@ -16,7 +16,7 @@ import soundfile
 
 from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.tables import metadata_of, origin_of, write_table
+from stages.core.runtime.tables import metadata_of, open_table, origin_of, readable, write_table
 
 # Tells Hugging Face `datasets` that the column is sound, so that its rows play without a cast.
 _FEATURES = {"clip_id": {"dtype": "string", "_type": "Value"}, "audio": {"_type": "Audio"}}
@@ -99,7 +99,7 @@ class ShardReader:
         self._place = {
             clip_id: (path, row)
             for path in _shards(folder)
-            for row, clip_id in enumerate(pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist())
+            for row, clip_id in enumerate(_column(path, "clip_id").to_pylist())
         }
         self._flacs = lru_cache(maxsize=8)(_flacs_of)
 
@@ -117,17 +117,23 @@ class ShardReader:
 
 
 def _flacs_of(path: Path) -> pa.Array:
-    return pq.read_table(path, columns=["audio"])["audio"].combine_chunks().field("bytes")
+    return _column(path, "audio").combine_chunks().field("bytes")
+
+
+def _column(path: Path, name: str) -> pa.ChunkedArray:
+    with readable(path):
+        return open_table(path).read(columns=[name])[name]
 
 
 def read_shards(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield ``(clip_id, flac)`` in clip_id order, holding few clips in memory; see :func:`decode`.
 
     Raises:
-        StageFileError: if the folder holds no shards.
+        StageFileError: if the folder holds no shards, or a damaged one.
     """
     for path in _shards(folder):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
-            flacs = batch.column("audio").field("bytes")
-            for clip_id, flac in zip(batch.column("clip_id").to_pylist(), flacs, strict=True):
-                yield clip_id, flac.as_py()
+        with readable(path):
+            for batch in open_table(path).iter_batches(batch_size=64):
+                flacs = batch.column("audio").field("bytes")
+                for clip_id, flac in zip(batch.column("clip_id").to_pylist(), flacs, strict=True):
+                    yield clip_id, flac.as_py()

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole, whole_folder
-from stages.core.runtime.tables import metadata_of, origin_of
+from stages.core.runtime.tables import metadata_of, open_table, origin_of, readable
 
 CLIPS_PER_SHARD = 250
 ROWS_PER_BATCH = 8192
@@ -78,6 +78,7 @@ def _write_shard(
             compression="zstd",
             use_dictionary=["clip_id"],
             use_byte_stream_split=list(columns),
+            write_page_checksum=True,
         )
 
 
@@ -105,8 +106,9 @@ class Descriptors:
     def batches(self) -> Iterator[np.ndarray]:
         """All frames in order, at most ``ROWS_PER_BATCH`` at a time: float32 [n, columns]."""
         for path in self.shards:
-            for batch in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=list(self.columns)):
-                yield _matrix(batch)
+            with readable(path):
+                for batch in open_table(path).iter_batches(ROWS_PER_BATCH, columns=list(self.columns)):
+                    yield _matrix(batch)
 
     def mask(self, clip_ids: Collection[str]) -> np.ndarray:
         """Which clips are among ``clip_ids``: bool [clips].
@@ -134,30 +136,24 @@ def open_descriptors(folder: Path) -> Descriptors:
     clip_ids: list[str] = []
     lengths: list[int] = []
     for path in shards:
-        parquet = _open_shard(path)
+        parquet = open_table(path)
         names = [name for name in parquet.schema_arrow.names if name != "clip_id"]
         if len(names) == len(parquet.schema_arrow.names):
             raise StageFileError(path, "has no column clip_id")
         columns = columns or names
         if names != columns:
             raise StageFileError(path, f"has other columns than {shards[0]}")
-        for batch in parquet.iter_batches(columns=["clip_id"]):
-            for clip_id, length in _runs(batch):
-                if clip_ids and clip_ids[-1] == clip_id:
-                    lengths[-1] += length
-                else:
-                    clip_ids.append(clip_id)
-                    lengths.append(length)
+        with readable(path):
+            runs = [run for batch in parquet.iter_batches(columns=["clip_id"]) for run in _runs(batch)]
+        for clip_id, length in runs:
+            if clip_ids and clip_ids[-1] == clip_id:
+                lengths[-1] += length
+            else:
+                clip_ids.append(clip_id)
+                lengths.append(length)
     if len(set(clip_ids)) < len(clip_ids):
         raise StageFileError(folder, "holds a clip whose frames do not stand together")
     return Descriptors(tuple(shards), tuple(columns), tuple(clip_ids), np.array(lengths, np.int64))
-
-
-def _open_shard(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except pa.ArrowInvalid:
-        raise StageFileError(path, "is not a Parquet file") from None
 
 
 def _runs(batch: pa.RecordBatch) -> Iterator[tuple[str, int]]:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.quarantine import Fault
-from stages.core.runtime.tables import origin_of, write_features
+from stages.core.runtime.tables import open_table, origin_of, readable, write_features
 
 _BATCH = 256
 
@@ -27,8 +27,8 @@ def fuse_tables(tables: Mapping[str, Path], fused: Path, stage: str) -> list[Fau
     Raises:
         UserError: if no clip is in all sets, or the sets were made from different recordings.
     """
-    opened = {name: pq.ParquetFile(path) for name, path in tables.items()}
-    clips = {name: _clips_of(parquet) for name, parquet in opened.items()}
+    opened = {name: open_table(path) for name, path in tables.items()}
+    clips = {name: _clips_of(path) for name, path in tables.items()}
     shared = set.intersection(*map(set, clips.values()))
     if not shared:
         raise UserError(
@@ -47,7 +47,7 @@ def fuse_tables(tables: Mapping[str, Path], fused: Path, stage: str) -> list[Fau
         for name, parquet in opened.items()
     ]
     order = [clip for clip in next(iter(clips.values())) if clip in shared]
-    rows = _side_by_side([_rows(parquet, shared) for parquet in opened.values()], order)
+    rows = _side_by_side([_rows(path, shared) for path in tables.values()], order)
     write_features(fused, order, names, rows, {**common, "fused": parts})
     every = dict.fromkeys(clip for listed in clips.values() for clip in listed)
     present = {name: set(listed) for name, listed in clips.items()}
@@ -59,22 +59,25 @@ def fuse_tables(tables: Mapping[str, Path], fused: Path, stage: str) -> list[Fau
     ]
 
 
-def _clips_of(parquet: pq.ParquetFile) -> list[str]:
-    return parquet.read(columns=["clip_id"]).column("clip_id").to_pylist()
+def _clips_of(path: Path) -> list[str]:
+    with readable(path):
+        return open_table(path).read(columns=["clip_id"]).column("clip_id").to_pylist()
 
 
 def _columns_of(parquet: pq.ParquetFile) -> list[str]:
     return [name for name in parquet.schema_arrow.names if name != "clip_id"]
 
 
-def _rows(parquet: pq.ParquetFile, wanted: set[str]) -> Iterator[tuple[str, np.ndarray]]:
+def _rows(path: Path, wanted: set[str]) -> Iterator[tuple[str, np.ndarray]]:
     """Clip and float32 [d] of each wanted clip, a few in memory."""
+    parquet = open_table(path)
     columns = _columns_of(parquet)
-    for batch in parquet.iter_batches(_BATCH):
-        values = np.stack([batch.column(name).to_numpy() for name in columns], axis=1)
-        for clip, row in zip(batch.column("clip_id").to_pylist(), values, strict=True):
-            if clip in wanted:
-                yield clip, row
+    with readable(path):
+        for batch in parquet.iter_batches(_BATCH):
+            values = np.stack([batch.column(name).to_numpy() for name in columns], axis=1)
+            for clip, row in zip(batch.column("clip_id").to_pylist(), values, strict=True):
+                if clip in wanted:
+                    yield clip, row
 
 
 def _side_by_side(

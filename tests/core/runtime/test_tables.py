@@ -52,6 +52,34 @@ def test_damaged_pages_are_named(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("kind", ["features", "table"])
+def test_a_flipped_bit_is_never_read_as_another_number(tmp_path: Path, kind: str) -> None:
+    path, rng = tmp_path / "f.parquet", np.random.default_rng(1)
+    values = rng.normal(size=(100, 20)).astype(np.float32)
+    names = [f"x{n}" for n in range(20)]
+    if kind == "features":
+        write_features(path, [f"{n:03d}" for n in range(100)], names, values)
+    else:
+        write_table(path, pd.DataFrame(values, columns=names))
+
+    def read() -> np.ndarray:
+        return read_features(path)[2] if kind == "features" else read_table(path).to_numpy()
+
+    content = path.read_bytes()
+    pages = len(content) - 8 - int.from_bytes(content[-8:-4], "little")  # the footer follows them
+    noticed = 0
+    for place in rng.integers(4, pages, 100):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            np.testing.assert_array_equal(read(), values)
+        except StageFileError as error:
+            assert "is damaged" in str(error)
+            noticed += 1
+    assert noticed > 80
+
+
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(StageFileError, match="does not exist"):
         read_table(tmp_path / "x.parquet")

@@ -123,7 +123,7 @@ def read_parquet(path: Path, with_ids: bool) -> Rows:
         SourceError: if it is not Parquet, has no column of ids or a column that holds no numbers.
     """
     try:
-        parquet = pq.ParquetFile(path)
+        parquet = pq.ParquetFile(path, page_checksum_verification=True)
     except pa.ArrowException:
         raise SourceError(f"{path} is not a Parquet file; write it anew") from None
     schema = parquet.schema_arrow
@@ -134,10 +134,11 @@ def read_parquet(path: Path, with_ids: bool) -> Rows:
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
             raise SourceError(f"{path}, row 1, column {name}: {kind} is no number; take the column out")
 
+    columns = [schema.names[id_column], *names] if with_ids else names
+
     def rows() -> Iterator[Row]:
         number = 0
-        columns = [schema.names[id_column], *names] if with_ids else names
-        for batch in parquet.iter_batches(_BATCH, columns=columns):
+        for batch in _batches(parquet, columns, path):
             ids = batch.column(columns[0]).to_pylist() if with_ids else [""] * batch.num_rows
             values = np.stack(
                 [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names],
@@ -148,6 +149,13 @@ def read_parquet(path: Path, with_ids: bool) -> Rows:
                 yield str(raw), f"row {number}", row
 
     return Rows(tuple(names), len(names), rows())
+
+
+def _batches(parquet: pq.ParquetFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from parquet.iter_batches(_BATCH, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{path} is damaged ({str(error).splitlines()[0]}); copy it again") from None
 
 
 READERS: Mapping[str, Callable[[Path, bool], Rows]] = {
