@@ -38,7 +38,8 @@ def main() -> None:
     with section("codebook"):
         groups = column_groups(descriptors.columns, layout)
         check_groups(codebook, groups, str(CODEBOOK))
-    device = accelerator(parameters.boaw.device, "boaw.device")
+    with section("boaw"):
+        device = accelerator(parameters.boaw.device)
     gpu = None
     if device is not None:
         from stages.core.bags.gpu import GpuCounter  # torch takes seconds to import

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.command import guarded
+from stages.command import guarded, section
 from stages.core.audio.decoding import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
@@ -49,7 +49,8 @@ def main() -> None:
     if made_later:
         say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
     else:
-        corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
+        with section():
+            corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
         refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
         if arguments.corpus:
             _check_corpus(corpus, folder, parameters)

@@ -18,8 +18,8 @@ _OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
-def section(name: str) -> Iterator[None]:
-    """Say in which section of params.yaml an option stands that does not fit.
+def section(name: str = "") -> Iterator[None]:
+    """Say in which section of params.yaml an option stands that does not fit; none: it has its whole name.
 
     >>> with section("codebook"):
     ...     raise OptionError("size", "is 500, but there are 20 frames")
@@ -30,7 +30,7 @@ def section(name: str) -> Iterator[None]:
     try:
         yield
     except OptionError as error:
-        raise UserError(f"params.yaml: {name}.{error}") from None
+        raise UserError(f"params.yaml: {name}{'.' if name else ''}{error}") from None
 
 
 def guarded(main: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.command import guarded
+from stages.command import guarded, section
 from stages.core.audio.converting import convert_recordings
 from stages.core.audio.recording import preparation
 from stages.core.audio.shards import write_shards
@@ -36,7 +36,8 @@ def main() -> None:
     """Run the stage."""
     parameters = load()
     folder = Path(parameters.corpus.path)
-    corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
+    with section():
+        corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
     refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
     facts, faults = convert(corpus, parameters.preprocess, parameters.compute)
     faults = sorted([*corpus.faults, *faults], key=lambda fault: fault.clip_id)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.command import guarded
+from stages.command import guarded, section
 from stages.core.config.load import FILE, Parameters, load
 from stages.core.config.training import TrainingConfig
 from stages.core.config.writing import write_entry
@@ -134,7 +134,8 @@ class Search:
         trained = train_run(
             prepared.data, architecture, config, self.parameters.compute, self.tables.origin, options.features
         )
-        networks = in_order_of_seeds(trained, config)
+        with section("train"):
+            networks = in_order_of_seeds(trained, config)
         return model_of(self.run, options, self.tables, prepared, architecture, config, networks)
 
     def changed(self, changes: Mapping[str, Any]) -> TrainingConfig:

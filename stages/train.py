@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba.core.event import install_timer
 
-from stages.command import guarded
+from stages.command import guarded, section
 from stages.core.config.load import load
 from stages.core.networks.data import prepare
 from stages.core.networks.run import (
@@ -48,13 +48,13 @@ def main() -> None:
     prepared = prepare(recordings, splits, tables.clip_ids, features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")
-    compiling: list[float] = []
+    compiling: list[float] = []  # seconds, once on a machine and not for each run
     began = time.perf_counter()
     trained = train_run(
         prepared.data, architecture, config, parameters.compute, tables.origin, options.features
     )
     number = number_of_networks(prepared.data, architecture, config)
-    with install_timer("numba:compiler_lock", compiling.append):  # once on a machine, not for each run
+    with section("train"), install_timer("numba:compiler_lock", compiling.append):
         networks = in_order_of_seeds(progress(trained, number, "network"), config)
     seconds = time.perf_counter() - began - sum(compiling)
     model = model_of(run, options, tables, prepared, architecture, config, networks)

@@ -119,5 +119,5 @@ def test_a_corpus_without_labels_stops_before_anything_is_computed(
     write_info(
         corpus, [info_row(number, number) for number in range(24)], ["File_ID", "Subject_ID", "Valence"]
     )
-    with pytest.raises(UserError, match="no label for any task"):
+    with pytest.raises(UserError, match="no label for any declared task"):
         run(monkeypatch)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import OptionError, UserError
 
 INFO = "data_info.csv"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # what Excel writes and reads as a first line
@@ -78,15 +78,13 @@ def clip_id_of(text: str) -> str:
 
 def _read_text(folder: Path, path: Path) -> str:
     if not folder.is_dir():
-        raise UserError(
-            f"params.yaml: corpus.path is {str(folder)!r}, which is no folder; name one that holds {INFO}."
+        raise OptionError(
+            "corpus.path", f"is {str(folder)!r}, which is no folder; name one that holds {INFO}"
         )
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist; corpus.path in params.yaml must name a folder that holds it."
-        ) from None
+        raise UserError(f"{path} does not exist; corpus.path must name a folder that holds it.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}; save it as CSV in UTF-8.") from None
     except OSError as error:

@@ -21,7 +21,7 @@ from stages.core.corpus.cells import number, text
 from stages.core.corpus.info import INFO, Info, clip_id_of, read_info
 from stages.core.corpus.notes import notes_of
 from stages.core.corpus.recordings import list_recordings
-from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 from stages.core.runtime.quarantine import Fault
 
 SPLIT_NAMES = {
@@ -203,9 +203,9 @@ def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None)
             cutoff = 0.85 if len(column) > 4 else 1.0  # Age is a slip of age, but not of Page
             near = difflib.get_close_matches(column.casefold(), known[where], n=1, cutoff=cutoff)
             if column not in info.columns and near:
-                raise UserError(
-                    f"params.yaml: {where} names {column!r}, which {info.path} does not have; "
-                    f"it has {known[where][near[0]]!r}."
+                raise OptionError(
+                    where,
+                    f"names {column!r}, which {info.path} does not have; it has {known[where][near[0]]!r}",
                 )
 
 
@@ -216,7 +216,7 @@ def _refuse_unlearnable(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Tas
     if all(rows.empty for rows in labelled.values()):
         columns = [name for name in info.columns if name not in ("File_ID", "Subject_ID", "Split")]
         raise UserError(
-            f"{info.path} has no label for any task of params.yaml; "
+            f"{info.path} has no label for any declared task; "
             f"declare a task for one of its columns ({', '.join(columns)[:200] or 'it has none of labels'})."
         )
     for name, task in tasks.items():

@@ -142,7 +142,7 @@ def _train_all(
     compute: ComputeOptions,
 ) -> Iterator[TrainingResult]:
     """Each part with each seed: on a GPU all seeds at once, on processors side by side."""
-    device = accelerator(config.device, "train.device")
+    device = accelerator(config.device)
     if device:
         from stages.core.networks import vmapped  # torch takes seconds to load
 

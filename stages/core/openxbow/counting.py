@@ -127,7 +127,8 @@ class Segments:
 
     def add(self, work: Work) -> None:
         """Add the frames of a block."""
-        assert work.assigned is not None and work.times is not None  # noqa: S101
+        if work.assigned is None or work.times is None:
+            raise ValueError("segments need the words and the time of each frame")
         stops = [*work.block.starts[1:], len(work.times)]
         for name, start, stop in zip(work.block.names, work.block.starts, stops, strict=True):
             if name != self._name:

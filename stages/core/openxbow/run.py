@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -88,9 +89,9 @@ def run(options: Options) -> None:
         keys, counts = bags.result()
         codebook, finished = _finish(codebook, counts, options, job.loaded is None)
         if options.output is not None:
-            _write(job, keys, finished, labels)
+            _write(job, options.output, keys, finished, labels)
         if options.save is not None:
-            _save(job, codebook)
+            _save(job, options.save, codebook)
     written = [str(path) for path in (options.output, options.index, options.save) if path is not None]
     say(f"{', '.join(written)}: {len(keys)} bags of {codebook.bins} words")
 
@@ -212,7 +213,9 @@ def _finish(
     return codebook, finished
 
 
-def _write(job: Job, keys: Sequence[Key], bags: np.ndarray, labels: dict[str, tuple[str, ...]]) -> None:
+def _write(
+    job: Job, path: Path, keys: Sequence[Key], bags: np.ndarray, labels: dict[str, tuple[str, ...]]
+) -> None:
     options = job.options
     found: dict[Key, tuple[str, ...]] = {}
     if options.labels is not None and not options.no_labels:
@@ -229,9 +232,8 @@ def _write(job: Job, keys: Sequence[Key], bags: np.ndarray, labels: dict[str, tu
         rows = [place for place, key in enumerate(keys) if key in found and first[key] == place]
         kept = [keys[row] for row in rows]
         content = Bags(kept, bags[rows], [found[key] for key in kept], announced, job.table.relation)
-    assert options.output is not None  # noqa: S101
     write_bags(
-        options.output,
+        path,
         content,
         options.write_name,
         options.write_time,
@@ -241,15 +243,14 @@ def _write(job: Job, keys: Sequence[Key], bags: np.ndarray, labels: dict[str, tu
     )
 
 
-def _save(job: Job, codebook: Codebook) -> None:
+def _save(job: Job, path: Path, codebook: Codebook) -> None:
     """Write the codebook for the whole table, or the loaded one as it was."""
-    assert job.options.save is not None  # noqa: S101
     if job.options.load is not None:
-        write_text(job.options.save, codebook_file.to_text(codebook_file.load_codebook(job.options.load)))
+        write_text(path, codebook_file.to_text(codebook_file.load_codebook(job.options.load)))
         return
     if codebook.input is not None:
         codebook = replace(codebook, input=_whole_table(job, codebook.input))
-    write_text(job.options.save, codebook_file.to_text(codebook))
+    write_text(path, codebook_file.to_text(codebook))
 
 
 def _whole_table(job: Job, scaling: Scaling) -> Scaling:

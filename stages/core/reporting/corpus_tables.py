@@ -52,8 +52,7 @@ def model_table(results: Results) -> Table:
     caption = (
         "The models: networks per seed, widths of their layers (shared by all tasks where there is one "
         "network), "
-        "widths of the layers of each task, and what differs from the common training, section train of "
-        "params.yaml."
+        "widths of the layers of each task, and what differs from the common training."
     )
     return Table("models", caption, ["Model", "Networks", "Layers", "Per task", "Training"], rows)
 

@@ -2,22 +2,21 @@
 
 from pathlib import Path
 
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import OptionError
 
 DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 
 
-def accelerator(choice: str, field: str) -> str | None:
+def accelerator(choice: str) -> str | None:
     """The device that ``auto``, ``cpu`` or ``cuda`` means here; None: the processor.
 
     ``auto`` looks for NVIDIA's driver as Linux shows it before it loads torch, which takes seconds.
 
     Args:
         choice: the value of the parameter.
-        field: its name, for the error.
 
     Raises:
-        UserError: if ``cuda`` is asked for and there is none.
+        OptionError: if ``cuda`` is asked for and there is none.
     """
     if choice == "cpu" or (choice == "auto" and not any(driver.exists() for driver in DRIVERS)):
         return None
@@ -26,5 +25,5 @@ def accelerator(choice: str, field: str) -> str | None:
     if torch.cuda.is_available():
         return "cuda"
     if choice == "cuda":
-        raise UserError(f"params.yaml: {field} is cuda, but torch finds no GPU; set it to auto or cpu.")
+        raise OptionError("device", "is cuda, but torch finds no GPU; set it to auto or cpu")
     return None

@@ -5,17 +5,17 @@ import torch
 
 from stages.core.runtime import device
 from stages.core.runtime.device import accelerator
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import OptionError
 
 
 def test_the_device_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(device, "DRIVERS", (tmp_path / "none",))
-    assert accelerator("cpu", "boaw.device") is None
-    assert accelerator("auto", "boaw.device") is None
+    assert accelerator("cpu") is None
+    assert accelerator("auto") is None
     monkeypatch.setattr(device, "DRIVERS", (tmp_path / "none", tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert accelerator("auto", "boaw.device") == accelerator("cuda", "boaw.device") == "cuda"
+    assert accelerator("auto") == accelerator("cuda") == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert accelerator("auto", "boaw.device") is None
-    with pytest.raises(UserError, match=r"boaw\.device is cuda, but torch finds no GPU"):
-        accelerator("cuda", "boaw.device")
+    assert accelerator("auto") is None
+    with pytest.raises(OptionError, match=r"device is cuda, but torch finds no GPU"):
+        accelerator("cuda")
