@@ -226,7 +226,7 @@ def test_a_corpus_without_a_label_for_any_task_is_refused(tmp_path: Path) -> Non
     rows = [{"File_ID": "1", "Subject_ID": "a", "Valence": 1, "Arousal": 2}]
     folder = make(tmp_path, rows, ["File_ID", "Subject_ID", "Valence", "Arousal"])
     with pytest.raises(
-        UserError, match=r"no label for any declared task .* one of its columns \(Valence, Arousal\)\.$"
+        UserError, match=r"no label for any declared task; .* one of its columns \(Valence, Arousal\)\.$"
     ):
         read(folder)
     valence = {"valence": Task("regression", ("Valence",), "ccc")}
