@@ -69,13 +69,18 @@ class Workspace:
             content["compute"]["processes"] = processes
             _make_absolute(content)
 
+    def repair(self, output: IO[bytes] | None = None) -> bool:
+        """Remove what a killed sweep left half-written, if DVC has been here before; whether that worked."""
+        used = (self.folder / ".dvc/tmp").exists()
+        return not used or self._run("-m", "stages.repair", output=output).wait() == 0
+
     def reproduce(self, *words: str) -> None:
         """Run ``dvc repro`` with its output on the terminal.
 
         Raises:
             UserError: if it fails; what went wrong stands above then.
         """
-        if self._repaired(None).wait() or self._run("-m", "dvc", "repro", *words).wait():
+        if self._run("-m", "dvc", "repro", *words).wait():
             raise UserError(
                 "what all folds share could not be made; correct what stands above, and run again."
             )
@@ -88,7 +93,7 @@ class Workspace:
         """
         log = self.folder / "log.txt"
         with log.open("wb") as output:  # a file, not a pipe: DVC goes on if this process is killed
-            if self._repaired(output).wait():
+            if not self.repair(output):
                 raise _failed(log)
             process = self._run("-m", "dvc", "repro", "--single-item", *stages, output=output)
         with log.open(encoding="utf-8", errors="replace") as text:
@@ -113,11 +118,6 @@ class Workspace:
                 shutil.copytree(base / path, target, copy_function=_link)
             else:
                 _link(base / path, target)
-
-    def _repaired(self, output: IO[bytes] | None) -> "subprocess.Popen[bytes]":
-        """Remove what a killed sweep left half-written; there is none where DVC has not been before."""
-        words = ("-m", "stages.repair") if (self.folder / ".dvc/tmp").exists() else ("-c", "")
-        return self._run(*words, output=output)
 
     def _run(self, *words: str, output: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

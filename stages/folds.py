@@ -98,6 +98,7 @@ def sweep(base: Workspace, folds: int | str, runs: Sequence[str], jobs: int) -> 
     parameters = load(base.folder / "params.yaml")
     runs, notes = scorable(parameters, runs)
     share_features(base.folder)
+    base.repair()
     base.reproduce("preprocess")
     recordings = read_table(base.folder / "data/recordings.parquet")
     with section("split"):  # before anything is extracted

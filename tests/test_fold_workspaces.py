@@ -125,6 +125,13 @@ def test_a_sweep_waits_for_what_a_killed_one_left_running(capsys: pytest.Capture
     assert capsys.readouterr().out == ""
 
 
+def test_what_a_stage_said_before_it_failed_is_the_error(tmp_path: Path) -> None:
+    log = tmp_path / "3/log.txt"
+    log.parent.mkdir()
+    log.write_text("> python -m stages.split\nerror: it will not.\nERROR: failed to reproduce 'split'\n")
+    assert str(fold_workspaces._failed(log)) == f"fold 3: it will not; all that it said is in {log}."
+
+
 def test_a_failure_without_a_word_of_a_stage_shows_the_end_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "7/log.txt"
     log.parent.mkdir()
