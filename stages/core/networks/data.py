@@ -98,12 +98,11 @@ def prepare(
         config: names the scalings.
 
     Raises:
-        UserError: if the tables are of different corpora, or no task can be
-            learnt.
+        UserError: if the tables are of different corpora, or no task can be learnt.
     """
     clips = join_clips(recordings, splits, clip_ids)
     rows = {split: np.flatnonzero(clips["split"] == split) for split in ("train", "validation")}
-    kept, classes, targets, left_out = _targets(tasks, clips, rows["train"])
+    kept, classes, targets, left_out = _targets(tasks, clips, rows)
     if not kept:
         raise UserError(
             "no task has labels (of two classes) in the training split; see the label columns of the corpus."
@@ -122,19 +121,20 @@ def prepare(
 
 
 def _targets(
-    tasks: Mapping[str, Task], clips: pd.DataFrame, train: np.ndarray
+    tasks: Mapping[str, Task], clips: pd.DataFrame, rows: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Task], dict[str, list[str]], dict[str, np.ndarray], dict[str, str]]:
     """Tasks that can be learnt, their classes, targets of all clips, and why others cannot be learnt."""
     kept, classes, targets, left_out = {}, {}, {}, {}
+    train, validation = (clips.iloc[rows[split]] for split in ("train", "validation"))
     for name, task in tasks.items():
-        found = list(classes_of(task, clips.iloc[train])) if task.kind == "classification" else []
+        found = list(classes_of(task, train)) if task.kind == "classification" else []
         values = targets_of(task, clips, found)
         if len(found) == 1:
             left_out[name] = f"only one class, {found[0]},"
-        elif not labelled(values[train]).any():
+        elif not labelled(values[rows["train"]]).any():
             left_out[name] = "no labels"
-        elif found and _all_unseen(task, clips, found, train):
-            left_out[name] = "no class of the other splits"
+        elif found and _all_unseen(task, validation, found):
+            left_out[name] = "no class of the validation split"
         else:
             kept[name], targets[name] = task, values
             if found:
@@ -142,10 +142,9 @@ def _targets(
     return kept, classes, targets, left_out
 
 
-def _all_unseen(task: Task, clips: pd.DataFrame, classes: Sequence[str], train: np.ndarray) -> bool:
-    """Whether the other splits have classes, but none that the training split has: of a country left out."""
-    others = np.setdiff1d(np.arange(len(clips)), train)
-    found = classes_of(task, clips.iloc[others])
+def _all_unseen(task: Task, validation: pd.DataFrame, classes: Sequence[str]) -> bool:
+    """Whether validation has classes, but none that training has, as where countries are left out."""
+    found = classes_of(task, validation)
     return bool(found) and not set(found) & set(classes)
 
 
