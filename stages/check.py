@@ -1,6 +1,6 @@
 """Look before hours are spent: are params.yaml and the corpus sound?
 
-``python -m stages.check`` checks params.yaml, the paths that it names and the corpus's data_info.csv, and
+``python -m stages.check`` checks params.yaml, the paths that it names and the corpus's label files, and
 writes data/checked.json for the stages behind it. ``python -m stages.check --corpus`` also opens every
 recording, prints what it found with a verdict, and writes metrics/check.json.
 """
@@ -16,7 +16,6 @@ from stages.core.audio.decoding import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.config.sources import OpenSmileSet
-from stages.core.corpus.info import INFO
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.corpus.recordings import undigestible
 from stages.core.dataset.speakers import speakers_of
@@ -37,9 +36,10 @@ def main() -> None:
     parameters = load()
     _refuse_unknown_feature_sets(parameters)
     folder = Path(parameters.corpus.path)
-    made_later = folder.resolve() == Path(SYNTHETIC).resolve() and not (folder / INFO).exists()
+    labels = parameters.corpus.labels
+    made_later = folder.resolve() == Path(SYNTHETIC).resolve() and not (folder / labels[0]).exists()
     if not made_later:
-        _check_folder(folder)
+        _check_folder(folder, labels)
     words = parameters.codebook.file
     if words is not None and not Path(words).is_file():
         raise UserError(f"params.yaml: codebook.file is {words!r}, which is no file; null learns a codebook.")
@@ -68,12 +68,14 @@ def _refuse_unknown_feature_sets(parameters: Parameters) -> None:
             )
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path, labels: Sequence[str]) -> None:
     """Refuse a corpus that is not there, or that DVC cannot digest."""
-    if not (folder / INFO).is_file():
-        elsewhere = _in_the_repository(folder)
+    for name in labels:
+        if (folder / name).is_file():
+            continue
+        elsewhere = _in_the_repository(folder, name)
         raise UserError(
-            f"params.yaml: corpus.path is {str(folder)!r}, which holds no {INFO}; "
+            f"params.yaml: corpus.path is {str(folder)!r}, which holds no {name}; "
             + (
                 "this experiment runs in a copy of the repository, which has only what git and DVC track: "
                 f"set corpus.path to {str(elsewhere)!r} or `dvc add` the corpus."
@@ -90,13 +92,13 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _in_the_repository(folder: Path) -> Path | None:
+def _in_the_repository(folder: Path, name: str) -> Path | None:
     """The corpus in the repository that an experiment's temporary copy was made from; None: there is none."""
     here = Path.cwd()
     for parent in here.parents:
         if parent.parts[-3:] == (".dvc", "tmp", "exps"):
             original = (parent.parents[2] / folder).resolve()
-            return original if (original / INFO).is_file() else None
+            return original if (original / name).is_file() else None
     return None
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stages.core.config.names import equal_but_for_case, problem_with_name
 from stages.core.config.parameters import FILE, Parameters
@@ -65,6 +65,17 @@ def _check_corpus(parameters: Parameters) -> None:
             f"{FILE}: corpus.path is {path!r}, and neither ~ nor variables are expanded there; "
             f"write {expanded!r}."
         )
+    if not parameters.corpus.labels:
+        raise UserError(f"{FILE}: corpus.labels is empty; name a label file, for example data_info.csv.")
+    if len(set(parameters.corpus.labels)) < len(parameters.corpus.labels):
+        raise UserError(f"{FILE}: corpus.labels names a file twice; take it out.")
+    inside = [("labels", name) for name in parameters.corpus.labels] + [("audio", parameters.corpus.audio)]
+    for key, name in inside:
+        if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise UserError(
+                f"{FILE}: corpus.{key} names {name!r}, which is not below corpus.path; set corpus.path to a "
+                "folder that holds labels and recordings, so that a change of either is noticed."
+            )
 
 
 def _check_tasks(tasks: Mapping[str, Task]) -> None:
@@ -123,7 +134,7 @@ def _check_shared_columns(tasks: Mapping[str, Task]) -> None:
             if tasks[other].kind != task.kind:
                 raise UserError(
                     f"{FILE}: tasks {other} and {name} read {column!r}, one as numbers and one as classes; "
-                    "give the classes a column of their own in data_info.csv."
+                    "give the classes a column of their own in the label file."
                 )
             if tasks[other].range != task.range:
                 raise UserError(

@@ -16,7 +16,10 @@ class CorpusOptions:
     """Which recordings.
 
     Attributes:
-        path: a folder in HUME-VB's layout: data_info.csv and wav/.
+        path: a folder with label files and recordings; HUME-VB's has data_info.csv and wav/.
+        labels: its label files, below ``path``, joined by their column File_ID.
+        audio: the folder of its recordings, below ``path``.
+        speaker: the column that names the speaker; None: no speaker is known, and each clip counts as one.
         name: what tables call the corpus; None: the name in its corpus.json, else the folder's.
         missing: words that mean *missing* in columns of text, in any case, beside an empty cell, NaN and −1.
         follow_links: whether recordings may be links that lead out of the folder; links to stores of content
@@ -24,6 +27,9 @@ class CorpusOptions:
     """
 
     path: str
+    labels: tuple[str, ...] = ("data_info.csv",)
+    audio: str = "wav"
+    speaker: str | None = "Subject_ID"
     name: str | None = None
     missing: tuple[str, ...] = ("N/A", "None", "null", "?")
     follow_links: bool = False
@@ -76,10 +82,10 @@ class SplitOptions:
     Attributes:
         method: balanced: thirds by speaker, see ``balance``; official: the corpus's own Split; folds: test is
             one fold of several, validation the next one, and the others train.
-        balance: a column of data_info.csv whose values are spread evenly over the splits; None: none.
+        balance: a column of the label files whose values are spread evenly over the splits; None: none.
         seed: of the balanced split and of a number of folds.
         folds: how many, speakers grouped and balanced; ``speakers``: one for each speaker; a column of
-            data_info.csv: one for each of its values.
+            the label files: one for each of its values.
         fold: the one that is tested, from 1.
     """
 

@@ -1,69 +1,85 @@
-"""data_info.csv as text: header and rows, in any of CSV's dialects."""
+"""The label files of a corpus as text: headers and rows, in any of CSV's dialects, joined by File_ID."""
 
 import csv
 import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from stages.core.runtime.errors import OptionError, UserError
+from stages.core.corpus.cells import UNLABELLED
+from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 
 INFO = "data_info.csv"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # what Excel writes and reads as a first line
 
 
 @dataclass(frozen=True)
-class Info:
-    """The content of data_info.csv.
+class Row:
+    """What the label files say of one clip.
 
     Attributes:
-        path: the file.
-        columns: name → index, in the file's order.
-        rows: line number and cells, stripped and in Unicode's composed form, as many as the line has.
-        decimal_comma: whether numbers may have a comma, because it does not separate cells.
+        clip_id: its File_ID without brackets.
+        where: file and line, of each file.
+        cells: column → text, stripped and in Unicode's composed form; empty if the clip has a problem.
+        problem: why the row cannot be used; None: it can.
     """
 
-    path: Path
-    columns: dict[str, int]
-    rows: Sequence[tuple[int, list[str]]]
-    decimal_comma: bool
+    clip_id: str
+    where: str
+    cells: Mapping[str, str] = field(default_factory=dict)
+    problem: UnusableClipError | None = None
 
 
-def read_info(folder: Path) -> Info:
-    """Read data_info.csv of a corpus.
+@dataclass(frozen=True)
+class Info:
+    """The content of one label file, or of several that were joined.
+
+    Attributes:
+        files: the files, as corpus.labels names them.
+        columns: in the files' order.
+        rows: in the order of the first file.
+        decimal_comma: the columns whose numbers may have a comma, because it does not separate cells there.
+    """
+
+    files: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    decimal_comma: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """What sentences call it."""
+        return " and ".join(self.files)
+
+
+def read_info(folder: Path, files: Sequence[str] = (INFO,), speaker: str | None = "Subject_ID") -> Info:
+    """Read the label files of a corpus and join them by File_ID.
+
+    A clip that is not in all files, or of which two say different things, becomes a row with a problem. A
+    cell without a label says nothing, so that another file's counts.
+
+    Args:
+        folder: the corpus.
+        files: the files below it.
+        speaker: the column that names the speaker, which one of them must have; None: none does.
 
     Raises:
-        UserError: if it is missing, not CSV in UTF-8 or empty, if File_ID or Subject_ID is missing, a column
-            stands twice, or ids are empty or not unique.
+        UserError: if a file is missing, not CSV in UTF-8 or empty, File_ID or the speaker's column is
+            missing, a column stands twice, or ids are empty or not unique.
     """
-    path = folder / INFO
-    text = _read_text(folder, path)
-    declared = _SEPARATOR_LINE.match(text)
-    text = text[declared.end() :] if declared else text
-    first = text.partition("\n")[0]
-    separator = declared[1] if declared else max(",;\t", key=first.count)
-    lines = _parse(path, text, separator, 2 if declared else 1)
-    if not lines:
+    found = [_read_file(folder, name) for name in files]
+    info = found[0] if len(found) == 1 else _joined(found)
+    if speaker and speaker not in info.columns:
+        where = " and ".join(str(folder / name) for name in files)
         raise UserError(
-            f"{path} is empty; it must begin with a header line that holds File_ID and Subject_ID."
+            f"{where} has no column {speaker}; {_nearest(speaker, info.columns)}, or say in corpus.speaker "
+            "which column names the speaker (empty: none does)."
         )
-    names = lines[0][1]
-    for needed in ("File_ID", "Subject_ID"):
-        if needed not in names:
-            near = next((name for name in names if _letters(name) == _letters(needed)), None)
-            hint = f"rename {near!r}" if near else f"its header has {', '.join(names)[:200]}"
-            raise UserError(f"{path} has no column {needed}; {hint}.")
-    twice = [column for column, count in Counter(names).items() if count > 1 and column]
-    if twice:
-        raise UserError(f"{path} has the column {twice[0]} twice; keep one of them.")
-    columns = {column: index for index, column in enumerate(names)}
-    _refuse_repeated_ids(path, columns["File_ID"], lines[1:])
-    if len(lines) == 1:
-        raise UserError(f"{path} lists no clips; add one line per clip below the header.")
-    return Info(path, columns, lines[1:], separator != ",")
+    return info
 
 
 def clip_id_of(text: str) -> str:
@@ -76,6 +92,99 @@ def clip_id_of(text: str) -> str:
     return text[1:-1].strip() if text.startswith("[") and text.endswith("]") else text
 
 
+def _read_file(folder: Path, name: str) -> Info:
+    path = folder / name
+    text = _read_text(folder, path)
+    declared = _SEPARATOR_LINE.match(text)
+    text = text[declared.end() :] if declared else text
+    first = text.partition("\n")[0]
+    separator = declared[1] if declared else max(",;\t", key=first.count)
+    lines = _parse(path, text, separator, 2 if declared else 1)
+    if not lines:
+        raise UserError(f"{path} is empty; it must begin with a header line that holds File_ID.")
+    columns = tuple(lines[0][1])
+    if "File_ID" not in columns:
+        raise UserError(f"{path} has no column File_ID; {_nearest('File_ID', columns)}.")
+    twice = [column for column, count in Counter(columns).items() if count > 1 and column]
+    if twice:
+        raise UserError(f"{path} has the column {twice[0]} twice; keep one of them.")
+    place = columns.index("File_ID")
+    _refuse_repeated_ids(path, place, lines[1:])
+    if len(lines) == 1:
+        raise UserError(f"{path} lists no clips; add one line per clip below the header.")
+    rows = [_row(name, columns, place, line, cells) for line, cells in lines[1:]]
+    return Info((name,), columns, rows, frozenset(columns if separator != "," else ()))
+
+
+def _row(name: str, columns: Sequence[str], place: int, line: int, cells: Sequence[str]) -> Row:
+    row = partial(Row, clip_id_of(cells[place]), f"{name} line {line}")
+    if len(cells) == len(columns):
+        return row(dict(zip(columns, cells, strict=True)))
+    detail = f"{len(cells)} fields where the header has {len(columns)}"
+    return row(problem=UnusableClipError("malformed row", detail))
+
+
+def _joined(found: Sequence[Info]) -> Info:
+    """Several files as one."""
+    by_id = [{row.clip_id: row for row in info.rows} for info in found]
+    every = dict.fromkeys(clip_id for rows in by_id for clip_id in rows)
+    rows = []
+    for clip_id in every:
+        of_clip = [rows_of[clip_id] for rows_of in by_id if clip_id in rows_of]
+        lacking = [info.name for info, rows_of in zip(found, by_id, strict=True) if clip_id not in rows_of]
+        rows.append(_joined_row(of_clip, lacking))
+    return Info(
+        tuple(info.name for info in found),
+        tuple(dict.fromkeys(column for info in found for column in info.columns)),
+        rows,
+        frozenset[str]().union(*(info.decimal_comma for info in found)),
+    )
+
+
+def _joined_row(rows: Sequence[Row], lacking: Sequence[str]) -> Row:
+    """What several files say of one clip; ``lacking`` are those that do not have it."""
+    joined = partial(Row, rows[0].clip_id, " and ".join(row.where for row in rows))
+    if lacking:
+        return joined(
+            problem=UnusableClipError("not in all label files", f"it is not in {' and '.join(lacking)}")
+        )
+    for row in rows:
+        if row.problem:
+            return Row(row.clip_id, row.where, problem=row.problem)
+    cells: dict[str, str] = {}
+    origin: dict[str, Row] = {}
+    for row in rows:
+        for column, cell in row.cells.items():
+            if column == "File_ID" or cell in UNLABELLED:
+                cells.setdefault(column, cell)
+            elif column not in origin:
+                cells[column], origin[column] = cell, row
+            elif not _same(cells[column], cell):
+                detail = (
+                    f"{column} is {cells[column]!r} in {origin[column].where} and {cell!r} in {row.where}"
+                )
+                return joined(problem=UnusableClipError("label files disagree", detail))
+    return joined(cells)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two cells say the same, as texts or as numbers.
+
+    >>> _same("0.5", "0.50"), _same("China", "Venezuela")
+    (True, False)
+    """
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def _nearest(column: str, columns: Sequence[str]) -> str:
+    """What to do about a column that is not there."""
+    near = next((name for name in columns if _letters(name) == _letters(column)), None)
+    return f"rename {near!r}" if near else f"its header has {', '.join(columns)[:200]}"
+
+
 def _read_text(folder: Path, path: Path) -> str:
     if not folder.is_dir():
         raise OptionError(
@@ -84,7 +193,10 @@ def _read_text(folder: Path, path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; corpus.path must name a folder that holds it.") from None
+        raise UserError(
+            f"{path} does not exist; corpus.path must name a folder that holds it, and corpus.labels its label "
+            "files."
+        ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}; save it as CSV in UTF-8.") from None
     except OSError as error:

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
 from stages.core.corpus.cells import LOOKS_MISSING, UNLABELLED
-from stages.core.corpus.info import INFO, Info
+from stages.core.corpus.info import Info
 
 _EXAMPLES = 5
 
@@ -18,34 +19,38 @@ def notes_of(
     tasks: Mapping[str, Task],
     texts: Sequence[str],
     balance: str | None,
-    missing: Collection[str],
+    options: CorpusOptions,
 ) -> list[str]:
     """Sentences about a corpus.
 
     Args:
-        info: data_info.csv.
+        info: the label files.
         clips: the usable clips.
         tasks: the declared tasks.
         texts: the columns of text that are read.
         balance: the column by which splits are balanced.
-        missing: words that mean *missing* in columns of text, in small letters.
+        options: which column names the speaker, and which words mean *missing* in columns of text.
     """
+    missing = frozenset(word.lower() for word in options.missing)
+    named = [options.speaker] if options.speaker else []
     return [
-        *_of_columns(info, tasks, balance),
-        *_of_speakers(clips, balance),
-        *(note for column in ["Subject_ID", *texts] for note in _of_words(info, column, missing)),
+        *_of_columns(info, tasks, balance, named),
+        *_of_speakers(clips, balance, options.speaker),
+        *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
         *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
     ]
 
 
-def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> Iterator[str]:
+def _of_columns(
+    info: Info, tasks: Mapping[str, Task], balance: str | None, named: Sequence[str]
+) -> Iterator[str]:
     for name, task in tasks.items():
         absent = [column for column in task.columns if column not in info.columns]
         if absent:
-            yield f"task {name}: {INFO} has no column {', '.join(absent)}, so no clip is labelled for it"
+            yield f"task {name}: {info.name} has no column {', '.join(absent)}, so no clip is labelled for it"
     if balance and balance not in info.columns:
-        yield f"{INFO} has no column {balance} (split.balance), so that splits are not balanced by it"
-    used = {"File_ID", "Subject_ID", "Split", "", balance}.union(*(task.columns for task in tasks.values()))
+        yield f"{info.name} has no column {balance} (split.balance), so that splits are not balanced by it"
+    used = {"File_ID", "Split", "", balance, *named}.union(*(task.columns for task in tasks.values()))
     unused = [column for column in info.columns if column not in used]
     if unused:
         shown = ", ".join(unused[:_EXAMPLES]) + (
@@ -54,10 +59,10 @@ def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> I
         yield f"columns that no task uses: {shown}; to learn them, declare a task"
 
 
-def _of_speakers(clips: pd.DataFrame, balance: str | None) -> Iterator[str]:
+def _of_speakers(clips: pd.DataFrame, balance: str | None, column: str | None) -> Iterator[str]:
     unknown = int(clips["speaker"].isna().sum())
     if unknown:
-        yield f"{unknown} clips have no Subject_ID; each counts as a speaker of its own"
+        yield f"{unknown} clips have no {column or 'known speaker'}; each counts as a speaker of its own"
     if balance:
         varying = int((clips.groupby("speaker")[stored(balance)].nunique() > 1).sum())
         if varying:
@@ -69,8 +74,7 @@ def _of_speakers(clips: pd.DataFrame, balance: str | None) -> Iterator[str]:
 
 def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str]:
     """Words that look as if a cell were missing, and what is made of them."""
-    index = info.columns.get(column, len(info.columns))
-    cells = Counter(row[index] for _, row in info.rows if index < len(row))
+    cells = Counter(row.cells[column] for row in info.rows if column in row.cells)
     for cell, count in sorted(cells.items()):
         if cell in UNLABELLED or cell.lower() not in LOOKS_MISSING | frozenset(missing):
             continue

@@ -1,4 +1,4 @@
-"""A corpus in the layout of HUME-VB: data_info.csv and a folder wav/, read with checks.
+"""A corpus: one label file or several, and a folder of recordings, read with checks.
 
 Columns are found by name. ``File_ID`` is text, with or without brackets; leading zeros stay. A row
 that cannot be used becomes a :class:`Fault` and never stops the rest; a file that cannot be used
@@ -18,7 +18,7 @@ import pandas as pd
 from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
 from stages.core.corpus.cells import number, text
-from stages.core.corpus.info import INFO, Info, clip_id_of, read_info
+from stages.core.corpus.info import Info, Row, read_info
 from stages.core.corpus.notes import notes_of
 from stages.core.corpus.recordings import list_recordings
 from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
@@ -37,7 +37,7 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class Corpus:
-    """What data_info.csv and the folder say.
+    """What the label files and the folder say.
 
     Attributes:
         name: what tables call the corpus.
@@ -48,7 +48,7 @@ class Corpus:
         paths: clip_id → recording.
         faults: the rows that cannot be used.
         warnings: sentences on what looks wrong but can be used.
-        listed: rows in data_info.csv.
+        listed: clips in the label files.
     """
 
     name: str
@@ -69,25 +69,24 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
         balance: a further column of text, by which splits are balanced; where it is not there, they are not.
 
     Raises:
-        UserError: if the folder, data_info.csv, a needed column or wav/ is missing, ids are not unique, a
-            declared column is spelt nearly as one that is there, no clip is labelled for any task, or labels
-            cannot be learnt as their task is declared.
+        UserError: if the folder, a label file, a needed column or the recordings are missing, ids are not
+            unique, a declared column is spelt nearly as one that is there, no clip is labelled for any
+            task, or labels cannot be learnt as their task is declared.
     """
     folder = Path(options.path)
-    info = read_info(folder)
+    info = read_info(folder, options.labels, options.speaker)
     _refuse_misspelt(info, tasks, balance)
     rows = _RowReader(info, options, tasks, balance)
-    recordings = list_recordings(folder, options.follow_links)
+    recordings = list_recordings(folder, options.audio, options.follow_links)
     clips, paths, faults = [], {}, []
-    for line, cells in info.rows:
-        clip_id = clip_id_of(cells[min(info.columns["File_ID"], len(cells) - 1)])
+    for row in info.rows:
         try:
-            clip, path = rows.clip(clip_id, cells), recordings.of(clip_id)
+            clip, path = rows.clip(row), recordings.of(row.clip_id)
         except UnusableClipError as fault:
-            faults.append(Fault(clip_id, "labels", fault.reason, f"{INFO} line {line}: {fault.detail}"))
+            faults.append(Fault(row.clip_id, "labels", fault.reason, f"{row.where}: {fault.detail}"))
             continue
         clips.append(clip)
-        paths[clip_id] = path
+        paths[row.clip_id] = path
     names = ["clip_id", "speaker", *map(stored, rows.numbers), *map(stored, rows.texts), "source_split"]
     table = pd.DataFrame(clips, columns=names).astype(
         {**dict.fromkeys(names, "str"), **{stored(column): "float64" for column in rows.numbers}}
@@ -101,18 +100,18 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
         table,
         paths,
         faults,
-        notes_of(info, table, tasks, rows.texts, balance, rows.missing),
+        notes_of(info, table, tasks, rows.texts, balance, options),
         len(info.rows),
     )
 
 
 class _RowReader:
-    """Rows of data_info.csv as clips."""
+    """Rows of the label files as clips."""
 
     def __init__(
         self, info: Info, options: CorpusOptions, tasks: Mapping[str, Task], balance: str | None
     ) -> None:
-        self.info = info
+        self.info, self.speaker = info, options.speaker
         self.missing = frozenset(word.lower() for word in options.missing)
         self.numbers = {
             column: task.range
@@ -123,42 +122,32 @@ class _RowReader:
         classes = {task.columns[0] for task in tasks.values() if task.kind == "classification"}
         self.texts = sorted(classes | ({balance} if balance else set()))
         self._with_speakers = {
-            self._split(cells)
-            for _, cells in info.rows
-            if len(cells) == len(info.columns) and self._speaker(cells) is not None
+            row.cells.get("Split", "") for row in info.rows if self._speaker(row) is not None
         }
 
-    def clip(self, clip_id: str, cells: Sequence[str]) -> dict[str, str | float | None]:
+    def clip(self, row: Row) -> dict[str, str | float | None]:
         """A row of the table of clips.
 
         Raises:
-            UnusableClipError: if the row has too few or too many cells, no speaker, or a label that is none.
+            UnusableClipError: if the row has a problem, no speaker, or a label that is none.
         """
-        if len(cells) != len(self.info.columns):
-            raise UnusableClipError(
-                "malformed row", f"{len(cells)} fields where the header has {len(self.info.columns)}"
-            )
-        speaker, split = self._speaker(cells), self._split(cells)
+        if row.problem:
+            raise row.problem
+        cells, speaker, split = row.cells, self._speaker(row), row.cells.get("Split", "")
         if speaker is None and split in self._with_speakers:
-            raise UnusableClipError("no speaker", "it has no Subject_ID, which other clips have")
+            raise UnusableClipError("no speaker", f"it has no {self.speaker}, which other clips have")
         comma = self.info.decimal_comma
         numbers = {
-            stored(column): number(column, self._cell(cells, column), limits, comma)
+            stored(column): number(column, cells.get(column, ""), limits, column in comma)
             for column, limits in self.numbers.items()
         }
-        texts = {stored(column): text(self._cell(cells, column), self.missing) for column in self.texts}
+        texts = {stored(column): text(cells.get(column, ""), self.missing) for column in self.texts}
         source_split = SPLIT_NAMES.get(split.lower(), split or None)
-        return {"clip_id": clip_id, "speaker": speaker, **numbers, **texts, "source_split": source_split}
+        return {"clip_id": row.clip_id, "speaker": speaker, **numbers, **texts, "source_split": source_split}
 
-    def _cell(self, cells: Sequence[str], column: str) -> str:
-        return cells[self.info.columns[column]] if column in self.info.columns else ""
-
-    def _split(self, cells: Sequence[str]) -> str:
-        return self._cell(cells, "Split")
-
-    def _speaker(self, cells: Sequence[str]) -> str | None:
+    def _speaker(self, row: Row) -> str | None:
         """The speaker; a test split whose labels are withheld may have none."""
-        return text(self._cell(cells, "Subject_ID"), self.missing)
+        return text(row.cells.get(self.speaker, ""), self.missing) if self.speaker else None
 
 
 def refuse_if_mostly_unusable(faults: Sequence[Fault], listed: int, folder: Path) -> None:
@@ -172,7 +161,7 @@ def refuse_if_mostly_unusable(faults: Sequence[Fault], listed: int, folder: Path
         example = next(fault for fault in faults if fault.reason == reason)
         raise UserError(
             f"{folder}: {len(faults)} of {listed} clips cannot be used, {count} of them {reason} "
-            f"(for example {example.clip_id}: {example.detail}); correct these, or leave them out of {INFO}."
+            f"(for example {example.clip_id}: {example.detail}); correct these, or leave them out."
         )
 
 
@@ -205,7 +194,7 @@ def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None)
             if column not in info.columns and near:
                 raise OptionError(
                     where,
-                    f"names {column!r}, which {info.path} does not have; it has {known[where][near[0]]!r}",
+                    f"names {column!r}, which {info.name} does not have; it has {known[where][near[0]]!r}",
                 )
 
 
@@ -216,7 +205,7 @@ def _refuse_unlearnable(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Tas
     if all(rows.empty for rows in labelled.values()):
         columns = [name for name in info.columns if name not in ("File_ID", "Subject_ID", "Split")]
         raise UserError(
-            f"{info.path} has no label for any declared task; "
+            f"{info.name} has no label for any declared task; "
             f"declare a task for one of its columns ({', '.join(columns)[:200] or 'it has none of labels'})."
         )
     for name, task in tasks.items():
@@ -226,7 +215,7 @@ def _refuse_unlearnable(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Tas
             problem = task.out_of_reach(low, high)
             if problem:
                 raise UserError(
-                    f"{info.path}: labels of task {name} reach from {low:g} to {high:g}, but {problem}."
+                    f"{info.name}: labels of task {name} reach from {low:g} to {high:g}, but {problem}."
                 )
 
 

@@ -1,4 +1,4 @@
-"""The files of a corpus below wav/, and which of them is the recording of a clip."""
+"""The recordings of a corpus, and which of them is the recording of a clip."""
 
 import os
 import re
@@ -25,15 +25,17 @@ _CONTENT = re.compile(
 
 @dataclass(frozen=True)
 class Recordings:
-    """The files below wav/.
+    """The files below wav/, or what the corpus calls that folder.
 
     Attributes:
         folder: the corpus.
-        files: what File_ID may say of a file (name or path below wav/, with or without suffix) → files.
+        audio: the folder of the recordings below it.
+        files: what File_ID may say of a file (name or path below ``audio``, with or without suffix) → files.
         follow_links: whether links may lead anywhere.
     """
 
     folder: Path
+    audio: str
     files: Mapping[str, list[Path]]
     follow_links: bool
 
@@ -45,13 +47,15 @@ class Recordings:
         """
         parts = PurePosixPath(clip_id).parts
         if ".." in parts or clip_id.startswith("/") or clip_id in {".", ""} or re.search(r"[\\\0]", clip_id):
-            raise UnusableClipError("unsafe id", f"File_ID {clip_id!r} would name a file outside {AUDIO}/")
+            raise UnusableClipError(
+                "unsafe id", f"File_ID {clip_id!r} would name a file outside {self.audio}/"
+            )
         found = self.files.get(clip_id, [])
         audio = [path for path in found if path.suffix.lower() in AUDIO_SUFFIXES]
         found = audio or found
         if not found:
             raise UnusableClipError(
-                "missing", f"no file {AUDIO}/{clip_id}.* in the corpus{self._near(clip_id)}"
+                "missing", f"no file {self.audio}/{clip_id}.* in the corpus{self._near(clip_id)}"
             )
         if len(found) > 1:
             raise UnusableClipError("ambiguous", f"several files: {', '.join(map(self._shown, found))}")
@@ -98,22 +102,30 @@ class Recordings:
         return str(path.relative_to(self.folder)).encode(errors="backslashreplace").decode()
 
 
-def list_recordings(folder: Path, follow_links: bool = False) -> Recordings:
-    """List the files below wav/ once: 60,000 look-ups by name would cost more.
+def list_recordings(folder: Path, audio: str = AUDIO, follow_links: bool = False) -> Recordings:
+    """List the recordings once: 60,000 look-ups by name would cost more.
+
+    Args:
+        folder: the corpus.
+        audio: the folder of the recordings below it.
+        follow_links: whether links may lead anywhere.
 
     Raises:
-        UserError: if there is no wav/.
+        UserError: if there is no such folder.
     """
-    wav = folder / AUDIO
+    wav = folder / audio
     if not wav.is_dir():
-        raise UserError(f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav.")
+        raise UserError(
+            f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav, or where "
+            "corpus.audio says."
+        )
     files: dict[str, list[Path]] = {}
     for parent, name in _below(wav):
         inside = "" if parent == str(wav) else f"{os.path.relpath(parent, wav)}/".replace(os.sep, "/")
         stem = Path(name).stem
         for known in {unicodedata.normalize("NFC", text) for text in _names(inside, name, stem)}:
             files.setdefault(known, []).append(Path(parent, name))
-    return Recordings(folder, files, follow_links)
+    return Recordings(folder, audio, files, follow_links)
 
 
 def _names(inside: str, name: str, stem: str) -> tuple[str, ...]:

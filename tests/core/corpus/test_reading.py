@@ -306,3 +306,140 @@ def test_a_header_in_another_spelling_is_named(tmp_path: Path) -> None:
     (tmp_path / "data_info.csv").write_text("file_id,Subject_ID\n1,a\n")
     with pytest.raises(UserError, match="has no column File_ID; rename 'file_id'"):
         read(tmp_path)
+
+
+HIGH, TWO, TYPE = "labels/high.csv", "labels/two.csv", "labels/type.csv"
+VALENCE = {
+    "affect": Task("regression", ("Valence",), "ccc"),
+    "type": Task("classification", ("Type",), "uar"),
+}
+
+
+def write_labels(folder: Path, name: str, text: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def several(folder: Path, two: str, types: str) -> Path:
+    """A corpus with two label files of the clips 1 to 5, and its recordings in audio/wav."""
+    write_labels(folder, TWO, two)
+    write_labels(folder, TYPE, types)
+    (folder / "audio/wav").mkdir(parents=True)
+    for number in range(1, 6):
+        (folder / f"audio/wav/{number}.wav").touch()
+    return folder
+
+
+def read_several(folder: Path, **options: Any) -> Corpus:
+    given = {"labels": (TWO, TYPE), "audio": "audio/wav", "speaker": None, **options}
+    return read(folder, VALENCE, **given)
+
+
+TWO_ROWS = "File_ID,Split,Valence\n[1],Train,0.1\n[2],Train,0.2\n[3],Val,0.3\n[4],Test,-1\n[5],Test,\n"
+TYPE_ROWS = "File_ID;Split;Type\n5;Test;\n1;Train;Cry\n2;Train;Gasp\n3;Val;Cry\n4;Test;Other\n"
+
+
+def test_label_files_are_joined_by_id(tmp_path: Path) -> None:
+    corpus = read_several(several(tmp_path, TWO_ROWS, TYPE_ROWS))
+    assert not corpus.faults and corpus.listed == 5
+    assert corpus.clips["clip_id"].tolist() == ["1", "2", "3", "4", "5"]
+    assert corpus.clips["Valence"].fillna(9).tolist() == [0.1, 0.2, 0.3, 9, 9]
+    assert corpus.clips["Type"].fillna("-").tolist() == ["Cry", "Gasp", "Cry", "Other", "-"]
+    assert corpus.clips["source_split"].tolist() == ["train", "train", "validation", "test", "test"]
+    assert corpus.clips["speaker"].isna().all()
+    assert corpus.warnings == ["5 clips have no known speaker; each counts as a speaker of its own"]
+    assert corpus.paths["3"] == tmp_path / "audio/wav/3.wav"
+
+
+def test_speakers_may_come_from_any_label_file(tmp_path: Path) -> None:
+    rows = TYPE_ROWS.replace("\n", ";S1\n").replace("Type;S1", "Type;Who")
+    corpus = read_several(several(tmp_path, TWO_ROWS, rows), speaker="Who")
+    assert corpus.clips["speaker"].tolist() == ["S1"] * 5
+
+
+def test_decimal_commas_are_those_of_a_file(tmp_path: Path) -> None:
+    two = TWO_ROWS.replace(",", ";").replace("0.", "0,")
+    corpus = read_several(several(tmp_path, two, TYPE_ROWS.replace(";", ",")))
+    assert corpus.clips["Valence"].dropna().tolist() == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason", "detail"),
+    [
+        (
+            "2;Train;Gasp",
+            "2;Val;Gasp",
+            "label files disagree",
+            "Split is 'Train' in labels/two.csv line 3 and 'Val' in labels/type.csv line 4",
+        ),
+        (
+            "2;Train;Gasp",
+            "2;Train",
+            "malformed row",
+            "labels/type.csv line 4: 2 fields where the header has 3",
+        ),
+        (
+            "2;Train;Gasp\n",
+            "",
+            "not in all label files",
+            "labels/two.csv line 3: it is not in labels/type.csv",
+        ),
+        (
+            "5;Test;\n",
+            "5;Test;\n6;Test;Cry\n",
+            "not in all label files",
+            "labels/type.csv line 3: it is not in labels/two.csv",
+        ),
+    ],
+)
+def test_a_clip_of_which_label_files_differ_is_quarantined(
+    tmp_path: Path, old: str, new: str, reason: str, detail: str
+) -> None:
+    assert old in TYPE_ROWS
+    corpus = read_several(several(tmp_path, TWO_ROWS, TYPE_ROWS.replace(old, new)))
+    assert [fault.reason for fault in corpus.faults] == [reason]
+    assert detail in corpus.faults[0].detail
+    assert len(corpus.clips) + 1 == corpus.listed
+
+
+def test_label_columns_that_repeat_must_agree(tmp_path: Path) -> None:
+    types = TYPE_ROWS.replace("\n", ";0.10\n").replace("Type;0.10", "Type;Valence")
+    corpus = read_several(several(tmp_path, TWO_ROWS, types))
+    assert {fault.clip_id: fault.reason for fault in corpus.faults} == dict.fromkeys(
+        ["2", "3"], "label files disagree"
+    )
+    assert corpus.clips["Valence"].tolist() == [0.1, 0.1, 0.1]  # 0.1 is 0.10, and no label contradicts none
+
+
+@pytest.mark.parametrize(
+    ("two", "types", "sentence"),
+    [
+        (
+            TWO_ROWS.replace("File_ID", "file id"),
+            TYPE_ROWS,
+            "two.csv has no column File_ID; rename 'file id'",
+        ),
+        (TWO_ROWS, TYPE_ROWS + "1;Train;Cry\n", "type.csv lines 3 and 7 have the same File_ID '1'"),
+        (TWO_ROWS, "", "type.csv is empty"),
+    ],
+)
+def test_each_label_file_is_checked(tmp_path: Path, two: str, types: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        read_several(several(tmp_path, two, types))
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    folder = several(tmp_path, TWO_ROWS, TYPE_ROWS)
+    with pytest.raises(UserError, match=r"high\.csv does not exist; .* and corpus\.labels its label files"):
+        read_several(folder, labels=(HIGH,))
+    with pytest.raises(
+        UserError, match=r"two\.csv and .*type\.csv has no column Subject_ID; .* corpus\.speaker"
+    ):
+        read_several(folder, speaker="Subject_ID")
+    with pytest.raises(UserError, match=r"wav does not exist; .* corpus\.audio"):
+        read_several(folder, audio="wav")
+    task = {"affect": Task("regression", ("valence",), "ccc")}
+    with pytest.raises(
+        UserError, match=r"which labels/two\.csv and labels/type\.csv does not have; it has 'Valence'"
+    ):
+        read(folder, task, labels=(TWO, TYPE), audio="audio/wav", speaker=None)
