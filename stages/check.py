@@ -24,6 +24,7 @@ from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_json
 from stages.core.runtime.quarantine import Fault
+from stages.core.scoring.challenges import CHALLENGES
 
 SYNTHETIC = "data/synthetic"
 
@@ -46,6 +47,7 @@ def main() -> None:
     for name, source in parameters.external.items():
         if not Path(source.path).exists():
             raise UserError(f"params.yaml: external.{name}.path is {source.path!r}, which does not exist.")
+    _refuse_another_challenge(parameters)
     if made_later:
         say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
     else:
@@ -66,6 +68,17 @@ def _refuse_unknown_feature_sets(parameters: Parameters) -> None:
                 f"params.yaml: features.{name} is {source.set!r}, which openSMILE does not have"
                 f"{did_you_mean(source.set, known)}."
             )
+
+
+def _refuse_another_challenge(parameters: Parameters) -> None:
+    name = parameters.corpus.challenge
+    if name is not None and CHALLENGES[name].tasks(parameters.tasks) is None:
+        columns = CHALLENGES[name].columns
+        raise UserError(
+            f"params.yaml: corpus.challenge is {name!r}, but its columns ({', '.join(columns[:3])}"
+            f"{', …' * (len(columns) > 3)}) are not those of tasks, or tasks score otherwise; "
+            f"`python -m stages.preset {name}` sets both."
+        )
 
 
 def _check_folder(folder: Path, labels: Sequence[str]) -> None:

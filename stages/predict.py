@@ -3,10 +3,12 @@
     python -m stages.predict clip.wav other.mp3 folder/ --run compare-mtl2
     python -m stages.predict long.wav --run compare-mtl2 --window 3 --step 1 --plot long.png
     python -m stages.predict - --run compare-mtl2 < clip.wav
+    python -m stages.predict --run compare-stl --submission our-team
 
 Recordings go through the same steps as the training clips, and each task is predicted by the mean over the
 seeds, or by one of them. Ratings are relative to the strongest of a clip where the model was trained so. A
 file that cannot be used gets a line of its own and does not stop the rest; the exit status is then 1.
+A submission without recordings holds the test clips of the corpus, as the pipeline predicted them.
 """
 
 import argparse
@@ -25,12 +27,15 @@ from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.networks.model import Model
 from stages.core.prediction.formats import csv_lines, readable, record
-from stages.core.prediction.predicting import Outcome, output_names, predict_recordings
+from stages.core.prediction.predicting import Outcome, Prediction, output_names, predict_recordings
 from stages.core.prediction.recordings import find_recordings
-from stages.core.prediction.submission import submission, submitted_tasks
+from stages.core.prediction.submission import by_file_id, chosen_track, file_name, submission
 from stages.core.prediction.windows import cut_into_windows, fragment, store_stream
 from stages.core.runtime.errors import StageFileError, UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_text
+from stages.core.runtime.tables import read_table
+from stages.core.scoring.challenges import CHALLENGES
+from stages.core.scoring.predictions import RunPredictions
 
 PIPE = Path("-")
 WINDOWS = 256  # on disk at a time
@@ -43,6 +48,9 @@ def main() -> None:
     folder = options.model or _folder_of(options.run)
     model = _load(folder, options)
     seeds = model.seeds if options.seed is None else [options.seed]
+    if options.submission is not None and not options.recordings:
+        _write_submission(model, _of_test_clips(model, options.run, seeds), options)
+        return
     recordings, others = find_recordings(options.recordings)
     if others:
         print(f"left out, since not audio: {', '.join(map(str, others))}", file=sys.stderr)
@@ -51,9 +59,7 @@ def main() -> None:
     if options.plot is not None:
         _plot(model, outcomes, options.plot)
     if options.submission is not None:
-        path = Path(f"ExVo-MultiTask_{options.submission}.csv")
-        write_text(path, submission(model, outcomes))
-        print(path)
+        _write_submission(model, by_file_id(outcomes), options)
     elif options.json:
         print(json.dumps([record(model, path, outcome) for path, outcome in outcomes.items()], indent=2))
     elif options.csv:
@@ -75,7 +81,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "recordings",
-        nargs="+",
+        nargs="*",
         type=Path,
         help="audio files, and folders of them; -: what comes through a pipe",
     )
@@ -102,9 +108,19 @@ def _options() -> argparse.Namespace:
     form.add_argument("--json", action="store_true", help="a list of objects")
     form.add_argument("--csv", action="store_true", help="one row per file")
     form.add_argument(
-        "--submission", metavar="TEAM", help="write the file that ExVo-MultiTask asks teams for"
+        "--submission",
+        metavar="TEAM",
+        help="write the file that a challenge on HUME-VB asks for; without recordings, of the test clips",
+    )
+    parser.add_argument("--track", choices=list(CHALLENGES), help="with --submission: the challenge")
+    parser.add_argument(
+        "--number", type=int, default=1, help="with --submission: which of the team's submissions it is"
     )
     options = parser.parse_args()
+    if not options.recordings and (options.submission is None or options.run is None):
+        parser.error("name recordings, or --submission TEAM with --run RUN for the test clips of the corpus")
+    if options.track is not None and options.submission is None:
+        parser.error("--track goes with --submission")
     if options.window is None and (options.step is not None or options.plot is not None):
         parser.error("--step and --plot go with --window")
     if options.plot is not None and len(options.recordings) > 1:
@@ -170,7 +186,7 @@ def _load(folder: Path, options: argparse.Namespace) -> Model:
     if options.seed is not None and options.seed not in model.seeds:
         trained = ", ".join(map(str, model.seeds))
         raise UserError(f"{folder} was trained with the seeds {trained}, not with --seed {options.seed}.")
-    if "preprocess" not in model.origin:
+    if options.recordings and "preprocess" not in model.origin:
         raise UserError(f"{folder} does not say how its features were made, so none can be made here.")
     if options.one_speaker and not model.reads_speakers:
         raise UserError(f"{folder} predicts each recording by itself; leave --one-speaker out.")
@@ -179,8 +195,42 @@ def _load(folder: Path, options: argparse.Namespace) -> Model:
             raise UserError(
                 f"--submission {options.submission}: a team's name consists of letters, digits, - and _."
             )
-        submitted_tasks(model)
+        chosen_track(model.tasks, options.track)
     return model
+
+
+def _write_submission(model: Model, clips: Mapping[str, Prediction], options: argparse.Namespace) -> None:
+    track = chosen_track(model.tasks, options.track)
+    path = Path(file_name(track, options.submission, options.number))
+    write_text(path, submission(track, model.tasks, model.classes, clips))
+    print(f"{path} ({len(clips)} clips)")
+
+
+def _of_test_clips(model: Model, run: str, seeds: Sequence[int]) -> dict[str, Prediction]:
+    """Test clip → what the pipeline predicted, mean over some seeds.
+
+    Raises:
+        UserError: if the run has no predictions of test clips.
+    """
+    path = Path(f"data/predictions/{run}.parquet")
+    if not path.exists():
+        raise UserError(f"{path} does not exist; `dvc repro evaluate@{run}` predicts the test clips.")
+    table = read_table(path)
+    table = table[(table["split"] == "test") & table["seed"].isin(seeds)]
+    if table.empty:
+        raise UserError(f"{path} has no clip of the test split; name the recordings to predict.")
+    predictions = RunPredictions.of(table)
+    clip_ids = list(predictions.clip_ids)
+    values = {
+        task: np.mean(list(predictions.of_task(task, output_names(model, task), clip_ids).values()), axis=0)
+        for task in model.tasks
+    }
+    lost = Path("data/quarantine.csv")
+    if lost.exists() and (count := len(lost.read_text(encoding="utf-8").splitlines()) - 1):
+        print(
+            f"{lost} lists {count} clips that could not be used; none of them is in the file", file=sys.stderr
+        )
+    return {clip_id: {task: values[task][row] for task in values} for row, clip_id in enumerate(clip_ids)}
 
 
 def _folder_of(run: str) -> Path:

@@ -155,10 +155,9 @@ def test_a_bad_file_does_not_stop_the_rest(
 
 
 def test_the_submission(command: Callable[..., str]) -> None:
-    assert (
-        command("clips", "--run", "boaw-mtl2", "--submission", "our-team") == "ExVo-MultiTask_our-team.csv\n"
-    )
-    table = pd.read_csv("ExVo-MultiTask_our-team.csv", dtype={"File_ID": str})
+    printed = command("clips", "--run", "boaw-mtl2", "--submission", "our-team")
+    assert printed.startswith("ExVo-Multi_our-team_1.csv (")
+    table = pd.read_csv("ExVo-Multi_our-team_1.csv", dtype={"File_ID": str})
     assert list(table.columns) == ["File_ID", "Country", "Age", *EMOTIONS]
     assert list(table["File_ID"][:2]) == ["[00000]", "[00001]"]
     assert set(table["Country"]) <= {0, 1, 2, 3}
@@ -250,9 +249,9 @@ def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> No
     weights = {name: values for name, values in model.weights.items() if "-age/" not in name}
     replace(model, description=replace(model.description, networks=networks), weights=weights).save(folder)
     with pytest.raises(
-        UserError, match="needs a model of emotions, Country and Age; this one predicts emotion, country"
+        UserError, match="asks for Age, which this model does not predict; it predicts emotion"
     ):
-        command("clips", "--run", "egemaps-stl", "--submission", "team")
+        command("--run", "egemaps-stl", "--submission", "team", "--track", "exvo-multitask")
 
 
 def test_no_torch_to_predict_and_evaluate() -> None:

@@ -9,6 +9,7 @@ from stages.core.config.bounds import Positive, Seed
 
 SPEAKERS = "speakers"
 """The value of ``split.folds`` that leaves out one speaker at a time."""
+ChallengeName = Literal["exvo-multitask", "a-vb-high", "a-vb-two", "a-vb-culture", "a-vb-type"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class CorpusOptions:
         speaker: the column that names the speaker; None: no speaker is known, and each clip counts as one.
         name: what tables call the corpus; None: the name in its corpus.json, else the folder's.
         missing: words that mean *missing* in columns of text, in any case, beside an empty cell, NaN and −1.
+        challenge: the challenge whose data it is: the report shows its organizers' baseline; None: none.
         follow_links: whether recordings may be links that lead out of the folder; links to stores of content
             (DVC's cache, git-annex) always may.
     """
@@ -31,6 +33,7 @@ class CorpusOptions:
     audio: str = "wav"
     speaker: str | None = "Subject_ID"
     name: str | None = None
+    challenge: ChallengeName | None = None
     missing: tuple[str, ...] = ("N/A", "None", "null", "?")
     follow_links: bool = False
 

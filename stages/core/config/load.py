@@ -71,10 +71,22 @@ def load(path: Path = FILE) -> Parameters:
         UserError: one sentence on the first thing that does not fit.
     """
     try:
-        content = _Loader(unicodedata.normalize("NFC", path.read_text(encoding="utf-8"))).get_single_data()
+        return parse_text(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; run from the project's top folder.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not YAML: {error}.") from None
+
+
+def parse_text(text: str, path: Path = FILE) -> Parameters:
+    """Check the text of params.yaml, which errors call ``path``, and give it types.
+
+    Raises:
+        UserError: as :func:`load`.
+    """
+    try:
+        content = _Loader(unicodedata.normalize("NFC", text)).get_single_data()
+    except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         problem = getattr(error, "problem", None) or " ".join(str(error).split()).removesuffix(".")

@@ -1,4 +1,4 @@
-"""Entries added to params.yaml, with every other line left as it is, comments included."""
+"""Entries and sections put into params.yaml, with every other line left as it is, comments included."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,22 +16,63 @@ def write_entry(path: Path, section: str, name: str, entry: Mapping[str, Any]) -
     Raises:
         UserError: if the file has no such section, or the section stands in braces.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = with_entry(path.read_text(encoding="utf-8"), section, name, entry)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    write_text(path, text)
+
+
+def with_entry(text: str, section: str, name: str, entry: Any) -> str:
+    """The text of a YAML file with an entry of a section added or replaced.
+
+    A comment at the end of the line of a replaced value stays.
+
+    Raises:
+        UserError: if there is no such section, or it stands in braces.
+    """
     lines = text.splitlines()
-    top = yaml.compose(text, yaml.SafeLoader)
-    found = {key.value: value for key, value in top.value}.get(section)
-    if not isinstance(found, yaml.MappingNode) or found.flow_style or not found.value:
-        raise UserError(f"{path}: section {section} must hold one entry below the other.")
+    found = _section(text, section)
     first = last = _end(lines, found)
     indent = found.value[0][0].start_mark.column
+    comment = ""
     for key, value in found.value:
         if key.value == name:
             first, last = key.start_mark.line, _end(lines, value)
+            comment = _comment(lines, value) if last == first + 1 else ""
     content = yaml.dump(
         {name: _plain(entry)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
     )
     added = [" " * indent + line for line in content.splitlines()]
-    write_text(path, "\n".join([*lines[:first], *added, *lines[last:]]) + "\n")
+    if comment and len(added) == 1:
+        added = [f"{added[0].rstrip():27} {comment}"]
+    return "\n".join([*lines[:first], *added, *lines[last:]]) + "\n"
+
+
+def with_section(text: str, section: str, source: str) -> str:
+    """The text of a YAML file with all entries of a section as another text has them, its comments included.
+
+    Raises:
+        UserError: if one of both has no such section, or it stands in braces.
+    """
+    lines, others = text.splitlines(), source.splitlines()
+    old, new = _section(text, section), _section(source, section)
+    entries = others[new.start_mark.line : _end(others, new)]
+    return "\n".join([*lines[: old.start_mark.line], *entries, *lines[_end(lines, old) :]]) + "\n"
+
+
+def _section(text: str, section: str) -> yaml.MappingNode:
+    top = yaml.compose(text, yaml.SafeLoader)
+    found = {key.value: value for key, value in top.value}.get(section)
+    if not isinstance(found, yaml.MappingNode) or found.flow_style or not found.value:
+        raise UserError(f"section {section} must hold one entry below the other.")
+    return found
+
+
+def _comment(lines: list[str], node: yaml.Node) -> str:
+    """What follows a value on its line, if that is a comment."""
+    rest = lines[node.end_mark.line][node.end_mark.column :].strip()
+    return rest if rest.startswith("#") else ""
 
 
 def _end(lines: list[str], node: yaml.Node) -> int:

@@ -16,6 +16,7 @@ from stages.core.reporting.report_figures import Predictions, ReportFigure
 from stages.core.reporting.results import Results
 from stages.core.reporting.score_tables import (
     TITLES,
+    challenge_table,
     comparison_table,
     headline_table,
     part_table,
@@ -53,6 +54,7 @@ class Report:
             paragraph(size_of_corpus(results), "lead"),
             paragraph(verdict(results)),
             *self._tables("headline"),
+            *self._tables("challenge"),
         ]
         if results.corpus["synthetic"]:
             opening.insert(0, paragraph(SYNTHETIC, "notice"))
@@ -169,6 +171,7 @@ def _tables_of(results: Results) -> dict[str, Table]:
     contrasts = [contrast for contrast in TITLES if results.on_test(contrast)]
     tables = [
         headline_table(results),
+        challenge_table(results),
         corpus_table(results),
         quarantine_table(results),
         *(task_table(task, results) for task in results.tasks),

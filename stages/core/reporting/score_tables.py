@@ -7,9 +7,10 @@ from stages.core.reporting.numbers import ends, number, p_value, signed, with_en
 from stages.core.reporting.results import Results
 from stages.core.reporting.sentences import sure_differences
 from stages.core.reporting.tables import Cell, Row, Table
+from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_groups import Contrast
-from stages.core.scoring.run_scores import Interval, best_run
+from stages.core.scoring.run_scores import SPLITS, Interval, best_run
 
 TITLES: dict[Contrast, str] = {
     "multi-task": "Multi-task against single-task networks",
@@ -127,6 +128,39 @@ def _run_rows(
             row = printed.get((scores.features, scores.model))
             cells.append(with_sd(row["test"], row["test_sd"]) if row else "–")
         yield cells
+
+
+def challenge_table(results: Results) -> Table | None:
+    """All runs by the score of the challenge whose corpus it is, beside its organizers' baseline."""
+    parameters = results.groups.parameters
+    name = parameters.corpus.challenge
+    challenge = CHALLENGES[name] if name else None
+    tasks = challenge.tasks(parameters.tasks) if challenge else None
+    if challenge is None or tasks is None:
+        return None
+    rows: list[Row] = [
+        ["Organizers"],
+        [challenge.system, "–", number(challenge.baseline), "–"],
+        ["Here"],
+    ]
+    for run, scores in results.runs.items():
+        found = [challenge.value(tasks, scores.splits[split], lambda task: task.value) for split in SPLITS]
+        ensemble = challenge.value(tasks, scores.splits["test"], lambda task: task.ensemble.value)
+        if any(value is not None for value in (*found, ensemble)):
+            rows.append([run, *map(number, (*found, ensemble))])
+    caption = (
+        f"{challenge.title} on {results.corpus_name}, {challenge.figure} (higher is better), beside the "
+        "organizers' baseline."
+    )
+    notes = (
+        "Ours are the mean over seeds, and the mean prediction of the seeds (ensemble). The organizers' "
+        "value is on the challenge's test split."
+    )
+    if parameters.split.method != "official":
+        notes += " Ours are of another split (split.method), so that they must not be ranked against it."
+    if results.corpus["synthetic"]:
+        notes += " This corpus is synthetic, so that they must not be ranked against it."
+    return Table("challenge", caption, ["System", "Validation", "Test", "Ensemble, test"], rows, notes)
 
 
 def part_table(task: str, results: Results) -> Table | None:

@@ -11,7 +11,7 @@ from stages.core.config.tasks import Task
 from stages.core.prediction import predicting
 from stages.core.prediction.formats import csv_lines, decimals, readable, record
 from stages.core.prediction.predicting import predict_recordings
-from stages.core.prediction.submission import submission
+from stages.core.prediction.submission import by_file_id, submission
 from stages.core.runtime.errors import UnusableClipError, UserError
 from tests.helpers.corpora import EMOTIONS
 
@@ -99,17 +99,17 @@ def test_the_submission_counts_countries_from_zero_and_sorts_by_id(model: Any) -
         path: next(iter(predict_recordings(model, [Path(f"{number}.wav")], model.seeds)))[1]
         for path, number in numbered.items()
     }
-    lines = submission(model, outcomes).splitlines()
+    lines = submission("exvo-multitask", model.tasks, model.classes, by_file_id(outcomes)).splitlines()
     assert lines[0] == "File_ID,Country,Age," + ",".join(EMOTIONS)
     assert [line.split(",")[:4] for line in lines[1:]] == [
-        ["[00003]", "0", "26.000000", "0.030000"],
-        ["[00007]", "1", "30.000000", "0.070000"],
-        ["[00012]", "0", "35.000000", "0.120000"],
+        ["[00003]", "0", "26.0", "0.03"],
+        ["[00007]", "1", "30.0", "0.07"],
+        ["[00012]", "0", "35.0", "0.12"],
     ]
     with pytest.raises(UserError, match="another recording has the File_ID 00003"):
-        submission(model, {**outcomes, Path("d/[00003].flac"): outcomes[paths[1]]})
+        by_file_id({**outcomes, Path("d/[00003].flac"): outcomes[paths[1]]})
     with pytest.raises(UserError, match=r"bad\.wav: truncated: no end; a submission needs every clip"):
-        submission(model, {**outcomes, Path("bad.wav"): UnusableClipError("truncated", "no end")})
+        by_file_id({**outcomes, Path("bad.wav"): UnusableClipError("truncated", "no end")})
 
 
 def test_what_is_printed_is_what_is_predicted(model: Any) -> None:
