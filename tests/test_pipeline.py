@@ -154,7 +154,7 @@ def test_a_stage_declares_the_parameters_that_it_reads(stage: str) -> None:
             '"sigmoid"] = "sigmoid"',
             "preprocess split train evaluate summarize report",
         ),
-        ("data", "Le(0)] = -3.0", "Le(0)] = -6.0", "synthesize preprocess split evaluate summarize"),
+        ("data", "Le(0)] = -3.0", "Le(0)] = -6.0", "synthesize preprocess split evaluate summarize report"),
         ("features", "idf: bool = False", "idf: bool = True", "codebook boaw"),
         (
             "sources",
