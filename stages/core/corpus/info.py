@@ -194,8 +194,8 @@ def _read_text(folder: Path, path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
-            f"{path} does not exist; corpus.path must name a folder that holds it, and corpus.labels its label "
-            "files."
+            f"{path} does not exist; corpus.path must name a folder that holds it, and corpus.labels its "
+            "label files."
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}; save it as CSV in UTF-8.") from None
