@@ -1,12 +1,15 @@
 """Calibration against definitions written plainly, and against scikit-learn's temperature."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.config.tasks import Task
 from stages.core.metrics.formulas import ccc
-from stages.core.networks.calibration import Calibration, match, temperature
+from stages.core.networks.calibration import COLDEST, STEPS, Calibration, calibrate, match, temperature
 
 
 def test_matched_predictions_have_the_mean_and_the_sd_of_the_labels() -> None:
@@ -81,3 +84,22 @@ def test_temperature_counts_labelled_clips_and_averages_seeds() -> None:
     assert temperature(with_unlabelled, np.r_[classes, np.full(5, -1)]) == chosen
     assert temperature(logits[::-1], classes) == chosen
     assert temperature(logits, np.full(200, -1)) == 1.0
+
+
+def test_ratings_take_the_spread_of_training_classes_the_sharpness_of_validation_and_years_stay() -> None:
+    tasks = {
+        "mood": Task("regression", ("Mood",), "ccc"),
+        "age": Task("regression", ("Age",), "mae"),
+        "sex": Task("classification", ("Sex",), "uar"),
+    }
+    sex = np.array([[[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]]] * 2, np.float32)
+    mood = np.array([[[1.0], [2.0], [3.0]], [[3.0], [4.0], [5.0]]], np.float32)  # mean 2, 3, 4
+    train = {"mood": np.array([[10.0], [30.0]]), "age": np.ones((2, 1)), "sex": np.array([1, 0, 1])}
+    validation = {"mood": np.array([[0.0]] * 3), "age": np.ones((3, 1)), "sex": np.array([0, 1, 0])}
+    found = calibrate(tasks, {"mood": mood, "age": mood, "sex": sex}, train, validation)
+    assert list(found) == ["mood", "sex"]
+    factor = 10 / math.sqrt(2 / 3)
+    assert found["mood"].factor == pytest.approx((factor,))
+    assert found["mood"].offset == pytest.approx((20 - 3 * factor,))
+    # Validation is always right, training never.
+    assert found["sex"].temperature == pytest.approx(2 ** (COLDEST / STEPS), rel=1e-6)

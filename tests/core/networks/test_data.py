@@ -10,6 +10,7 @@ import pytest
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
 from stages.core.networks.data import Prepared, prepare
+from stages.core.networks.speakers import in_speaker_units
 from stages.core.runtime.errors import UserError
 
 TASKS = {
@@ -147,3 +148,15 @@ def test_labels_of_validation_alone_teach_nothing() -> None:
     assert prepared(RECORDINGS.assign(Age=ages)).left_out == {"age": "no labels"}
     with pytest.raises(UserError, match="no task has labels"):
         prepared(RECORDINGS.assign(Age=ages, Country=None, Awe=np.nan))
+
+
+def test_a_speakers_clips_are_scaled_in_that_speakers_units() -> None:
+    speakers = np.array(["x", "y"])[np.arange(12) // 3 % 2]
+    recordings = RECORDINGS.assign(speaker=speakers)
+    found = prepared(recordings, config=TrainingConfig(scaling="speaker"))
+    for split, data in (("train", found.data.train), ("validation", found.data.validation)):
+        rows = rows_of(split)
+        quantiles = replace(found.scaling, kind="quantile")(FEATURES[rows])
+        expected = in_speaker_units(quantiles, speakers[rows])
+        np.testing.assert_array_equal(data.inputs, expected)
+        assert np.abs(data.inputs - in_speaker_units(quantiles, ["x"] * len(rows))).max() > 0.05

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -111,3 +112,12 @@ def test_the_losses_of_classes_are_the_papers_formulas() -> None:
     own = plain[np.arange(5), truth] / plain.sum(axis=1)
     found = task_loss(*arguments, TrainingConfig(class_weights="focal"))
     assert float(found) == pytest.approx(-((1 - own) ** 2 * np.log(own))[known].mean(), rel=1e-12)
+
+
+def test_learnt_weights_are_exp_of_minus_s_and_cost_s() -> None:
+    weighting = Weighting(PROBLEM, TrainingConfig(loss_weighting="uncertainty", regression_loss="score"))
+    assert weighting.log_variances is not None
+    weighting.log_variances.data = torch.tensor([0.0, math.log(2), -math.log(4)])
+    losses = dict(zip(PROBLEM.tasks, torch.tensor([3.0, 5.0, 7.0]), strict=True))
+    shares = [share.item() for share in weighting(losses).values()]
+    assert shares == pytest.approx([3.0, 2.5 + math.log(2), 28 - math.log(4)], rel=1e-6)

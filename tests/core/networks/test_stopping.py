@@ -27,7 +27,7 @@ VALIDATION = SplitData(
     {
         "emotion": np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]),
         "country": np.array([0, 0, 1, -1]),
-        "age": np.array([[2.0], [4.0], [np.nan], [9.0]]),
+        "age": np.array([[2.0], [4.0], [np.nan], [10.0]]),
     },
 )
 DATA = MultiTaskData(
@@ -40,10 +40,10 @@ DATA = MultiTaskData(
 PREDICTIONS = {
     "emotion": VALIDATION.targets["emotion"] * 0.5 + 0.25,  # CCC: 2 · 0.5 / (1 + 0.25) = 0.8
     "country": np.eye(3)[[0, 1, 1, 2]],  # recalls 1/2 and 1
-    "age": np.array([[2.0], [4.0], [0.0], [3.0]]),  # errors 0, 0, 6
+    "age": np.array([[2.0], [4.0], [0.0], [4.0]]),  # errors 0, 0, 6
 }
 SCORES = {"emotion": 0.8, "country": 0.75, "age": 20.0}  # years: 6 / 3 × 10
-NAIVE_AGE = 10 * (1 + 1 + 6) / 3  # the training mean is 3
+NAIVE_AGE = 10 * (1 + 1 + 7) / 3  # the training mean is 3; that of validation would give 10 * 9.33 / 3
 SKILL = (0.8 + 0.75 + (1 - 20.0 / NAIVE_AGE)) / 3
 
 
