@@ -107,7 +107,8 @@ def compared(parameters: Parameters, run: str, tables: RunTables) -> Iterator[tu
     model, prepared = trained(parameters, run, tables)
     clips = join_clips(tables.recordings, tables.splits, tables.clip_ids)
     rows = {split: (clips["split"] == split).to_numpy() for split in SPLITS}
-    inputs = fit_scaling("standard", tables.features[rows["train"]])(tables.features).astype(np.float64)
+    table = np.asarray(tables.features)
+    inputs = fit_scaling("standard", table[rows["train"]])(table).astype(np.float64)
     _, features, speakers = tables.of_split("test")
     by_seed = model.predict(features, speakers)
     for name, task in model.tasks.items():
