@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.command import guarded, section
@@ -70,9 +71,10 @@ def convert(
     faults: list[Fault] = []
 
     def usable() -> Iterator[tuple[str, bytes]]:
-        paths = {clip_id: corpus.paths[clip_id] for clip_id in corpus.clips["clip_id"]}
-        clips = convert_recordings(paths, options, compute)
-        for clip_id, clip in progress(clips, len(paths), "clip", lambda: f"{len(faults)} quarantined"):
+        clip_ids = corpus.clips["clip_id"].tolist()
+        clips = convert_recordings(map(corpus.paths.__getitem__, clip_ids), options, compute)
+        clips = progress(clips, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
+        for clip_id, clip in zip(clip_ids, clips, strict=True):
             if isinstance(clip, UnusableClipError):
                 faults.append(Fault(clip_id, "preprocess", clip.reason, clip.detail))
                 continue
@@ -83,10 +85,11 @@ def convert(
 
     with whole_folder(AUDIO) as folder:
         write_shards(folder, usable(), CLIPS_PER_SHARD, origin)
-        changed = sorted(stamps.items() ^ _stamps(corpus).items())
-        if changed:
+        changed = np.flatnonzero((stamps != _stamps(corpus)).any(axis=1))
+        if len(changed):
+            clip_id = min(np.array(list(corpus.paths), object)[changed])
             raise UserError(
-                f"the recording of clip {changed[0][0]} changed while the corpus was read; "
+                f"the recording of clip {clip_id} changed while the corpus was read; "
                 f"run the stage again when nothing writes to the corpus."
             )
     for note, clip_ids in notes.items():
@@ -94,13 +97,13 @@ def convert(
     return pd.DataFrame(facts, columns=["clip_id", "seconds", "source_rate", "source_channels"]), faults
 
 
-def _stamps(corpus: Corpus) -> dict[str, tuple[int, int]]:
-    """Clip → size and time of change of its recording; a missing one has none."""
-    stamps = {}
-    for clip_id, path in corpus.paths.items():
+def _stamps(corpus: Corpus) -> np.ndarray:
+    """Size and time of change of each recording, int64 [clips, 2]; −1 of a missing one."""
+    stamps = np.full((len(corpus.paths), 2), -1)
+    for row, path in enumerate(corpus.paths.values()):
         with suppress(OSError):
             facts = path.stat()
-            stamps[clip_id] = (facts.st_size, facts.st_mtime_ns)
+            stamps[row] = facts.st_size, facts.st_mtime_ns
     return stamps
 
 

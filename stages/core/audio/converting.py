@@ -1,6 +1,6 @@
 """The recordings of a corpus as clips, side by side; one that kills its process stops no other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,27 +41,25 @@ Outcomes = Iterator[tuple[int, ConvertedClip | UnusableClipError | Crash]]
 
 
 def convert_recordings(
-    paths: Mapping[str, Path], options: PreprocessOptions, compute: ComputeOptions
-) -> Iterator[tuple[str, ConvertedClip | UnusableClipError]]:
-    """Yield each clip_id, in order, with its clip or why it cannot be used.
+    paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions
+) -> Iterator[ConvertedClip | UnusableClipError]:
+    """Yield for each recording, in order, its clip or why it cannot be used.
 
     Args:
-        paths: clip_id → recording.
+        paths: the recordings; they are asked for as they are worked on.
         options: how a recording becomes a clip.
         compute: where the work runs.
     """
-    results = _on_cluster if compute.scheduler else _on_this_machine
-    for clip_id, outcome in zip(
-        paths, in_order(results(list(paths.values()), options, compute)), strict=True
-    ):
-        yield clip_id, UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
+    convert_all = _on_cluster if compute.scheduler else _on_this_machine
+    for outcome in in_order(convert_all(paths, options, compute)):
+        yield UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
 
 
-def _on_this_machine(paths: Sequence[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
+def _on_this_machine(paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
     yield from parallel_map(partial(convert, options), enumerate(path.absolute() for path in paths), compute)
 
 
-def _on_cluster(paths: Sequence[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
+def _on_cluster(paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
     """Workers elsewhere get the files themselves; those too large to be sent are converted here."""
     kept: dict[int, ConvertedClip | UnusableClipError] = {}
 

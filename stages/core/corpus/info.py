@@ -5,7 +5,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,30 @@ from stages.core.corpus.cells import UNLABELLED
 from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 
 INFO = "data_info.csv"
+_HEADER = 100_000  # characters among which the first line ends
+_KNOWN = 1 << 16  # different cells that are remembered while a file is read
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # what Excel writes and reads as a first line
 
 
-@dataclass(frozen=True)
+class Cells(Mapping[str, str]):
+    """Column → text of one line; a million lines share the names of their columns."""
+
+    __slots__ = ("_places", "_texts")
+
+    def __init__(self, places: Mapping[str, int], texts: Sequence[str]) -> None:
+        self._places, self._texts = places, texts
+
+    def __getitem__(self, column: str) -> str:
+        return self._texts[self._places[column]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What the label files say of one clip.
 
@@ -97,7 +117,7 @@ def _read_file(folder: Path, name: str) -> Info:
     text = _read_text(folder, path)
     declared = _SEPARATOR_LINE.match(text)
     text = text[declared.end() :] if declared else text
-    first = text.partition("\n")[0]
+    first = next(io.StringIO(text[:_HEADER]), "")
     separator = declared[1] if declared else max(",;\t", key=first.count)
     lines = _parse(path, text, separator, 2 if declared else 1)
     if not lines:
@@ -112,15 +132,16 @@ def _read_file(folder: Path, name: str) -> Info:
     _refuse_repeated_ids(path, place, lines[1:])
     if len(lines) == 1:
         raise UserError(f"{path} lists no clips; add one line per clip below the header.")
-    rows = [_row(name, columns, place, line, cells) for line, cells in lines[1:]]
+    places = {column: index for index, column in enumerate(columns)}
+    rows = [_row(name, places, len(columns), line, cells) for line, cells in lines[1:]]
     return Info((name,), columns, rows, frozenset(columns if separator != "," else ()))
 
 
-def _row(name: str, columns: Sequence[str], place: int, line: int, cells: Sequence[str]) -> Row:
-    row = partial(Row, clip_id_of(cells[place]), f"{name} line {line}")
-    if len(cells) == len(columns):
-        return row(dict(zip(columns, cells, strict=True)))
-    detail = f"{len(cells)} fields where the header has {len(columns)}"
+def _row(name: str, places: Mapping[str, int], width: int, line: int, cells: Sequence[str]) -> Row:
+    row = partial(Row, clip_id_of(cells[places["File_ID"]]), f"{name} line {line}")
+    if len(cells) == width:
+        return row(Cells(places, cells))
+    detail = f"{len(cells)} fields where the header has {width}"
     return row(problem=UnusableClipError("malformed row", detail))
 
 
@@ -208,9 +229,16 @@ def _read_text(folder: Path, path: Path) -> str:
 def _parse(path: Path, text: str, separator: str, first_line: int) -> list[tuple[int, list[str]]]:
     """Line numbers and cells; empty lines are left out."""
     text = unicodedata.normalize("NFC", text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    # A StringIO would take four bytes for each character.
+    content = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")
+    reader = csv.reader(content, delimiter=separator, strict=True)
+    known: dict[str, str] = {}  # cells that occur often are held once
+
+    def once(cell: str) -> str:
+        return known.setdefault(cell, cell) if len(known) < _KNOWN else known.get(cell, cell)
+
     try:
-        lines = ((reader.line_num + first_line - 1, [cell.strip() for cell in row]) for row in reader)
+        lines = ((reader.line_num + first_line - 1, [once(cell.strip()) for cell in row]) for row in reader)
         return [(number, cells) for number, cells in lines if any(cells)]
     except csv.Error as error:
         raise UserError(

@@ -8,11 +8,14 @@ is a :class:`UserError` at once.
 import difflib
 import hashlib
 import json
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.core.config.data import CorpusOptions
@@ -60,6 +63,22 @@ class Corpus:
     listed: int
 
 
+class Paths(Mapping[str, Path]):
+    """Clip → its recording, held as text: a million Paths take four times as much memory."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+
+    def __getitem__(self, clip_id: str) -> Path:
+        return Path(self._files[clip_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str | None = None) -> Corpus:
     """Read and check a corpus without opening a recording.
 
@@ -78,18 +97,25 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
     _refuse_misspelt(info, tasks, balance)
     rows = _RowReader(info, options, tasks, balance)
     recordings = list_recordings(folder, options.audio, options.follow_links)
-    clips, paths, faults = [], {}, []
+    names = ["clip_id", "speaker", *map(stored, rows.numbers), *map(stored, rows.texts), "source_split"]
+    numbers = frozenset(map(stored, rows.numbers))
+    columns: dict[str, Any] = {name: array("d") if name in numbers else [] for name in names}
+    files: dict[str, str] = {}
+    faults: list[Fault] = []
     for row in info.rows:
         try:
             clip, path = rows.clip(row), recordings.of(row.clip_id)
         except UnusableClipError as fault:
             faults.append(Fault(row.clip_id, "labels", fault.reason, f"{row.where}: {fault.detail}"))
             continue
-        clips.append(clip)
-        paths[row.clip_id] = path
-    names = ["clip_id", "speaker", *map(stored, rows.numbers), *map(stored, rows.texts), "source_split"]
-    table = pd.DataFrame(clips, columns=names).astype(
-        {**dict.fromkeys(names, "str"), **{stored(column): "float64" for column in rows.numbers}}
+        for name in names:
+            columns[name].append(clip[name])
+        files[row.clip_id] = str(path)
+    table = pd.DataFrame(
+        {
+            name: np.asarray(values) if name in numbers else pd.Series(values, dtype="str")
+            for name, values in columns.items()
+        }
     )
     table = table.sort_values("clip_id", ignore_index=True)
     _refuse_unlearnable(info, table, tasks)
@@ -98,7 +124,7 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
         options.name or str(described.get("name") or folder.resolve().name),
         bool(described.get("synthetic", False)),
         table,
-        paths,
+        Paths(files),
         faults,
         notes_of(info, table, tasks, rows.texts, balance, options),
         len(info.rows),

@@ -30,13 +30,14 @@ class Recordings:
     Attributes:
         folder: the corpus.
         audio: the folder of the recordings below it.
-        files: what File_ID may say of a file (name or path below ``audio``, with or without suffix) → files.
+        files: what File_ID may say of a file (name or path below ``audio``, with or without suffix) → the path
+            or the paths below ``audio``, as text, since there may be a million.
         follow_links: whether links may lead anywhere.
     """
 
     folder: Path
     audio: str
-    files: Mapping[str, list[Path]]
+    files: Mapping[str, str | list[str]]
     follow_links: bool
 
     def of(self, clip_id: str) -> Path:
@@ -50,7 +51,7 @@ class Recordings:
             raise UnusableClipError(
                 "unsafe id", f"File_ID {clip_id!r} would name a file outside {self.audio}/"
             )
-        found = self.files.get(clip_id, [])
+        found = self._found(clip_id)
         audio = [path for path in found if path.suffix.lower() in AUDIO_SUFFIXES]
         found = audio or found
         if not found:
@@ -62,6 +63,10 @@ class Recordings:
         if found[0].is_symlink():
             self._check_link(found[0])
         return found[0]
+
+    def _found(self, name: str) -> list[Path]:
+        found = self.files.get(name, [])
+        return [self.folder / self.audio / file for file in ([found] if isinstance(found, str) else found)]
 
     def _check_link(self, link: Path) -> None:
         name = self._shown(link)
@@ -91,11 +96,11 @@ class Recordings:
 
     @cached_property
     def _by_lower(self) -> dict[str, Path]:
-        return {name.lower(): paths[0] for name, paths in self.files.items()}
+        return {name.lower(): self._found(name)[0] for name in self.files}
 
     @cached_property
     def _without_zeros(self) -> dict[str, Path]:
-        return {name.lstrip("0"): paths[0] for name, paths in self.files.items() if name.isdigit()}
+        return {name.lstrip("0"): self._found(name)[0] for name in self.files if name.isdigit()}
 
     def _shown(self, path: Path) -> str:
         """A path below the corpus; bytes that are not UTF-8 are escaped."""
@@ -119,12 +124,18 @@ def list_recordings(folder: Path, audio: str = AUDIO, follow_links: bool = False
             f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav, or where "
             "corpus.audio says."
         )
-    files: dict[str, list[Path]] = {}
+    files: dict[str, str | list[str]] = {}
     for parent, name in _below(wav):
         inside = "" if parent == str(wav) else f"{os.path.relpath(parent, wav)}/".replace(os.sep, "/")
-        stem = Path(name).stem
+        stem, file = Path(name).stem, inside + name
         for known in {unicodedata.normalize("NFC", text) for text in _names(inside, name, stem)}:
-            files.setdefault(known, []).append(Path(parent, name))
+            before = files.get(known)
+            if before is None:
+                files[known] = file
+            elif isinstance(before, str):
+                files[known] = [before, file]
+            else:
+                before.append(file)
     return Recordings(folder, audio, files, follow_links)
 
 

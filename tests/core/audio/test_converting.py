@@ -29,8 +29,8 @@ def test_clips_come_in_order_and_one_that_kills_its_process_stops_no_other(
         soundfile.write(path, np.c_[tone(), tone()] * 0.1 * (number + 1), 44_100)
     (tmp_path / "4.wav").write_text("no sound")
     monkeypatch.setattr(converting, "convert", die_on_the_third)
-    found = dict(convert_recordings(paths, PreprocessOptions(), ComputeOptions(processes=2)))
-    assert list(found) == list(paths)
+    clips = convert_recordings(paths.values(), PreprocessOptions(), ComputeOptions(processes=2))
+    found = dict(zip(paths, clips, strict=True))
     reasons = {clip_id: clip.reason for clip_id, clip in found.items() if isinstance(clip, UnusableClipError)}
     assert reasons == {"clip 2": "crash", "clip 4": "not audio"}
     clip = found["clip 5"]
