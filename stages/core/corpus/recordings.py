@@ -30,8 +30,8 @@ class Recordings:
     Attributes:
         folder: the corpus.
         audio: the folder of the recordings below it.
-        files: what File_ID may say of a file (name or path below ``audio``, with or without suffix) → the path
-            or the paths below ``audio``, as text, since there may be a million.
+        files: what File_ID may say of a file (name or path below ``audio``, with or without suffix) → path or
+            paths below ``audio``, as text, since there may be a million.
         follow_links: whether links may lead anywhere.
     """
 
