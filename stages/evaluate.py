@@ -88,7 +88,9 @@ def predict(model: Model, features: FeatureTable, speakers: np.ndarray, run: str
 def cost_of(model: Model) -> Cost:
     """What the run cost."""
     epochs = sum(network.epochs for network in model.networks)
-    return Cost(model.parameters, model.multiply_adds, len(model.networks), epochs)
+    clips = model.description.clips["train"]
+    of_epoch = {task: clips * count for task, count in model.training_multiply_adds.items()}
+    return Cost(model.parameters, model.multiply_adds, len(model.networks), epochs, of_epoch)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from stages.core.reporting.results import Results
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_csv, write_text
 from stages.core.runtime.tables import read_table
+from stages.core.scoring.bill import BillRow
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import RunGroups
@@ -42,6 +43,7 @@ def main() -> None:
         split=read_json(METRICS / "split.json"),
         summary=read_record(Summary, METRICS / "details.json").ordered(parameters.runs, parameters.tasks),
         comparisons=read_record(list[Comparison], METRICS / "comparison.json"),
+        bill=read_record(list[BillRow], METRICS / "bill.json"),
         paper=read_json(METRICS / "paper.json"),
         quarantined=gather_quarantine(),
         groups=RunGroups(parameters),

@@ -3,13 +3,15 @@
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.reporting.sentences import speakers_known
-from stages.core.reporting.terminal import score_lines
+from stages.core.reporting.terminal import bill_lines, score_lines
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json
+from stages.core.scoring.bill import BillRow
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_groups import RunGroups
 from stages.core.scoring.run_scores import read_record
@@ -28,9 +30,11 @@ def main() -> None:
         comparisons,
         parameters.tasks,
         parameters.evaluate.confidence,
-        training_seconds(summary.runs),
+        training_seconds(summary.runs, "training"),
     )
     say("\n".join(line.rstrip() for line in lines))
+    costs = read_record(list[BillRow], METRICS / "bill.json")
+    say("\n".join(bill_lines(costs, training_seconds(summary.runs, "processor"))))
     if runs := RunGroups(parameters).in_speaker_units:
         say(f"\n{speakers_known(runs)}")
     if line := beside_committed():
@@ -67,13 +71,14 @@ def _git(*words: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def training_seconds(runs: Iterable[str]) -> dict[str, float]:
-    """Run → how long it trained on this machine, for those that were trained here.
+def training_seconds(runs: Iterable[str], what: Literal["training", "processor"]) -> dict[str, float]:
+    """Run → seconds that it trained on this machine, by the clock or of the processor, where that is known.
 
-    No output of the pipeline holds it, since it differs each time.
+    No output of the pipeline holds them, since they differ each time.
     """
     paths = {run: Path(f".cache/seconds/{run}.json") for run in runs}
-    return {run: float(read_json(path)["training"]) for run, path in paths.items() if path.exists()}
+    found = {run: read_json(path) for run, path in paths.items() if path.exists()}
+    return {run: float(seconds[what]) for run, seconds in found.items() if what in seconds}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """All scores in one place: ``python -m stages.summarize``.
 
-Reads data/scores and data/predictions of the runs in params.yaml, the labels and splits, and
+Reads data/scores, data/predictions and plots/curves of the runs in params.yaml, the labels and splits, and
 metrics/corpus.json. Writes metrics/headline.json (the numbers that decide, for ``dvc metrics``), scores.json
 (the scores of every run), details.json (all there is about them), comparison.json (which run is better, on
-the same clips) and paper.json (the paper's tables beside ours).
+the same clips), bill.json (what they cost until they reach the same score) and paper.json (the paper's
+tables beside ours).
 """
 
 from pathlib import Path
+
+import pandas as pd
 
 from stages.command import guarded
 from stages.core.config.load import load
@@ -15,6 +18,7 @@ from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
+from stages.core.scoring.bill import bill
 from stages.core.scoring.comparison import compare_all, correct
 from stages.core.scoring.fusing import compare_fused
 from stages.core.scoring.naive_scores import naive_predictions, naive_scores
@@ -53,6 +57,9 @@ def main() -> None:
         )
     comparisons = correct(comparisons)
     same = paper.is_same_corpus(name.name) and not name.synthetic
+    curves = pd.concat(pd.read_csv(f"plots/curves/{run}.csv").assign(run=run) for run in runs)
+    costs = bill(RunGroups(parameters).multi_task_pairs(), runs, curves)
+    write_json(METRICS / "bill.json", [to_json(row) for row in costs])
     write_json(METRICS / "headline.json", headline(summary, comparisons))
     write_json(METRICS / "scores.json", nested_scores(runs))
     write_json(METRICS / "details.json", to_json(summary))

@@ -194,6 +194,7 @@ def test_a_corpus_with_one_task_and_one_run_still_gets_a_page(summarized, tmp_pa
         part["exvo"] = None
     write_json(Path("metrics/details.json"), {**details, "runs": {"egemaps-stl": kept}})
     write_json(Path("metrics/comparison.json"), [])
+    write_json(Path("metrics/bill.json"), [])
     write_json(Path("metrics/paper.json"), {"same_corpus": False, "rows": []})
     text = Path("params.yaml").read_text()
     for name in ("egemaps-mtl2", "egemaps-own"):

@@ -99,9 +99,10 @@ def test_details_hold_the_runs_as_evaluated_with_their_cost(summarized):
         content = json.loads(Path(f"data/scores/{run}.json").read_text())
         assert details["runs"][run]["splits"] == content["splits"]
         assert "seconds" not in details["runs"][run]["cost"]
-        assert print_scores.training_seconds([run])[run] > 0
+        assert print_scores.training_seconds([run], "training")[run] > 0
+        assert print_scores.training_seconds([run], "processor")[run] > 0
     shutil.rmtree(".cache")
-    assert print_scores.training_seconds(RUNS) == {}
+    assert print_scores.training_seconds(RUNS, "training") == {}
 
 
 def test_naive_predictors_are_scikit_learns_dummies(summarized):

@@ -111,6 +111,7 @@ def test_a_network_may_read_some_features_alone(
     assert len({chosen["seed1-age"], chosen["seed1-country"], chosen["seed1-emotion"]}) == 3
     assert chosen["seed1-country"] == chosen["seed2-country"]
     assert model.multiply_adds == 3 * (3 * 128 + 128 * 64) + 64 * (10 + 4 + 1)
+    assert model.training_multiply_adds["age"] == 2 * 3 * 128 + 3 * (128 * 64 + 64 * 1)
     _, _, features = read_features(tables / "data/features/egemaps.parquet")
     unread = features.copy()
     unread[:, [n for n in range(20) if n not in model.weights["seed1-age/columns"]]] = 0

@@ -133,6 +133,7 @@ def results(runs: Mapping[str, Mapping[str, str]] = RUNS, **changes: Any) -> Res
         "split": parts,
         "summary": Summary(CorpusName("toy", True), scored, naive),
         "comparisons": beating(runs),
+        "bill": [],
         "paper": {"same_corpus": False, "rows": beside_paper(scored, groups(runs).parameters.tasks, False)},
         "quarantined": [],
         "groups": groups(runs),

@@ -89,6 +89,26 @@ class Model:
         """Multiply-adds per clip of the networks of one seed and of the linear models beside them."""
         return sum(values.size for values in self._of_one_seed() if values.ndim == 2)
 
+    @property
+    def training_multiply_adds(self) -> dict[str, int]:
+        """Task → multiply-adds per clip of a training step of the network that learns it.
+
+        A linear layer takes its weights three times: for its outputs, for their gradient, and for that of its
+        inputs; the first layer's inputs need none.
+        """
+        found: dict[str, int] = {}
+        for network in self.networks:
+            if network.seed == self.seeds[0]:
+                own = f"{network.name}/"
+                sizes = {
+                    name.removeprefix(own): values.size
+                    for name, values in self.weights.items()
+                    if name.startswith(own) and values.ndim == 2
+                }
+                passes = 3 * sum(sizes.values()) - sizes["trunk.0.0.weight"]
+                found |= dict.fromkeys(network.tasks, passes)
+        return found
+
     def _of_one_seed(self) -> list[np.ndarray]:
         names = {network.name for network in self.networks if network.seed == self.seeds[0]}
         names |= {f"linear-{task}" for task in self.description.blend}

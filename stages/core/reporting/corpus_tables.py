@@ -1,6 +1,7 @@
 """The report's tables of what was scored: recordings, quarantine, models, cost."""
 
 from collections import Counter
+from itertools import groupby
 
 from stages.core.reporting.numbers import number
 from stages.core.reporting.results import Results
@@ -76,3 +77,39 @@ def cost_table(results: Results) -> Table:
             " ExVo: the joint score of the ExVo 2022 competition, the harmonic mean of CCC, UAR and 1 / MAE."
         )
     return Table("cost", caption, header, rows)
+
+
+def bill_table(results: Results) -> Table | None:
+    """What multi-task and single-task networks cost until both reach a score; None without a pair."""
+    rows: list[Row] = []
+    for pair, of_pair in groupby(results.bill, lambda row: (row.candidate, row.baseline)):
+        rows.append([" against ".join(pair)])
+        rows += [
+            [
+                row.task,
+                number(row.target),
+                *(
+                    f"{cost.epochs:.1f}" + ("" if cost.epochs_sd is None else f" ± {cost.epochs_sd:.1f}")
+                    for cost in (row.baseline_cost, row.candidate_cost)
+                ),
+                *(
+                    f"{cost.multiply_adds / 1e9:.1f}"
+                    + ("" if cost.multiply_adds_sd is None else f" ± {cost.multiply_adds_sd / 1e9:.1f}")
+                    for cost in (row.baseline_cost, row.candidate_cost)
+                ),
+                f"{row.ratio:.2f}",
+            ]
+            for row in of_pair
+        ]
+    caption = (
+        "The bill of multi-task against single-task networks: epochs and multiply-adds of the training (10⁹, "
+        "forward and backward) until a score is reached on validation, mean ± standard deviation over seeds."
+    )
+    notes = (
+        "The score is the best that every seed of both runs reaches. For all tasks, the networks of single "
+        "tasks are added, and the joint network is trained until each task has been at its score. Ratio: "
+        "multiply-adds of the joint network over those of the others. Processor seconds differ from machine "
+        "to machine; `python -m stages.scores` prints them."
+    )
+    header = ["Task", "Score", "Epochs, single", "Epochs, joint", "10⁹, single", "10⁹, joint", "Ratio"]
+    return Table("bill", caption, header, rows, notes) if rows else None

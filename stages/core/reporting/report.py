@@ -9,7 +9,13 @@ import pandas as pd
 
 from stages.core.figures.charts import svg
 from stages.core.reporting import report_figures
-from stages.core.reporting.corpus_tables import corpus_table, cost_table, model_table, quarantine_table
+from stages.core.reporting.corpus_tables import (
+    bill_table,
+    corpus_table,
+    cost_table,
+    model_table,
+    quarantine_table,
+)
 from stages.core.reporting.html import Section, figure, folded, link, page, paragraph
 from stages.core.reporting.network_figure import network
 from stages.core.reporting.report_figures import Predictions, ReportFigure
@@ -105,7 +111,7 @@ class Report:
                 *map(paragraph, groups_not_shown(results)),
             ],
             "What is heard": [link(f"explain/{run}/index.html", run) for run in groups.parameters.explain],
-            "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost")],
+            "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost", "bill")],
             "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS]
             if self.results.paper["rows"]
             else [],
@@ -179,6 +185,7 @@ def _tables_of(results: Results) -> dict[str, Table]:
         *(comparison_table(contrast, results) for contrast in contrasts),
         *(part_table(task, results) for task in results.tasks),
         cost_table(results),
+        bill_table(results),
     ]
     shown = [table for table in tables if table]
     return {table.name: replace(table, number=number) for number, table in enumerate(shown, 1)}

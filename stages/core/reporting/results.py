@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from stages.core.config.tasks import Task
+from stages.core.scoring.bill import BillRow
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_groups import Contrast, RunGroups
 from stages.core.scoring.run_scores import RunScores, best_run, has_scores
@@ -23,6 +24,7 @@ class Results:
         split: metrics/split.json.
         summary: every score, runs and tasks in the order of params.yaml.
         comparisons: of pairs of runs.
+        bill: what single-task and multi-task runs cost until they reach the same score.
         paper: metrics/paper.json: whether the corpus is the paper's, and the paper's rows beside ours.
         quarantined: stage and reason of each clip that a stage could not use.
         groups: which runs belong together.
@@ -32,6 +34,7 @@ class Results:
     split: Json
     summary: Summary
     comparisons: Sequence[Comparison]
+    bill: Sequence[BillRow]
     paper: Json
     quarantined: Sequence[tuple[str, str]]
     groups: RunGroups

@@ -5,7 +5,7 @@ standard deviation of a single seed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,12 +113,16 @@ class SplitScores:
 
 @dataclass(frozen=True)
 class Cost:
-    """Weights and multiply-adds per clip of one seed; networks and epochs of all seeds."""
+    """Weights and multiply-adds per clip of one seed; networks and epochs of all seeds.
+
+    ``epoch``: task → multiply-adds of an epoch of training of its network, forward and backward.
+    """
 
     parameters: int
     multiply_adds: int
     networks: int
     epochs: int
+    epoch: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
