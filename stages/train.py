@@ -57,7 +57,7 @@ def main() -> None:
     with section("train"), install_timer("numba:compiler_lock", compiling.append):
         networks = in_order_of_seeds(progress(trained, number, "network"), config)
     seconds = time.perf_counter() - began - sum(compiling)
-    processor = time.process_time() - spent - sum(compiling)
+    processor = time.process_time() - spent
     model = model_of(run, options, tables, prepared, architecture, config, networks)
     model.save(Path("data/models") / run)
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
