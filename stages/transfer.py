@@ -55,15 +55,17 @@ def main() -> None:
         raise UserError(f"{folder / INFO} has no label column of run {run}; {notes[0]}.")
     corpus = read_corpus(replace(parameters.corpus, path=str(folder), name=None), tasks)
     refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
-    tasks, labels, unknown = known_labels(tasks, model.classes, corpus.clips)
+    tasks, unknown = known_labels(tasks, model.classes, corpus.clips)
     if not tasks:
         raise UserError(f"{folder / INFO} has no label that run {run} knows; {unknown[0]}.")
     rows, faults = features_of(model, corpus, parameters.compute)
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
-    labels = labels[labels["clip_id"].isin(rows)].assign(split="test")
+    labels = corpus.clips[corpus.clips["clip_id"].isin(rows)].assign(split="test")
     features = np.stack([rows[clip_id] for clip_id in labels["clip_id"]])
     predictions = predictions_of(model, tasks, features, speakers_of(labels).to_numpy(str))
-    scores = score_run(labels, predictions, tasks, model.classes, None, parameters.evaluate)["test"]
+    scores = score_run(
+        labels, predictions, tasks, model.classes, None, parameters.evaluate, parameters.compute
+    )["test"]
     reasons = dict(sorted(Counter(fault.reason for fault in faults).items()))
     notes = [*notes, *unknown, *(f"{count} clips cannot be used: {why}" for why, count in reasons.items())]
     naive = dict(naive_scores(tasks, model, labels))
@@ -109,7 +111,7 @@ def naive_scores(
     train = home[home["split"] == "train"]
     for name, task in tasks.items():
         classes = model.classes.get(name, ())
-        known, truth = (targets_of(name, task, clips, classes) for clips in (train, labels))
+        known, truth = (targets_of(task, clips, classes) for clips in (train, labels))
         guess = naive_prediction(known, len(classes or task.columns))
         yield name, rounded(METRICS[task.score].compute(truth, np.tile(guess, (len(truth), 1))))
 

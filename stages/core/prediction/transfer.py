@@ -47,34 +47,30 @@ def shared_tasks(tasks: Mapping[str, Task], columns: Container[str]) -> tuple[di
 
 def known_labels(
     tasks: Mapping[str, Task], classes: Mapping[str, Sequence[str]], labels: pd.DataFrame
-) -> tuple[dict[str, Task], pd.DataFrame, list[str]]:
-    """The tasks that have labels which the model knows, the labels without others, and sentences on these.
+) -> tuple[dict[str, Task], list[str]]:
+    """The tasks that have labels which the model knows, and sentences on those that it does not know.
 
     Args:
         tasks: of :func:`shared_tasks`.
         classes: of the model's classifications.
         labels: the clips of the corpus, under the stored names of the columns.
     """
-    labels, kept, notes = labels.copy(), {}, []
+    kept, notes = {}, []
     for name, task in tasks.items():
         known = classes.get(name, ())
         if task.kind == "classification":
-            column = task.label_columns[0]
-            unknown = labels[column].isin(unseen_classes(task, labels, known))
-            if unknown.any():
-                found = ", ".join(sorted(labels.loc[unknown, column].unique()))
-                notes.append(
-                    f"task {name}: the model does not know {found}; {unknown.sum()} clips are not scored"
-                )
-                labels.loc[unknown, column] = None
-            absent = sorted(set(known) - set(labels[column].dropna()))
+            found = labels[task.label_columns[0]]
+            if unseen := unseen_classes(task, labels, known):
+                clips = f"{found.isin(unseen).sum()} clips are not scored"
+                notes.append(f"task {name}: the model does not know {', '.join(unseen)}; {clips}")
+            absent = sorted(set(known) - set(found.dropna()))
             if 0 < len(absent) < len(known):
                 notes.append(f"task {name}: no clip is of {', '.join(absent)}; the other classes are scored")
-        if labelled(targets_of(name, task, labels, known)).any():
+        if labelled(targets_of(task, labels, known)).any():
             kept[name] = task
         else:
             notes.append(f"task {name}: no clip has a label that the model knows; it is not scored")
-    return kept, labels, notes
+    return kept, notes
 
 
 def rows_of(
