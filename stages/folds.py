@@ -121,9 +121,15 @@ def sweep(base: Workspace, folds: int | str, runs: Sequence[str], jobs: int) -> 
     run_all(run, len(names), len(stages.after), jobs)
     folders = [workspace.folder for workspace in workspaces]
     for note, count in Counter(chain(*map(notes_of, folders))).items():
-        say(f"{note} ({count} of {len(names)} folds)")
+        if not note.startswith(tuple(f"note: task {task}:" for task in unscorable(parameters))):
+            say(f"{note} ({count} of {len(names)} folds)")
     write_results(RESULTS / name, base.folder, folders, parameters, runs, notes)
     return RESULTS / name
+
+
+def unscorable(parameters: Parameters) -> list[str]:
+    """Tasks whose classes are the values of the column that is left out, value by value."""
+    return [name for name, task in parameters.tasks.items() if parameters.split.fold_column in task.columns]
 
 
 def scorable(parameters: Parameters, runs: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -132,16 +138,15 @@ def scorable(parameters: Parameters, runs: Sequence[str]) -> tuple[list[str], li
     Raises:
         UserError: if there is no such run, or one is unknown.
     """
-    column = parameters.split.fold_column
-    unscorable = {name for name, task in parameters.tasks.items() if column in task.columns}
+    left_out = unscorable(parameters)
     notes = [
-        f"{name} is not scored: its classes are the values of {column}, and training never knows the one "
-        "that is tested"
-        for name in unscorable
+        f"{name} is not scored: its classes are the values of {parameters.split.fold_column}, and training "
+        "never knows the one that is tested"
+        for name in left_out
     ]
     for run in runs:
         parameters.run(run)
-    kept = [run for run in runs if not set(parameters.tasks_of(run)) <= unscorable]
+    kept = [run for run in runs if not set(parameters.tasks_of(run)) <= set(left_out)]
     notes += [f"{run} is left out: it learns nothing else" for run in runs if run not in kept]
     if not kept:
         raise UserError(f"params.yaml: {'; '.join(notes)}; name another run.")
@@ -222,8 +227,7 @@ def write_results(
     """
     recordings = read_table(base / "data/recordings.parquet")
     folds, options = folds_of(recordings, parameters.split), parameters.evaluate
-    column = parameters.split.fold_column
-    tasks = {name: task for name, task in parameters.tasks.items() if column not in task.columns}
+    tasks = {name: task for name, task in parameters.tasks.items() if name not in unscorable(parameters)}
     tested = FoldedClips.of(recordings, folds, tasks)
     splits = [
         assign(recordings, replace(parameters.split, fold=number)) for number in range(1, len(folders) + 1)
