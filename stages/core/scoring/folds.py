@@ -104,7 +104,7 @@ class FoldedClips:
         kept = {
             name: task
             for name, task in tasks.items()
-            if parts[name] and labels[task.label_columns].notna().all(axis=1).any()
+            if labelled(targets_of(task, labels, parts[name])).any()
         }
         return cls(labels, kept, parts, folds.names)
 
