@@ -16,6 +16,7 @@ from tests.helpers.whole_project import Project
 
 README = (ROOT / "README.md").read_text()
 METHOD = (ROOT / "docs/method.md").read_text()
+FINDINGS = (ROOT / "docs/findings.md").read_text()
 RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 FOLDED = ("compare-stl", "compare-mtl2")
@@ -56,7 +57,7 @@ def test_every_link_has_a_target() -> None:
     links = [*re.findall(r"\]\(([^)]+)\)", README), *re.findall(r'src="(.+?)"', README)]
     local = [link.partition("#") for link in links if not link.startswith("https:")]
     assert all((ROOT / file).exists() for file, _, _ in local)
-    known = {"": anchors(README), "docs/method.md": anchors(METHOD)}
+    known = {"": anchors(README), "docs/method.md": anchors(METHOD), "docs/findings.md": anchors(FINDINGS)}
     assert all(anchor in known[file] for file, _, anchor in local if anchor)
 
 
