@@ -10,13 +10,13 @@ import argparse
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from stages.command import guarded
+from stages.core.config.data import CorpusOptions
 from stages.core.config.load import load
 from stages.core.config.tasks import Task
 from stages.core.corpus.info import INFO, read_info
@@ -53,7 +53,10 @@ def main() -> None:
     tasks, notes = shared_tasks(model.tasks, read_info(folder).columns)
     if not tasks:
         raise UserError(f"{folder / INFO} has no label column of run {run}; {notes[0]}.")
-    corpus = read_corpus(replace(parameters.corpus, path=str(folder), name=None), tasks)
+    own = parameters.corpus
+    corpus = read_corpus(
+        CorpusOptions(str(folder), missing=own.missing, follow_links=own.follow_links), tasks
+    )
     refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
     tasks, unknown = known_labels(tasks, model.classes, corpus.clips)
     if not tasks:
