@@ -1,9 +1,10 @@
 """The networks, a linear model and the naive predictor as one: a mean whose weights validation chooses.
 
-On a small corpus a network may be worse than a linear model, or than a constant. Each replicate of
-a bootstrap over the speakers of the validation split picks the weights that are best on it; the mean of the
-picks counts. With few clips the picks differ, so that the weights stay near their middle; with many they
-agree on the best. (Bagging: Breiman, 1996; convex stacking: Breiman, "Stacked Regressions", 1996.)
+On a small corpus a network may be worse than a linear model, or than a constant. Each replicate of a
+bootstrap over the speakers of the validation split picks the weights that are best on it, for classes by
+their cross entropy; the mean of the picks counts. With few clips the picks differ, so that the weights stay
+near their middle; with many they agree on the best. (Bagging: Breiman, "Bagging Predictors", 1996; convex
+stacking: Breiman, "Stacked Regressions", 1996.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled
 from stages.core.metrics.metric import METRICS
-from stages.core.networks.calibration import match
+from stages.core.networks.calibration import logarithms, match
 
 REPLICATES = 40
 STEPS = 10
@@ -79,16 +80,27 @@ def chosen_shares(
     for shares in mixes:
         mixed = sum(share / STEPS * member[known] for share, member in zip(shares, members, strict=True))
         candidates.append(mixed if spread_of is None else match(mixed, spread_of).mapped(mixed))
-    metric, picks = METRICS[task.score], []
+    picks = []
     for rows in _replicates(speakers[known]):
-        scores = {at: metric.compute(truth[rows], values[rows]) for at, values in enumerate(candidates)}
-        best = metric.best(scores)
-        if best is not None:  # of mixes that are equal but for rounding, the first
-            equal = (at for at in scores if metric.gain(scores[at], scores[best]) < _ENOUGH)
-            picks.append(mixes[next(equal)])
+        losses = np.array([_loss(task, truth[rows], values[rows]) for values in candidates])
+        if not np.isnan(losses).all():  # of mixes that are equal but for rounding, the first
+            picks.append(mixes[int(np.flatnonzero(losses < np.nanmin(losses) + _ENOUGH)[0])])
     if not picks:
         return (0.5, 0.5, 0.0)[: len(members)]
     return tuple(sum(shares) / (STEPS * len(picks)) for shares in zip(*picks, strict=True))
+
+
+def _loss(task: Task, truth: np.ndarray, prediction: np.ndarray) -> float:
+    """The error, or the negative coefficient; of classes the cross entropy, as a mean over them.
+
+    The recalls of few clips are too coarse to tell two mixes apart; their probabilities are not.
+    """
+    if task.kind == "regression":
+        metric = METRICS[task.score]
+        return metric.gain(metric.compute(truth, prediction), 0.0)
+    surprise = -logarithms(prediction[np.arange(len(truth)), truth])
+    clips = np.bincount(truth)
+    return float(np.mean(np.bincount(truth, surprise)[clips > 0] / clips[clips > 0]))
 
 
 def _mixes(members: int) -> Iterator[tuple[int, ...]]:
