@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import evaluate, explain, features, preprocess, split, synthesize, train
+from stages import evaluate, explain, features, preprocess, split, summarize, synthesize, train
 from stages.command import guarded
 from stages.core.relevance.families import FAMILIES
 from tests.helpers import ROOT
@@ -40,6 +40,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run_stage(features, monkeypatch, "egemaps")
         run_stage(train, monkeypatch, RUN)
         run_stage(evaluate, monkeypatch, RUN)
+        run_stage(summarize, monkeypatch)
         run_stage(explain, monkeypatch, RUN)
     return folder
 
@@ -63,6 +64,16 @@ def test_tables_hold_every_family_part_and_group(explained: Path) -> None:
     assert strongest.groupby(["task", "part"]).size().tolist() == [5] * 15
     pitch = strongest[strongest["name"] == "F0semitoneFrom27.5Hz_sma3nz_amean"]
     assert set(pitch["unit"]) <= {"semitones"}
+
+
+def test_what_tasks_share_and_gaps_between_groups(explained: Path) -> None:
+    shared = pd.read_csv(explained / f"plots/explain/{RUN}-shared.csv")
+    assert shared.groupby("measure").size().to_dict() == {"families": 3, "features": 3, "trunks": 6}
+    trunks = shared[shared["measure"] == "trunks"]
+    assert (trunks["floor"] < trunks["value"]).all() and (trunks["value"] <= 1).all()
+    gaps = pd.read_csv(explained / f"plots/explain/{RUN}-gaps.csv")
+    assert gaps.groupby("task").size().to_dict() == {"emotion": 9, "country": 3, "age": 6}
+    assert (gaps["p_holm"] >= gaps["p"]).all() and (gaps["p_bh"] >= gaps["p"]).all()
 
 
 def test_the_page_shows_the_figures_and_says_that_the_voices_are_synthetic(explained: Path) -> None:

@@ -917,6 +917,17 @@ def losses_of(outputs: np.ndarray, tasks: np.ndarray, labels: Labels) -> np.ndar
 
 
 @_entry
+def gradients_of(outputs: np.ndarray, tasks: np.ndarray, labels: Labels) -> np.ndarray:
+    """Gradients of the tasks' losses over all clips at once, [n, columns] like the outputs."""
+    flat, grads = outputs.ravel(), np.zeros(outputs.size, outputs.dtype)
+    every = np.arange(len(outputs))
+    for index in range(len(tasks)):
+        part = (flat, tasks[index, COLUMN], outputs.shape[1])
+        _loss(tasks[index], part, every, labels, 1.0, grads)
+    return grads.reshape(outputs.shape)
+
+
+@_entry
 def activate(outputs: np.ndarray, tasks: np.ndarray) -> None:
     """Turn outputs into what the tasks mean, in place: probabilities, ratings in [0, 1], or plain numbers."""
     for index in range(len(tasks)):

@@ -37,6 +37,12 @@ class Asked:
     parts: Sequence[str]
     truth: np.ndarray
 
+    def of_group(self, inside: np.ndarray) -> np.ndarray:
+        """The labels, none for clips outside a group (bool [n])."""
+        if self.truth.ndim == 1:
+            return np.where(inside, self.truth, -1)
+        return np.where(inside[:, None], self.truth, np.nan)
+
 
 @dataclass(frozen=True)
 class Relevance:
@@ -161,14 +167,13 @@ def _relevance(
                 for rows in heard.exchanges(3, LABELS_EXCHANGED)
             ]
         )
-        floor = np.nanquantile(chance, 0.95, axis=0)
+        _, floor = bootstrap.interval(chance, 0.9)  # its 95th percentile
         p = (1 + (chance >= loss).sum(axis=0)) / (1 + LABELS_EXCHANGED)
         for index, part in enumerate(names):
             ends = (rounded(values[index]) for values in (loss, low, high, floor, p))
             yield Relevance(kind, family, task, part, "", *ends)
         for group, inside in heard.groups.items():
-            truth = asked.truth.copy()
-            truth[~inside] = -1 if truth.ndim == 1 else np.nan
+            truth = asked.of_group(inside)
             known = truth[labelled(truth)]
             if len(known) < 2 or (truth.ndim == 1 and len(np.unique(known)) < 2):
                 continue

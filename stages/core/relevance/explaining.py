@@ -11,6 +11,7 @@ from stages.core.config.explanation import ExplainOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.dataset.speakers import speakers_of
+from stages.core.networks.data import prepare
 from stages.core.networks.model import Model
 from stages.core.relevance.by_family import (
     ALONE,
@@ -30,7 +31,9 @@ from stages.core.relevance.by_feature import (
 from stages.core.relevance.conditional import Kernels
 from stages.core.relevance.explanation import Correlation, Explanation, Family, Recovery
 from stages.core.relevance.families import families_of
+from stages.core.relevance.gaps import gaps
 from stages.core.relevance.recovery import generator_weights, recovery
+from stages.core.relevance.sharing import Shared, shared_features, shared_gradients, shared_trunks
 from stages.core.runtime.console import progress
 from stages.core.scoring.groups import groups_of
 from stages.core.scoring.run_scores import rounded
@@ -84,10 +87,11 @@ def explain(
     speakers = speakers_of(corpus.labels).to_numpy(str)
     learnt, seen = (model.scaling(corpus.features[rows], speakers[rows]) for rows in (train, test))
     clips = corpus.labels.iloc[test]
+    groups = _groups(model.tasks, corpus, test)
     heard = Heard(
         _asked(model, clips),
         Sampling.of(clips, evaluation),
-        {name: mask[test] for name, mask in _groups(model.tasks, corpus).items()},
+        {name: mask for masks in groups.values() for name, mask in masks.items()},
         options.permutations,
     )
     kernels = Kernels.of(families, learnt, seen, threads)
@@ -96,6 +100,7 @@ def explain(
     for name, told, rows in progress(found, len(families), "family"):
         described.append(Family(name, len(families[name]), rounded(told)))
         relevance += rows
+    tasks = {name: model.tasks[name] for name in heard.asked}
     chosen_on = corpus.features[train], _asked(model, corpus.labels.iloc[train])
     return Explanation(
         run=run,
@@ -118,7 +123,43 @@ def explain(
                 ),
             )
         ),
+        shared=[
+            *shared_features(relevance, corpus.features[test], heard),
+            *_shared_networks(model, corpus, seen, heard),
+        ],
+        gaps=gaps(
+            heard.asked,
+            predictions_of(model, seen),
+            groups,
+            {name: set(task.columns) for name, task in tasks.items()},
+            heard.sampling,
+        ),
     )
+
+
+def _shared_networks(model: Model, corpus: Corpus, seen: np.ndarray, heard: Heard) -> Iterator[Shared]:
+    """What networks of several tasks share: their trunks, or the gradients within one."""
+    if len(model.tasks) < 2:
+        return
+    if not model.description.architecture.joint:
+        yield from shared_trunks(model, seen, heard)
+        return
+    labels = corpus.labels
+    prepared = prepare(
+        labels.drop(columns="split"),
+        labels[["clip_id", "split"]],
+        labels["clip_id"].tolist(),
+        corpus.features,
+        model.tasks,
+        model.description.training,
+    )
+    yield from shared_gradients(model, prepared.data, heard)
+
+
+def predictions_of(model: Model, scaled: np.ndarray) -> dict[str, np.ndarray]:
+    """Task → float32 [seeds, n, outputs] from scaled features [n, d]."""
+    by_seed = model.predict_scaled(scaled)
+    return {task: np.stack([by_seed[seed][task] for seed in model.seeds]) for task in model.tasks}
 
 
 def _asked(model: Model, labels: pd.DataFrame) -> dict[str, Asked]:
@@ -132,10 +173,12 @@ def _asked(model: Model, labels: pd.DataFrame) -> dict[str, Asked]:
     return asked
 
 
-def _groups(tasks: Mapping[str, Task], corpus: Corpus) -> dict[str, np.ndarray]:
-    """Group → bool [n]: the values of the column, and the thirds of a trait such as age."""
+def _groups(tasks: Mapping[str, Task], corpus: Corpus, rows: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """Column → group → bool [n]: the values of the column, and the thirds of a trait such as age."""
     found = (groups_of(task, tasks, corpus.labels, corpus.group_column) for task in tasks.values())
-    return {name: mask for groups in found if groups for name, mask in groups.masks.items()}
+    return {
+        groups.column: {name: mask[rows] for name, mask in groups.masks.items()} for groups in found if groups
+    }
 
 
 def _correlations(

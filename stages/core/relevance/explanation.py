@@ -6,6 +6,8 @@ from typing import Any
 
 from stages.core.relevance.by_family import WHOLE, Relevance
 from stages.core.relevance.by_feature import Feature
+from stages.core.relevance.gaps import Gap
+from stages.core.relevance.sharing import Shared
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Explanation:
         correlations: of each family with each part of a task.
         features: the strongest of each part.
         recovery: where the voices are those of the generator.
+        shared: what each two tasks share.
+        gaps: between groups of speakers.
     """
 
     run: str
@@ -68,6 +72,8 @@ class Explanation:
     correlations: Sequence[Correlation]
     features: Sequence[Feature]
     recovery: Sequence[Recovery]
+    shared: Sequence[Shared]
+    gaps: Sequence[Gap]
 
     def of_task(self, kind: str, task: str, group: str = "") -> list[Relevance]:
         """The relevance of one kind for the parts of a task; the whole task is left out."""
@@ -87,7 +93,14 @@ class Explanation:
         recovered: dict[str, Any] = {}
         for found in self.recovery:
             recovered.setdefault(found.kind, {})[found.task] = four(found.value)
-        return {"relevance": nested, **({"recovery": recovered} if recovered else {})}
+        shared: dict[str, Any] = {}
+        for pair in self.shared:
+            shared.setdefault(pair.measure, {})[f"{pair.first}, {pair.second}"] = four(pair.value)
+        return {
+            "relevance": nested,
+            "shared": shared,
+            **({"recovery": recovered} if recovered else {}),
+        }
 
 
 def four(value: float | None) -> float | None:
