@@ -17,7 +17,7 @@ from tests.helpers.whole_project import Project
 README = (ROOT / "README.md").read_text()
 METHOD = (ROOT / "docs/method.md").read_text()
 FINDINGS = (ROOT / "docs/findings.md").read_text()
-RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
+RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```(?:sh|python)\n(.*?)```", README, re.DOTALL))
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 FOLDED = ("compare-stl", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
@@ -95,6 +95,24 @@ def test_recipe_remote(finished_copy: Project) -> None:
     second = finished_copy.folder.parent / "second"
     assert (second / "data/models/compare-mtl2/weights.safetensors").is_file()
     assert (finished_copy.folder.parent / "storage/files/md5").is_dir()
+
+
+def test_recipe_api(finished_copy: Project) -> None:
+    finished_copy.run("dvc exp save --name noted")
+    code = RECIPES["api"] + "print(predictions.groupby('seed').size().to_list())\n"
+    shown = finished_copy.run(f"python - <<'CODE'\n{code}CODE")
+    for revision in ("main", "noted"):
+        (row,) = re.findall(rf"^{revision} +([\d.]+) +([\d.]+) +([\d.]+)$", shown, re.MULTILINE)
+        value, low, high = map(float, row)
+        assert low < value < high
+    assert re.search(r"^\[\d+(, \d+)*\]$", shown, re.MULTILINE)
+
+
+def test_recipe_artifact(finished_copy: Project) -> None:
+    recipe(finished_copy, "artifact")
+    model = (finished_copy.folder / "data/models/compare-mtl2/weights.safetensors").read_bytes()
+    for name in ("copy", "version-1"):
+        assert (finished_copy.folder.parent / name / "weights.safetensors").read_bytes() == model
 
 
 @slow
