@@ -203,7 +203,7 @@ def corrected(p_values: Sequence[float]) -> list[float]:
 
 def _replicates(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """The sums of each replicate and seed: [replicates, seeds, terms, parts]."""
-    return np.stack([replicate(of_seed, drawn) for of_seed in sums], axis=1)
+    return replicate(np.moveaxis(sums, 0, 1), drawn)
 
 
 def _bounded(score: str, ends: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
