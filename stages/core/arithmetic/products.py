@@ -5,7 +5,8 @@ multiplication is fused with an addition, since numba's compiler does that only 
 """
 
 import numpy as np
-from numba import njit
+
+from stages.core.runtime.compiling import compiled
 
 
 def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -21,7 +22,7 @@ def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return product
 
 
-@njit("void(f8[:, ::1], f8[:, ::1], f8[:, ::1])", cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _add_product(left: np.ndarray, right: np.ndarray, product: np.ndarray) -> None:
     for row in range(left.shape[0]):
         for term in range(left.shape[1]):

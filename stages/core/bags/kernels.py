@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from stages.core.runtime.compiling import compiled
+
 Number = Any
 UNIT = 2.0**-24
 TINY = 2.0**-120
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def count_words(
     frames: np.ndarray,
     words: np.ndarray,
@@ -49,7 +51,7 @@ def count_words(
     return error
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _bounds(
     closeness: np.ndarray, highest: np.float32, square: float, columns: int, wanted: int
 ) -> tuple[np.float32, np.float32]:
@@ -90,7 +92,7 @@ def _mean(values: np.ndarray) -> np.float32:
     return np.float32(total / np.float32(len(values)))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _passing(closeness: np.ndarray, threshold: np.float32) -> np.float32:
     """How many words are at least so close; counted in float32, which the compiler turns into vectors."""
     count = np.float32(0)
@@ -117,10 +119,10 @@ def margin_of(square: Number, closeness: Number, columns: int) -> Number:
     return 2.04 * gamma * (length * reach + reach * reach / 2 + distance * distance / 2) + TINY
 
 
-_margin = njit(cache=True, nogil=True)(margin_of)
+_margin = compiled(nogil=True)(margin_of)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _settle(
     frame: np.ndarray,
     words: np.ndarray,
@@ -146,7 +148,7 @@ def _settle(
         bag[open_words[place]] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def rank_words(
     frames: np.ndarray,
     words: np.ndarray,
@@ -198,7 +200,7 @@ def rank_words(
     return error
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _distance(frame: np.ndarray, word: np.ndarray) -> np.float32:
     """Squared distance, summed in float32 and column order."""
     total = np.float32(0)
@@ -208,7 +210,7 @@ def _distance(frame: np.ndarray, word: np.ndarray) -> np.float32:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def tally(bags: np.ndarray, owner: np.ndarray, bins: np.ndarray, weights: np.ndarray) -> None:
     """Add what frames count to the bags of their clips, frame after frame in float32, as openXBOW does.
 

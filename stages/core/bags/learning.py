@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-from numba import get_num_threads, njit, prange, set_num_threads
+from numba import get_num_threads, prange, set_num_threads
 
+from stages.core.runtime.compiling import compiled
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import OptionError
 
@@ -189,7 +190,7 @@ def _between(frames: np.ndarray, chosen: np.ndarray, word: np.ndarray) -> np.nda
     return ((frames[chosen].astype(np.float64) - word) ** 2).sum(axis=1)
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _roughly(frame: np.ndarray, word: np.ndarray) -> np.float32:
     total = np.float32(0)
     for column in range(len(word)):
@@ -198,7 +199,7 @@ def _roughly(frame: np.ndarray, word: np.ndarray) -> np.float32:
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _squared(frame: np.ndarray, word: np.ndarray) -> float:
     total = 0.0
     for column in range(len(word)):
@@ -207,7 +208,7 @@ def _squared(frame: np.ndarray, word: np.ndarray) -> float:
     return total
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@compiled(parallel=True, nogil=True)
 def _update(
     frames: np.ndarray, word: np.ndarray, between: np.ndarray, distances: np.ndarray, nearest: np.ndarray
 ) -> None:
@@ -226,7 +227,7 @@ def _update(
             nearest[frame] = index
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _draw(distances: np.ndarray, share: float) -> int:
     """First frame whose cumulative share of the distances exceeds ``share``; the last one's is 1."""
     total = 0.0
@@ -241,7 +242,7 @@ def _draw(distances: np.ndarray, share: float) -> int:
     return last
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sums(frames: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     sums, counts = np.zeros((size, frames.shape[1]), np.float32), np.zeros(size, np.int64)
     for frame in range(len(frames)):

@@ -2,34 +2,39 @@
 
 A network is a list of layers in one vector of weights. Eight units, the *lanes*, are computed at once: widths
 are filled up to a multiple of eight with units whose weights are and stay zero. The operations on lanes, and
-so the order of each sum, are written out below. The compiler may neither reorder them nor fuse a
-multiplication with an addition, since fast math is off; square roots and divisions are exact by IEEE 754,
-exponentials and logarithms are those of :mod:`stages.core.arithmetic.elementary`.
+so the order of each sum, are written out (:mod:`stages.core.networks.lanes`). The compiler may neither
+reorder them nor fuse a multiplication with an addition, since fast math is off; square roots and divisions
+are exact by IEEE 754, exponentials and logarithms are those of :mod:`stages.core.arithmetic.elementary`.
 
 Matrices of weights lie as [inputs, outputs]. A step of training multiplies few rows with many weights, so
 that memory decides its speed. Therefore the gradient of the first layer is formed for a few inputs at a
 time, given to Adam while it is in the nearest cache, and the new weights are at once applied to the next
 batch: the matrix passes once per step.
-
-All compiled code is in one file, since numba's cache compares the file of the called function alone.
 """
 
 import math
-import operator
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.core.extending import intrinsic, models, register_model
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import njit
 
 from stages.core.arithmetic.elementary import EXP, EXP_RANGE, INV_LN2, LN2_HIGH, LN2_LOW, LOG, SQRT_HALF
 from stages.core.networks.draws import FACTORS, GAMMA, SHIFTS
+from stages.core.networks.lanes import (
+    LANES,
+    has_avx512,
+    in_all_lanes,
+    load,
+    load_wide,
+    spread,
+    spread_wide,
+    square_roots,
+    store,
+    sum_of_lanes,
+    where_positive,
+)
+from stages.core.runtime.compiling import compiled
 
-LANES = 8
 # Columns of the table of layers: where inputs come from (a layer, or −1: the features); inputs, outputs and
 # offset among all outputs, each filled up to lanes; real outputs; where weights, biases and normalization
 # begin (−1: none); whether Leaky ReLU follows; the first number that dropout draws for it (−1: none).
@@ -52,147 +57,7 @@ _HALF = np.uint64(32)
 _ZERO, _ONE, _ROWS, _NO = np.int64(0), np.int64(1), np.int64(ROWS), np.bool_(False)
 
 _compiled: Any = njit(nogil=True, error_model="numpy")
-_intrinsic: Any = intrinsic
-
-
-def _entry(function: Any) -> Any:
-    """Compile a function that Python calls, once for all runs where numba finds a folder for its cache."""
-    try:
-        return njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(function)
-
-
-class Lanes(types.Type):
-    """Eight floats that are computed at once."""
-
-    def __init__(self, dtype: types.Float) -> None:
-        self.dtype = dtype
-        super().__init__(name=f"Lanes({dtype})")
-
-
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, lanes: Lanes) -> None:
-        scalar = ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType()
-        super().__init__(manager, lanes, ir.VectorType(scalar, LANES))
-
-
-def _elementwise(operation: Any, instruction: str) -> None:
-    """Let an operator take lanes."""
-
-    @infer_global(operation)
-    class _Template(AbstractTemplate):
-        def generic(self, args: Any, _: Any) -> Any:
-            lanes = len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]
-            return signature(args[0], *args) if lanes else None
-
-    @lower_builtin(operation, Lanes, Lanes)
-    def _lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return getattr(builder, instruction)(*args)
-
-
-for _operation, _instruction in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _elementwise(_operation, _instruction)
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [index])
-
-
-def _repeated(builder: Any, kind: Any, scalar: Any) -> Any:
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, nothing, zeros)
-
-
-@_intrinsic
-def _load(_: Any, array: Any, _index: Any) -> Any:
-    """Eight elements of a vector, from an index on."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, kind.args[0], *args)
-        lanes = context.get_value_type(kind.return_type).as_pointer()
-        return builder.load(builder.bitcast(pointer, lanes), align=array.dtype.bitwidth // 8)
-
-    return Lanes(array.dtype)(array, types.intp), code
-
-
-@_intrinsic
-def _store(_: Any, array: Any, _index: Any, lanes: Any) -> Any:
-    """Write eight elements of a vector, from an index on."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, kind.args[0], *args[:2])
-        target = builder.bitcast(pointer, args[2].type.as_pointer())
-        builder.store(args[2], target, align=array.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, lanes), code
-
-
-@_intrinsic
-def _spread(_: Any, array: Any, _index: Any) -> Any:
-    """One element of a vector in all lanes."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        scalar = builder.load(_pointer(context, builder, kind.args[0], *args))
-        return _repeated(builder, context.get_value_type(kind.return_type), scalar)
-
-    return Lanes(array.dtype)(array, types.intp), code
-
-
-@_intrinsic
-def _all(_: Any, scalar: Any) -> Any:
-    """A number in all lanes."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        return _repeated(builder, context.get_value_type(kind.return_type), args[0])
-
-    return Lanes(scalar)(scalar), code
-
-
-@_intrinsic
-def _sqrt(_: Any, lanes: Any) -> Any:
-    """Square roots, exact."""
-
-    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        name = f"llvm.sqrt.v{LANES}f{lanes.dtype.bitwidth}"
-        function = ir.FunctionType(args[0].type, [args[0].type])
-        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
-
-    return lanes(lanes), code
-
-
-@_intrinsic
-def _if_positive(_: Any, lanes: Any, _yes: Any, _no: Any) -> Any:
-    """``yes`` where lanes are above 0, else ``no``."""
-
-    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        zero = ir.Constant(args[0].type, [0.0] * LANES)
-        return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], args[2])
-
-    return lanes(lanes, lanes, lanes), code
-
-
-@_intrinsic
-def _total(_: Any, lanes: Any) -> Any:
-    """The sum of the lanes, halves first."""
-
-    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        parts = [builder.extract_element(args[0], ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)]
-        while len(parts) > 1:
-            half = len(parts) // 2
-            parts = [builder.fadd(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
-        return parts[0]
-
-    return lanes.dtype(lanes), code
+_entry = compiled(nogil=True, error_model="numpy")  # what Python calls
 
 
 class Net(NamedTuple):
@@ -248,14 +113,38 @@ class Dropout(NamedTuple):
 
 
 @_compiled
-def _product(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
+def _last_columns(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
+    """The product's last eight columns, where their number is no multiple of sixteen."""
+    c, c0, c_row = to
+    a, a0, a_term, a_row = factors
+    b, b0, b_term = matrix
+    rows, columns, terms = shape
+    if columns % (2 * LANES):
+        for row in range(0, rows, 4):
+            at, p, q = c0 + row * c_row + columns - LANES, a0 + row * a_row, b0 + columns - LANES
+            c00, c10 = load(c, at), load(c, at + c_row)
+            c20, c30 = load(c, at + 2 * c_row), load(c, at + 3 * c_row)
+            for _ in range(terms):
+                left = load(b, q)
+                c00, c10 = c00 + spread(a, p) * left, c10 + spread(a, p + a_row) * left
+                c20, c30 = c20 + spread(a, p + 2 * a_row) * left, c30 + spread(a, p + 3 * a_row) * left
+                p += a_term
+                q += b_term
+            store(c, at, c00)
+            store(c, at + c_row, c10)
+            store(c, at + 2 * c_row, c20)
+            store(c, at + 3 * c_row, c30)
+
+
+@_compiled
+def _product_by_four_rows(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
     """Add to C [rows, columns] the products A [rows, terms] · B [terms, columns], term by term.
 
     Args:
         to: vector that holds C, where C begins, elements from one row to the next.
         factors: vector that holds A, where A begins, elements from one term, and from one row, to the next.
         matrix: vector that holds B, where B begins, elements from one term to the next.
-        shape: rows (a multiple of 4), columns (a multiple of 8) and terms.
+        shape: rows (a multiple of 8), columns (a multiple of 8) and terms.
     """
     c, c0, c_row = to
     a, a0, a_term, a_row = factors
@@ -264,45 +153,67 @@ def _product(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
     for column in range(0, columns - LANES, 2 * LANES):
         for row in range(0, rows, 4):
             at, p, q = c0 + row * c_row + column, a0 + row * a_row, b0 + column
-            c00, c01 = _load(c, at), _load(c, at + LANES)
-            c10, c11 = _load(c, at + c_row), _load(c, at + c_row + LANES)
-            c20, c21 = _load(c, at + 2 * c_row), _load(c, at + 2 * c_row + LANES)
-            c30, c31 = _load(c, at + 3 * c_row), _load(c, at + 3 * c_row + LANES)
+            sum_0 = load_wide(c, at)
+            sum_1 = load_wide(c, at + c_row)
+            sum_2 = load_wide(c, at + 2 * c_row)
+            sum_3 = load_wide(c, at + 3 * c_row)
             for _ in range(terms):
-                left, right = _load(b, q), _load(b, q + LANES)
-                factor = _spread(a, p)
-                c00, c01 = c00 + factor * left, c01 + factor * right
-                factor = _spread(a, p + a_row)
-                c10, c11 = c10 + factor * left, c11 + factor * right
-                factor = _spread(a, p + 2 * a_row)
-                c20, c21 = c20 + factor * left, c21 + factor * right
-                factor = _spread(a, p + 3 * a_row)
-                c30, c31 = c30 + factor * left, c31 + factor * right
+                of_b = load_wide(b, q)
+                sum_0 = sum_0 + spread_wide(a, p) * of_b
+                sum_1 = sum_1 + spread_wide(a, p + a_row) * of_b
+                sum_2 = sum_2 + spread_wide(a, p + 2 * a_row) * of_b
+                sum_3 = sum_3 + spread_wide(a, p + 3 * a_row) * of_b
                 p += a_term
                 q += b_term
-            _store(c, at, c00)
-            _store(c, at + LANES, c01)
-            _store(c, at + c_row, c10)
-            _store(c, at + c_row + LANES, c11)
-            _store(c, at + 2 * c_row, c20)
-            _store(c, at + 2 * c_row + LANES, c21)
-            _store(c, at + 3 * c_row, c30)
-            _store(c, at + 3 * c_row + LANES, c31)
-    if columns % (2 * LANES):
-        for row in range(0, rows, 4):
-            at, p, q = c0 + row * c_row + columns - LANES, a0 + row * a_row, b0 + columns - LANES
-            c00, c10 = _load(c, at), _load(c, at + c_row)
-            c20, c30 = _load(c, at + 2 * c_row), _load(c, at + 3 * c_row)
+            store(c, at, sum_0)
+            store(c, at + c_row, sum_1)
+            store(c, at + 2 * c_row, sum_2)
+            store(c, at + 3 * c_row, sum_3)
+    _last_columns(to, factors, matrix, shape)
+
+
+@_compiled
+def _product_by_eight_rows(to: tuple, factors: tuple, matrix: tuple, shape: tuple) -> None:
+    """The same product for processors with registers for eight rows at once."""
+    c, c0, c_row = to
+    a, a0, a_term, a_row = factors
+    b, b0, b_term = matrix
+    rows, columns, terms = shape
+    for column in range(0, columns - LANES, 2 * LANES):
+        for row in range(0, rows, 8):
+            at, p, q = c0 + row * c_row + column, a0 + row * a_row, b0 + column
+            sum_0 = load_wide(c, at)
+            sum_1 = load_wide(c, at + c_row)
+            sum_2 = load_wide(c, at + 2 * c_row)
+            sum_3 = load_wide(c, at + 3 * c_row)
+            sum_4 = load_wide(c, at + 4 * c_row)
+            sum_5 = load_wide(c, at + 5 * c_row)
+            sum_6 = load_wide(c, at + 6 * c_row)
+            sum_7 = load_wide(c, at + 7 * c_row)
             for _ in range(terms):
-                left = _load(b, q)
-                c00, c10 = c00 + _spread(a, p) * left, c10 + _spread(a, p + a_row) * left
-                c20, c30 = c20 + _spread(a, p + 2 * a_row) * left, c30 + _spread(a, p + 3 * a_row) * left
+                of_b = load_wide(b, q)
+                sum_0 = sum_0 + spread_wide(a, p) * of_b
+                sum_1 = sum_1 + spread_wide(a, p + a_row) * of_b
+                sum_2 = sum_2 + spread_wide(a, p + 2 * a_row) * of_b
+                sum_3 = sum_3 + spread_wide(a, p + 3 * a_row) * of_b
+                sum_4 = sum_4 + spread_wide(a, p + 4 * a_row) * of_b
+                sum_5 = sum_5 + spread_wide(a, p + 5 * a_row) * of_b
+                sum_6 = sum_6 + spread_wide(a, p + 6 * a_row) * of_b
+                sum_7 = sum_7 + spread_wide(a, p + 7 * a_row) * of_b
                 p += a_term
                 q += b_term
-            _store(c, at, c00)
-            _store(c, at + c_row, c10)
-            _store(c, at + 2 * c_row, c20)
-            _store(c, at + 3 * c_row, c30)
+            store(c, at, sum_0)
+            store(c, at + c_row, sum_1)
+            store(c, at + 2 * c_row, sum_2)
+            store(c, at + 3 * c_row, sum_3)
+            store(c, at + 4 * c_row, sum_4)
+            store(c, at + 5 * c_row, sum_5)
+            store(c, at + 6 * c_row, sum_6)
+            store(c, at + 7 * c_row, sum_7)
+    _last_columns(to, factors, matrix, shape)
+
+
+_product = _product_by_eight_rows if has_avx512() else _product_by_four_rows  # the same bits
 
 
 @_compiled
@@ -350,9 +261,9 @@ def _keeps(key: np.uint64, draw: np.uint64, threshold: np.uint64) -> Any:
 @_compiled
 def _fill(vector: np.ndarray, start: int, count: int, value: float) -> None:
     """Write one value to ``count`` elements, a multiple of the lanes."""
-    lanes = _all(vector.dtype.type(value))
+    lanes = in_all_lanes(vector.dtype.type(value))
     for index in range(start, start + count, LANES):
-        _store(vector, index, lanes)
+        store(vector, index, lanes)
 
 
 @_compiled
@@ -383,7 +294,7 @@ def _fill_with_bias(layer: np.ndarray, net: Net, values: np.ndarray, rows: int) 
     start, width = rows * layer[OFFSET], layer[OUTPUTS]
     for row in range(rows):
         for unit in range(0, width, LANES):
-            _store(values, start + row * width + unit, _load(net.weights, layer[BIAS] + unit))
+            store(values, start + row * width + unit, load(net.weights, layer[BIAS] + unit))
 
 
 @_compiled
@@ -409,22 +320,22 @@ def _normalize(index: int, net: Net, memory: Memory, rows: int) -> None:
     width, scale, shift = layer[OUTPUTS], layer[NORM], layer[NORM] + layer[OUTPUTS]
     for row in range(rows):
         start = rows * layer[OFFSET] + row * width
-        total = _all(values.dtype.type(0))
+        total = in_all_lanes(values.dtype.type(0))
         for unit in range(0, width, LANES):
-            total = total + _load(values, start + unit)
-        mean = _all(values.dtype.type(_total(total) / layer[WIDTH]))
-        squares = _all(values.dtype.type(0))
+            total = total + load(values, start + unit)
+        mean = in_all_lanes(values.dtype.type(sum_of_lanes(total) / layer[WIDTH]))
+        squares = in_all_lanes(values.dtype.type(0))
         for unit in range(0, width, LANES):
-            difference = (_load(values, start + unit) - mean) * _load(net.real, layer[OFFSET] + unit)
-            _store(normalized, start + unit, difference)
+            difference = (load(values, start + unit) - mean) * load(net.real, layer[OFFSET] + unit)
+            store(normalized, start + unit, difference)
             squares = squares + difference * difference
-        factor = values.dtype.type(1 / np.sqrt(_total(squares) / layer[WIDTH] + NORM_EPSILON))
+        factor = values.dtype.type(1 / np.sqrt(sum_of_lanes(squares) / layer[WIDTH] + NORM_EPSILON))
         memory.inv_std[index, row] = factor
         for unit in range(0, width, LANES):
-            unscaled = _load(normalized, start + unit) * _all(factor)
-            _store(normalized, start + unit, unscaled)
-            scaled = unscaled * _load(net.weights, scale + unit)
-            _store(values, start + unit, scaled + _load(net.weights, shift + unit))
+            unscaled = load(normalized, start + unit) * in_all_lanes(factor)
+            store(normalized, start + unit, unscaled)
+            scaled = unscaled * load(net.weights, scale + unit)
+            store(values, start + unit, scaled + load(net.weights, shift + unit))
 
 
 @_compiled
@@ -447,7 +358,7 @@ def _draw_masks(net: Net, masks: np.ndarray, rows: int, first: int, dropout: Dro
 def _forward(net: Net, memory: Memory, rows: int, dropout: bool) -> None:
     """Outputs of all layers; the first one is linear already."""
     values = memory.values
-    leak = _all(values.dtype.type(LEAK))
+    leak = in_all_lanes(values.dtype.type(LEAK))
     for index in range(len(net.layers)):
         layer = net.layers[index]
         start, end = rows * layer[OFFSET], rows * (layer[OFFSET] + layer[OUTPUTS])
@@ -458,27 +369,27 @@ def _forward(net: Net, memory: Memory, rows: int, dropout: bool) -> None:
             _normalize(index, net, memory, rows)
         if layer[ACTIVE]:
             for unit in range(start, end, LANES):
-                value = _load(values, unit)
-                _store(values, unit, _if_positive(value, value, value * leak))
+                value = load(values, unit)
+                store(values, unit, where_positive(value, value, value * leak))
         if dropout and layer[DRAW] >= 0:
             for unit in range(start, end, LANES):
-                _store(values, unit, _load(values, unit) * _load(memory.masks, unit))
+                store(values, unit, load(values, unit) * load(memory.masks, unit))
 
 
 @_compiled
 def _backward(net: Net, memory: Memory, adam: Adam, rows: int, clips: int, dropout: bool) -> None:
     """Gradients of all layers, and an Adam step of all but the first layer's weights and biases."""
     values, grads = memory.values, memory.grads
-    one, leak = _all(values.dtype.type(1)), _all(values.dtype.type(LEAK))
+    one, leak = in_all_lanes(values.dtype.type(1)), in_all_lanes(values.dtype.type(LEAK))
     for index in range(len(net.layers) - 1, -1, -1):
         layer = net.layers[index]
         start, end = rows * layer[OFFSET], rows * (layer[OFFSET] + layer[OUTPUTS])
         if dropout and layer[DRAW] >= 0:
             for unit in range(start, end, LANES):
-                _store(grads, unit, _load(grads, unit) * _load(memory.masks, unit))
+                store(grads, unit, load(grads, unit) * load(memory.masks, unit))
         if layer[ACTIVE]:
             for unit in range(start, end, LANES):
-                _store(grads, unit, _load(grads, unit) * _if_positive(_load(values, unit), one, leak))
+                store(grads, unit, load(grads, unit) * where_positive(load(values, unit), one, leak))
         if layer[NORM] >= 0:
             _backward_norm(index, net, memory, adam, rows, clips)
         if index:
@@ -498,20 +409,20 @@ def _backward_norm(index: int, net: Net, memory: Memory, adam: Adam, rows: int, 
     _fill(sums, _ZERO, 2 * width, 0.0)
     for row in range(clips):
         start = rows * layer[OFFSET] + row * width
-        plain, product = _all(grads.dtype.type(0)), _all(grads.dtype.type(0))
+        plain, product = in_all_lanes(grads.dtype.type(0)), in_all_lanes(grads.dtype.type(0))
         for unit in range(0, width, LANES):
-            grad, hidden = _load(grads, start + unit), _load(memory.normalized, start + unit)
-            _store(sums, unit, _load(sums, unit) + grad * hidden)
-            _store(sums, width + unit, _load(sums, width + unit) + grad)
-            grad = grad * _load(net.weights, scale + unit)
-            _store(grads, start + unit, grad)
+            grad, hidden = load(grads, start + unit), load(memory.normalized, start + unit)
+            store(sums, unit, load(sums, unit) + grad * hidden)
+            store(sums, width + unit, load(sums, width + unit) + grad)
+            grad = grad * load(net.weights, scale + unit)
+            store(grads, start + unit, grad)
             plain, product = plain + grad, product + grad * hidden
-        mean = _all(grads.dtype.type(_total(plain) / layer[WIDTH]))
-        tilt = _all(grads.dtype.type(_total(product) / layer[WIDTH]))
-        factor = _all(memory.inv_std[index, row])
+        mean = in_all_lanes(grads.dtype.type(sum_of_lanes(plain) / layer[WIDTH]))
+        tilt = in_all_lanes(grads.dtype.type(sum_of_lanes(product) / layer[WIDTH]))
+        factor = in_all_lanes(memory.inv_std[index, row])
         for unit in range(0, width, LANES):
-            grad = _load(grads, start + unit) - mean - _load(memory.normalized, start + unit) * tilt
-            _store(grads, start + unit, factor * grad * _load(net.real, layer[OFFSET] + unit))
+            grad = load(grads, start + unit) - mean - load(memory.normalized, start + unit) * tilt
+            store(grads, start + unit, factor * grad * load(net.real, layer[OFFSET] + unit))
     _adam(net, adam, scale, sums, 2 * width)
 
 
@@ -543,10 +454,10 @@ def _backward_inputs(layer: np.ndarray, source: np.ndarray, net: Net, memory: Me
 def _update_bias(layer: np.ndarray, net: Net, memory: Memory, adam: Adam, rows: int, clips: int) -> None:
     width, start = layer[OUTPUTS], rows * layer[OFFSET]
     for unit in range(0, width, LANES):
-        total = _all(memory.grads.dtype.type(0))
+        total = in_all_lanes(memory.grads.dtype.type(0))
         for row in range(clips):
-            total = total + _load(memory.grads, start + row * width + unit)
-        _store(memory.scratch, unit, total)
+            total = total + load(memory.grads, start + row * width + unit)
+        store(memory.scratch, unit, total)
     _adam(net, adam, layer[BIAS], memory.scratch, width)
 
 
@@ -582,20 +493,20 @@ def _update_rows(
 def _adam(net: Net, adam: Adam, start: int, gradient: np.ndarray, count: int) -> None:
     """One step of Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019) of some weights."""
     constants, moments, second = adam.constants, adam.moments, len(net.weights)
-    rate, epsilon = _spread(constants, RATE), _spread(constants, EPSILON)
-    penalty, kept = _spread(constants, PENALTY), _spread(constants, KEPT)
-    moment_1, rest_1 = _spread(constants, MOMENT_1), _spread(constants, REST_1)
-    moment_2, rest_2 = _spread(constants, MOMENT_2), _spread(constants, REST_2)
-    root = _spread(constants, ROOT)
+    rate, epsilon = spread(constants, RATE), spread(constants, EPSILON)
+    penalty, kept = spread(constants, PENALTY), spread(constants, KEPT)
+    moment_1, rest_1 = spread(constants, MOMENT_1), spread(constants, REST_1)
+    moment_2, rest_2 = spread(constants, MOMENT_2), spread(constants, REST_2)
+    root = spread(constants, ROOT)
     for unit in range(0, count, LANES):
         at = start + unit
-        weight = _load(net.weights, at)
-        grad = _load(gradient, unit) + penalty * weight
-        m = moment_1 * _load(moments, at) + rest_1 * grad
-        v = moment_2 * _load(moments, second + at) + rest_2 * grad * grad
-        _store(moments, at, m)
-        _store(moments, second + at, v)
-        _store(net.weights, at, kept * weight - rate * m / (_sqrt(v) * root + epsilon))
+        weight = load(net.weights, at)
+        grad = load(gradient, unit) + penalty * weight
+        m = moment_1 * load(moments, at) + rest_1 * grad
+        v = moment_2 * load(moments, second + at) + rest_2 * grad * grad
+        store(moments, at, m)
+        store(moments, second + at, v)
+        store(net.weights, at, kept * weight - rate * m / (square_roots(v) * root + epsilon))
 
 
 @_compiled

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numba import njit
+
+from stages.core.runtime.compiling import compiled
 
 MARGIN = 8
 LONGEST = 1000
@@ -87,7 +88,7 @@ def exact(text: str) -> np.float32 | None:
     return single
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _parse(  # noqa: PLR0912 (one pass over the text)
     block: np.ndarray,
     separator: int,
@@ -146,7 +147,7 @@ def _parse(  # noqa: PLR0912 (one pass over the text)
     return row, count, FINE, 0
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _number(  # noqa: PLR0912
     block: np.ndarray, at: int, separator: int, bits: np.ndarray
 ) -> tuple[np.float32, int, bool]:
@@ -203,7 +204,7 @@ def _number(  # noqa: PLR0912
     return np.float32(-value if negative else value), at, fine
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _starts(block: np.ndarray, texts: np.ndarray) -> np.ndarray:
     found = np.empty(len(texts), np.int64)
     count = last = 0

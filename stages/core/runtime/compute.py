@@ -26,13 +26,19 @@ class ComputeOptions:
         return self.processes or usable_cores()
 
 
+SHARE = "USABLE_CORES"
+"""The environment variable that gives a process its share of the cores."""
 _QUOTA = Path(
     "/sys/fs/cgroup/cpu.max"
 )  # of a container (cgroup v2): microseconds of processor time per period
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: those of the machine, of its affinity and of its container's quota."""
+    """Cores that this process may use: its :data:`SHARE`, if it has one beside other processes, else those of
+    the machine, of its affinity and of its container's quota.
+    """
+    if SHARE in os.environ:
+        return int(os.environ[SHARE])
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = _QUOTA.read_text(encoding="ascii").split()

@@ -1,5 +1,6 @@
 """The compiled arithmetic: what it computes, and that no processor computes it otherwise."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -23,9 +24,12 @@ def test_exp_and_log_are_those_of_the_package_of_arithmetic() -> None:
     np.testing.assert_array_equal([kernels._log(value) for value in positive], log(positive))
 
 
-@pytest.mark.parametrize(("rows", "columns", "terms"), [(4, 8, 1), (8, 24, 5), (12, 32, 300), (4, 16, 0)])
+@pytest.mark.parametrize(("rows", "columns", "terms"), [(8, 8, 1), (16, 24, 5), (24, 32, 300), (8, 16, 0)])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_a_product_adds_term_by_term(rows: int, columns: int, terms: int, kind: type) -> None:
+@pytest.mark.parametrize("product", [kernels._product_by_four_rows, kernels._product_by_eight_rows])
+def test_a_product_adds_term_by_term(
+    rows: int, columns: int, terms: int, kind: type, product: Callable[..., None]
+) -> None:
     left, right, start = (
         RNG.normal(size=shape).astype(kind) for shape in ((rows, terms), (terms, columns), (rows, columns))
     )
@@ -37,7 +41,7 @@ def test_a_product_adds_term_by_term(rows: int, columns: int, terms: int, kind: 
         factors = (left.T if turned else left).copy().ravel()
         steps = (rows, 1) if turned else (1, terms)
         one = np.int64(1)
-        kernels._product(
+        product(
             (found, 3 * one, columns * one),
             (factors, 0 * one, steps[0] * one, steps[1] * one),
             (right.ravel(), 0 * one, columns * one),
