@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 PYTHON ?= python3
-JOBS ?= 1
+JOBS ?=
 TRIALS ?= 50
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -12,17 +12,12 @@ export DVC_NO_ANALYTICS := 1
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
-repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=2: two runs in parallel)
+repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=1: one stage at a time)
 	@python -m stages.repair
 	@python -m stages.check
-	@if [ "$(JOBS)" -gt 1 ]; then \
-	  dvc repro $$(dvc stage list --name-only | grep -Ev '^(train@|evaluate@|summarize$$|report$$)') && \
-	  for stage in train evaluate; do \
-	    dvc stage list --name-only | grep "^$$stage@" | xargs -P $(JOBS) -n 1 dvc repro --quiet --single-item || exit 1; \
-	  done; \
-	fi
+	@python -m stages.side_by_side $(JOBS)
 	@dvc repro
-	@if [ "$(JOBS)" -gt 1 ]; then python -m stages.repair; fi
+	@python -m stages.repair
 	@python -m stages.scores
 	@printf "\nreport   plots/report.html\nplots    plots/figures, plots/confusion, plots/curves\ntables   plots/tables.md, plots/tables.tex, metrics/\nmodels   data/models\n"
 
