@@ -168,6 +168,7 @@ class FeatureTable:
                 filled = other.submit(_fill, values, wanted, table, inside)
             if filled:
                 filled.result()
+        pa.default_memory_pool().release_unused()
         return values
 
 
