@@ -173,13 +173,13 @@ def test_the_ensemble_has_the_mean_and_the_sd_of_the_training_labels() -> None:
         OUTPUTS,
         SplitData(np.empty((400, 6), np.float32), targets),
         SplitData(FEATURES, validation),
-        DESCRIPTION.scales,
+        {**DESCRIPTION.scales, "keys": (5.0, 2.0)},  # targets are in standard units inside the loss
     )
     model = calibrated(MODEL, data)
     by_seed = model.predict(FEATURES)
     ensemble = (by_seed[4]["keys"].astype(np.float64) + by_seed[2]["keys"]) / 2
-    np.testing.assert_allclose(ensemble.mean(axis=0), targets["keys"].mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(ensemble.std(axis=0), targets["keys"].std(axis=0), atol=1e-5)
+    np.testing.assert_allclose(ensemble.mean(axis=0), 5 + 2 * targets["keys"].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(ensemble.std(axis=0), 2 * targets["keys"].std(axis=0), atol=1e-5)
     assert set(model.description.calibration) == {"type", "keys"}  # the absolute error stays as it is
     assert model.description.calibration["type"].temperature > 1  # random networks are too sure
 

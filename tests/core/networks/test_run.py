@@ -1,0 +1,62 @@
+"""Which clips, seeds and sizes the networks of a run stand for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.core.config.training import Architecture, RunOptions, TrainingConfig
+from stages.core.networks.run import RunTables, Trained, in_order_of_seeds, model_of, number_of_networks
+from stages.core.networks.stopping import TrainingResult
+from tests.core.networks.test_data import CLIPS, FEATURES, RECORDINGS, SPLIT, prepared, rows_of
+
+SPLITS = pd.DataFrame({"clip_id": CLIPS, "split": SPLIT})
+NAMES = [f"f{column}" for column in range(5)]
+TABLES = RunTables(CLIPS, NAMES, FEATURES, {}, RECORDINGS, SPLITS)
+ALONE, JOINT = (Architecture(joint, trunk=(4,)) for joint in (False, True))
+
+
+def trained(seed: int) -> Trained:
+    """A network whose best epoch is not its last."""
+    curves = [
+        {"epoch": epoch, "split": split, "task": "age", "score": 10.0 * epoch + (split == "train")}
+        for epoch in (1, 2, 3)
+        for split in ("train", "validation")
+    ]
+    return Trained(f"seed{seed}", seed, ["age"], None, TrainingResult({}, curves, best_epoch=2, epochs=3))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_labels_features_and_speakers_of_a_split_are_of_the_same_clips(split: str) -> None:
+    labels, features, speakers = TABLES.of_split(split)
+    rows = rows_of(split)
+    assert list(labels["clip_id"]) == [CLIPS[row] for row in rows]
+    np.testing.assert_array_equal(features, FEATURES[rows])
+    assert list(speakers) == [f"speaker s{row}" for row in rows]
+    assert list(TABLES.clips_of(split)["clip_id"]) == list(labels["clip_id"])
+
+
+def test_a_network_for_each_seed_and_task_or_for_each_seed() -> None:
+    config = TrainingConfig(seeds=(5, 1))
+    assert number_of_networks(prepared().data, ALONE, config) == 6
+    assert number_of_networks(prepared().data, JOINT, config) == 2
+
+
+def test_networks_stand_in_the_order_of_the_seeds_that_were_asked_for() -> None:
+    found = in_order_of_seeds(map(trained, (1, 9, 5)), TrainingConfig(seeds=(5, 1, 9)))
+    assert [network.seed for network in found] == [5, 1, 9]
+
+
+def test_the_summary_has_the_validation_score_of_the_epoch_that_was_kept() -> None:
+    summary = trained(7).summary
+    assert (summary.validation, summary.best_epoch, summary.epochs) == ({"age": 20.0}, 2, 3)
+
+
+def test_the_model_says_how_many_clips_it_learnt_from() -> None:
+    data = prepared()
+    kept = replace(data.data.validation, inputs=data.data.validation.inputs[:3])
+    data = replace(data, data=replace(data.data, validation=kept))
+    config = TrainingConfig(seeds=(7,))
+    model = model_of("r", RunOptions("f", "m"), TABLES, data, JOINT, config, [trained(7)])
+    assert model.description.clips == {"train": 4, "validation": 3}
