@@ -225,6 +225,12 @@ def test_p_never_grows_where_fewer_replicates_lie_beyond_zero():
     assert two_sided_p(10.0, gains, 2) == pytest.approx(2 * 10 / 1000)
 
 
+def test_nine_replicates_beyond_zero_are_too_few_for_a_share():
+    nine, ten = (np.array([-0.1] * few + [1.0] * (999 - few)) for few in (9, 10))
+    assert two_sided_p(1.0, nine, 1000) < 1e-6
+    assert two_sided_p(1.0, ten, 1000) == pytest.approx(2 * 11 / 1000)
+
+
 def test_p_of_replicates_that_are_all_alike_is_their_share():
     assert two_sided_p(0.5, np.full(99, 0.5), 4) == pytest.approx(2 / 100)
     assert two_sided_p(0.0, np.zeros(99), 4) == 1.0
@@ -263,6 +269,7 @@ def test_the_mean_over_seeds_leads_and_its_interval_knows_seeds_and_bounds():
     assert found.parts[:, 0] == pytest.approx(
         np.mean([np.nanmean(np.abs(truth - prediction), axis=0) for prediction in seeds], axis=0)
     )
+    np.testing.assert_array_equal(found.clips, (~np.isnan(truth)).sum(axis=0))
     alone = [estimate("mae", one, draws(7, 300, 8), 0.9) for one in of_seeds]
     assert found.high - found.low > max(one.high - one.low for one in alone)
     perfect = sums("uar", np.array([0, 1]), [np.eye(2), np.eye(2)[::-1]], np.array([0, 1]), 2)

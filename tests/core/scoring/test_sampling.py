@@ -1,0 +1,40 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.core.config.evaluation import EvaluationOptions
+from stages.core.scoring.sampling import Sampling
+
+CLIPS = pd.DataFrame(
+    {"clip_id": [f"{n:03d}" for n in range(60)], "speaker": [f"s{n // 4}" for n in range(60)]}
+)
+TRUTH = np.random.default_rng(1).normal(30, 5, (60, 1))
+PREDICTION = TRUTH + np.random.default_rng(2).normal(0, 3, (60, 1))
+
+
+def interval(confidence: float, seed: int = 1) -> tuple[float, float]:
+    sampling = Sampling.of(CLIPS, EvaluationOptions(bootstrap=400, confidence=confidence, seed=seed))
+    found = sampling.estimate("mae", sampling.sums("mae", TRUTH, [PREDICTION]))
+    return found.low, found.high
+
+
+def test_speakers_are_drawn_and_not_clips() -> None:
+    assert Sampling.of(CLIPS, EvaluationOptions()).drawn.shape == (1000, 15)
+
+
+def test_the_confidence_and_the_seed_are_those_that_were_asked_for() -> None:
+    wide, narrow = interval(0.95), interval(0.5)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    # A normal distribution: 0.674 standard deviations to each side instead of 1.96.
+    assert (narrow[1] - narrow[0]) / (wide[1] - wide[0]) == pytest.approx(0.344, abs=0.06)
+    assert interval(0.95, seed=2) != wide == interval(0.95)
+
+
+def test_a_difference_has_that_confidence_too() -> None:
+    widths = []
+    for confidence in (0.95, 0.5):
+        sampling = Sampling.of(CLIPS, EvaluationOptions(bootstrap=400, confidence=confidence))
+        sides = [sampling.sums("mae", TRUTH, [TRUTH + shift * (PREDICTION - TRUTH)]) for shift in (1.0, 0.5)]
+        found = sampling.difference("mae", *sides)
+        widths.append(found.high - found.low)
+    assert widths[1] / widths[0] == pytest.approx(0.344, abs=0.06)
