@@ -42,6 +42,7 @@ SCHEMA = {
     "fused_features": "config/fusion.py",
     "fused_runs": "config/fusion.py",
     "explain": "config/explanation.py",
+    "bias": "config/explanation.py",
     "codebook": "config/features.py",
     "boaw": "config/features.py",
     "train": "config/training.py",
@@ -114,6 +115,7 @@ BY_KEY = {
     "external": {"features", "external"},
     "fuse_features": {"fused_features"},
     "explain": {"explain", "runs"},
+    "bias": {"bias"},
 }
 DECIDES_NOTHING = {"compute", "boaw.device"}
 

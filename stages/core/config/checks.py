@@ -13,7 +13,7 @@ from stages.core.config.tasks import SCORES, Task
 from stages.core.config.training import TrainingConfig
 from stages.core.runtime.errors import UserError, did_you_mean
 
-_NAMED = "tasks features external fused_features recipes models runs fused_runs".split()
+_NAMED = "tasks features external fused_features recipes models runs fused_runs bias".split()
 # Sections whose entries have names of one kind.
 _ONE_KIND = (("features", "external", "fused_features"), ("runs", "fused_runs"))
 

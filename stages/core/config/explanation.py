@@ -1,4 +1,4 @@
-"""What is looked into beyond scores: section ``explain``."""
+"""What is looked into beyond scores: sections ``explain`` and ``bias``."""
 
 from dataclasses import dataclass, field
 
@@ -17,3 +17,14 @@ class ExplainOptions:
 
     families: dict[str, str] = field(default_factory=dict)
     permutations: Positive = 10
+
+
+@dataclass(frozen=True)
+class BiasOptions:
+    """Whether a label is told by the recording alone.
+
+    Attributes:
+        column: a label column of classes.
+    """
+
+    column: str

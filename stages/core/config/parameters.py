@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stages.core.config.data import CorpusOptions, PreprocessOptions, SplitOptions, SynthesisOptions
 from stages.core.config.evaluation import EvaluationOptions
-from stages.core.config.explanation import ExplainOptions
+from stages.core.config.explanation import BiasOptions, ExplainOptions
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.config.fusion import FusedRuns, SetsSideBySide
 from stages.core.config.search import SearchSpace
@@ -48,6 +48,7 @@ class Parameters:
     fused_features: dict[str, SetsSideBySide] = field(default_factory=dict)
     fused_runs: dict[str, FusedRuns] = field(default_factory=dict)
     explain: dict[str, ExplainOptions] = field(default_factory=dict)
+    bias: dict[str, BiasOptions] = field(default_factory=dict)
 
     @property
     def sources(self) -> dict[str, Source]:
