@@ -284,3 +284,15 @@ def test_a_classification_by_another_score_still_shows_recalls(score):
     counts = np.array(by_uar.confusion.counts)
     if score != "f1":
         assert by_other.value == pytest.approx(np.trace(counts) / counts.sum(), abs=1e-6)
+
+
+def test_rows_of_a_confusion_are_actual_classes_and_seeds_add_up():
+    labels = corpus()
+    predicted = predictions(labels)
+    codes = labels["Country"].map({"A": 0, "B": 1, "C": 2}).to_numpy()
+    guesses = {1: codes, 2: np.where(codes == 0, 1, codes), 3: np.zeros_like(codes)}
+    predicted = {seed: {**predicted[seed], "country": np.eye(3)[guess]} for seed, guess in guesses.items()}
+    found = details(labels, predicted)["test"].tasks["country"]
+    a, b, c = np.bincount(codes[labels["split"] == "test"]).tolist()
+    assert found.confusion.counts == [[2 * a, a, 0], [b, 2 * b, 0], [c, 0, 2 * c]]
+    assert [found.classes[name].value for name in "ABC"] == pytest.approx([2 / 3] * 3, abs=1e-6)
