@@ -48,7 +48,7 @@ search: .venv/ready  ## search better training options on validation (RUN=compar
 	@python -m stages.search $(RUN) --trials $(TRIALS)
 
 folds: .venv/ready  ## test every clip once (FOLDS=5, speakers or a column; RUNS="compare-stl compare-mtl2" JOBS=2)
-	@python -m stages.folds --jobs $(JOBS) $(if $(FOLDS),--folds "$(FOLDS)") $(if $(RUNS),--runs $(RUNS))
+	@python -m stages.folds $(if $(JOBS),--jobs $(JOBS)) $(if $(FOLDS),--folds "$(FOLDS)") $(if $(RUNS),--runs $(RUNS))
 
 extras: .venv/ready  ## install what export, search, imports and other features need, and what their tests need
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
