@@ -85,7 +85,7 @@ def _draw(axes: Axes, families: Sequence[str], panel: Panel, named: bool) -> Axe
     for (row, column), value in np.ndenumerate(panel.values):
         if np.isnan(value):
             continue
-        dark, sure = value > 0.6 * limit, panel.sure[row, column]
+        dark, sure = value > 0.5 * limit, panel.sure[row, column]
         axes.text(
             column,
             row,
@@ -93,7 +93,7 @@ def _draw(axes: Axes, families: Sequence[str], panel: Panel, named: bool) -> Axe
             ha="center",
             va="center",
             fontsize=7,
-            color=("white" if dark else "black") if sure else ("#DDDDDD" if dark else "#9A9A9A"),
+            color=("white" if dark else "black") if sure else ("#E6E6E6" if dark else "#6F6F6F"),
             fontweight="bold" if sure else "normal",
         )
     axes.set_title(panel.title, loc="left")

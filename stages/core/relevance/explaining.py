@@ -97,7 +97,7 @@ def explain(
     kernels = Kernels.of(families, learnt, seen, threads)
     relevance, described = [], []
     found = family_relevance(model, families, kernels, seen, heard)
-    for name, told, rows in progress(found, len(families), "family"):
+    for name, told, rows in progress(found, len(families), "feature group"):
         described.append(Family(name, len(families[name]), rounded(told)))
         relevance += rows
     tasks = {name: model.tasks[name] for name in heard.asked}
