@@ -139,6 +139,7 @@ class FeatureTable:
         metadata = self._parquet.metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes, dtype=np.int64)
+        self._decoded: tuple[int, pa.Table] | None = None  # the last group: blocks of rows follow each other
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -160,7 +161,9 @@ class FeatureTable:
             for group, (first, last) in enumerate(pairwise([0, *cuts.tolist()])):
                 if first == last:
                     continue
-                table = self._parquet.read_row_group(group, columns=self.names)
+                if self._decoded is None or self._decoded[0] != group:
+                    self._decoded = group, self._parquet.read_row_group(group, columns=self.names)
+                table = self._decoded[1]
                 wanted = order[first:last]
                 inside = rows[wanted] - (self._ends[group] - table.num_rows)
                 if filled:
@@ -168,6 +171,8 @@ class FeatureTable:
                 filled = other.submit(_fill, values, wanted, table, inside)
             if filled:
                 filled.result()
+        if len(rows) > _GROUP:
+            self._decoded = None
         pa.default_memory_pool().release_unused()
         return values
 
