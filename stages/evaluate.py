@@ -64,8 +64,13 @@ def main() -> None:
     for split, content in splits.items():
         if not content.tasks:
             say(f"{run}: {split} has no labels, so that it gets predictions and no scores")
-        for name, task in content.tasks.items():
-            say(f"{run}: {split} {name} {METRICS[task.score].label} {task.value}")
+            continue
+        scored = [
+            f"{name} {METRICS[task.score].label} "
+            + ("not defined" if task.value is None else f"{task.value:z.3f}")
+            for name, task in content.tasks.items()
+        ]
+        say(f"{run}: {split:10} {', '.join(scored)}")
 
 
 def predict(model: Model, features: FeatureTable, speakers: np.ndarray, run: str) -> Predictions:

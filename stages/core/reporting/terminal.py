@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.numbers import p_value
-from stages.core.scoring.bill import BillRow
+from stages.core.scoring.bill import TOGETHER, BillRow
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import SPLITS, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
@@ -88,22 +88,23 @@ def _cost_lines(summary: Summary, seconds: Mapping[str, float], width: int) -> I
 
 
 def bill_lines(bill: Sequence[BillRow], seconds: Mapping[str, float]) -> Iterator[str]:
-    """What multi-task networks cost until they reach the score of single-task networks, line by line.
+    """What multi-task networks cost until they reach the scores of single-task networks, all tasks together.
 
     Args:
         bill: of pairs of runs.
         seconds: run → processor seconds of its training, where they are known. A score costs a share of them,
             in proportion to the multiply-adds.
     """
+    bill = [row for row in bill if row.task == TOGETHER]
     if bill:
-        yield "\nTraining until both reach the same score on validation: single-task → multi-task"
+        yield "\nTraining until both reach the same validation score of each task: single-task → multi-task"
     width = max((len(row.baseline) + len(row.candidate) for row in bill), default=0) + 12
     for row in bill:
         sides = ((row.baseline, row.baseline_cost), (row.candidate, row.candidate_cost))
         spent = [f"{seconds[run] * cost.share:.1f}" if run in seconds else "–" for run, cost in sides]
         epochs = " → ".join(f"{cost.epochs:.1f}" for _, cost in sides)
         yield (
-            f"  {f'{row.candidate} against {row.baseline}':{width}}{row.task:12}epochs {epochs:14}"
+            f"  {f'{row.candidate} against {row.baseline}':{width}}epochs {epochs:14}"
             f"multiply-adds × {row.ratio:<8.2f}processor seconds {' → '.join(spent)}"
         )
 

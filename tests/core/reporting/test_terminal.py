@@ -1,4 +1,5 @@
-from stages.core.reporting.terminal import score_lines
+from stages.core.reporting.terminal import bill_lines, score_lines
+from stages.core.scoring.bill import TOGETHER, BillRow, Reaching
 from tests.helpers.results import RUNS, beating, changed, comparison, results
 
 
@@ -33,3 +34,14 @@ def test_every_number_stands_in_its_column():
         "compare-mtl2 – compare-stl emotion +0.1000 [+0.0500, +0.2000] p = 0.050"
     )
     assert len(tables[5].split("\n")) == 2
+
+
+def test_the_bill_shows_all_tasks_together_and_shares_of_the_seconds():
+    sides = Reaching(12.0, 1.0, 4e9, 1e8, 0.5), Reaching(18.25, None, 5e9, None, 0.25)
+    rows = [BillRow(task, None, "compare-stl", "compare-mtl2", *sides, 1.25) for task in ("age", TOGETHER)]
+    title, *lines = bill_lines(rows, {"compare-stl": 3.0})
+    assert "validation" in title
+    assert [" ".join(line.split()) for line in lines] == [
+        "compare-mtl2 against compare-stl epochs 12.0 → 18.2 multiply-adds × 1.25 processor seconds 1.5 → –"
+    ]
+    assert list(bill_lines(rows[:1], {})) == []
