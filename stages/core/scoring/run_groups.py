@@ -1,6 +1,6 @@
 """Which runs belong together: those of the common training, and those that are compared with each other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -46,7 +46,7 @@ class RunGroups:
     def changes(self, run: str) -> str:
         """What of the section ``train`` a run's model changes, in words."""
         common, own = asdict(self.parameters.train), asdict(self._training[run])
-        return ", ".join(f"{name} {value}" for name, value in own.items() if value != common[name])
+        return ", ".join(f"{name} {_in_words(value)}" for name, value in own.items() if value != common[name])
 
     def is_joint(self, run: str) -> bool:
         """Whether one network learns all tasks of the run."""
@@ -112,3 +112,10 @@ class RunGroups:
 
     def _chosen(self, belongs: Callable[[str], bool]) -> list[str]:
         return [run for run in self.parameters.runs if belongs(run)]
+
+
+def _in_words(value: object) -> str:
+    """An option's value; of a mapping, as ``(compare 1000, boaw 500)``."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return f"({', '.join(f'{name} {part}' for name, part in value.items())})"

@@ -45,3 +45,12 @@ def test_runs_that_know_speakers_are_told_apart(set_parameters):
     models = {"known": {"joint": True, "trunk": [16], "train": {"scaling": "speaker"}}}
     set_parameters(models=models, runs={"known": {"features": "egemaps", "model": "known"}})
     assert RunGroups(load()).in_speaker_units == ["known"]
+
+
+def test_what_a_model_changes_is_in_words(set_parameters):
+    weights = {"train": {"loss_weighting": {"emotion": 10, "age": 0.5}, "epochs": 3}}
+    models = {"weighed": {"joint": True, "trunk": [16], **weights}}
+    set_parameters(models=models, runs={"mine": {"features": "egemaps", "model": "weighed"}})
+    groups = RunGroups(load())
+    words = groups.changes("mine")
+    assert set(words.split(", ", 1)) == {"epochs 3", "loss_weighting (emotion 10.0, age 0.5)"}
