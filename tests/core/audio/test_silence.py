@@ -49,6 +49,25 @@ def test_a_click_leaves_enough_for_opensmile() -> None:
         assert kept.max() == 1
 
 
+def test_the_level_is_of_the_energy_and_the_click_in_the_middle() -> None:
+    """Frames at 0.178 of the amplitude lie 15 dB below the loudest."""
+    clip = np.r_[np.zeros(4000), np.full(4000, 0.178), np.ones(4000), np.full(4000, 0.178), np.zeros(4000)]
+    assert len(trim_by_energy(clip, -16)) == 12_000
+    assert len(trim_by_energy(clip, -14)) == 4000
+    click = np.zeros(16_000)
+    click[5000] = 1  # in the frame from 4800 to 5200, which is widened by 600 on each side
+    assert trim_by_energy(click, -20).argmax() == 5000 - (4800 - 600)
+
+
+def test_a_hop_stays_on_each_side_of_the_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voiced are the hops of 512 samples number 9 to 19."""
+    heard = np.isin(np.arange(40), [9, 12, 19]).astype(np.float32)
+    monkeypatch.setattr("stages.core.audio.silence.voice_probabilities", lambda _: heard)
+    kept = trim_to_voice(np.arange(1.0, 40 * 512 + 1))
+    assert kept is not None
+    assert (kept[0] - 1, kept[-1]) == (8 * 512, 21 * 512)
+
+
 @needs_vad
 @pytest.mark.skipif(not MP3.is_dir(), reason="needs the EmoGator slice")
 def test_the_detector_is_the_packages_own_model() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stages.core.config.tasks import Task
 from stages.core.metrics.formulas import mean_ccc
-from stages.core.networks.blending import Blend, chosen_shares
+from stages.core.networks.blending import Blend, best_constant, chosen_shares
 
 AGE = Task("regression", ("Age",), "mae")
 MOOD = Task("regression", ("Awe", "Fear"), "ccc")
@@ -83,3 +83,29 @@ def test_a_mean_of_members() -> None:
     network, linear = np.array([[1.0]], np.float32), np.array([[2.0]])
     assert Blend((0.25, 0.75)).mean(network, linear) == np.float32(1.75)
     assert Blend((0.25, 0.25, 0.5), center=(10.0,)).mean(network, linear) == np.float32(5.75)
+
+
+def test_the_best_constant_is_the_mean_but_for_absolute_errors() -> None:
+    truth = np.array([[1.0, 0.0], [2.0, 0.0], [6.0, 3.0], [np.nan, np.nan]])
+    assert best_constant(MOOD, truth).tolist() == [3.0, 1.0]
+    assert best_constant(AGE, truth[:, :1]).tolist() == [2.0]
+
+
+def test_classes_weigh_the_same_however_rare() -> None:
+    """One member is surer of the frequent class and loses more on the rare one."""
+    truth = (np.arange(200) % 20 == 0).astype(np.int64)
+    fair, biased = np.full((200, 2), 0.5), np.tile([0.8, 0.2], (200, 1))
+    # Mean of the classes: -log .5 = .693 against -(log .8 + log .2) / 2 = .916; of the clips .693 and .293.
+    assert chosen_shares(KIND, truth, [fair, biased], SPEAKERS)[0] > 0.9
+
+
+def test_a_replicate_has_as_many_clips_as_its_speakers() -> None:
+    """A speaker's own mix is found from its 60 clips; from one clip at a time it would be any."""
+    rng = np.random.default_rng(5)
+    truth = rng.normal(0, 1, (60, 1))
+    members = [truth + rng.normal(0, 1, (60, 1)), truth + rng.normal(0, 2, (60, 1))]
+    found = chosen_shares(AGE, truth, members, np.full(60, "s"))
+    errors = [
+        np.abs(step / 10 * members[0] + (1 - step / 10) * members[1] - truth).mean() for step in range(11)
+    ]
+    assert found[0] == pytest.approx(np.argmin(errors) / 10, abs=0.1)

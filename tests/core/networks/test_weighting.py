@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
 from stages.core.networks.data import MultiTaskData, SplitData
 from stages.core.networks.weighting import (
@@ -81,6 +82,17 @@ def test_the_shares_of_classes_shift_logits_and_draw_clips() -> None:
     assert weights[truth == -1] == pytest.approx(1)
     assert sampling_weights_of(DATA, TrainingConfig()) is None
     assert sampling_weights_of(DATA.only(["age"]), TrainingConfig(class_weights="batches")) is None
+
+
+def test_clips_are_drawn_for_the_mean_of_the_tasks() -> None:
+    """Of the country 3 clips of one class, 1 of another; of the kind 1 and 4."""
+    kinds = {"country": DATA.train.targets["country"], "kind": np.array([1, 0, 1, 1, 1])}
+    tasks = {"country": TASKS["country"], "kind": Task("classification", ("Kind",), "uar")}
+    train = replace(TRAIN, targets=kinds)
+    data = replace(DATA, tasks=tasks, outputs={"country": 3, "kind": 2}, train=train)
+    weights = sampling_weights_of(data, TrainingConfig(class_weights="batches"))
+    country, kind = [2 / 3, 2 / 3, 2 / 3, 2, 1], [5 / 8, 5 / 2, 5 / 8, 5 / 8, 5 / 8]
+    assert weights == pytest.approx(np.mean([country, kind], axis=0))
 
 
 def test_the_naive_predictors_focal_loss() -> None:

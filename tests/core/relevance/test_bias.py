@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.core.config.evaluation import EvaluationOptions
-from stages.core.relevance.bias import Recorded, told
+from stages.core.relevance.bias import Recorded, Told, told
 from stages.core.relevance.nuisance import NAMES, nuisances
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sampling import Sampling
@@ -59,3 +59,67 @@ def test_a_fact_that_tells_is_found_and_noise_is_not() -> None:
     for by in ("all together", "rate"):
         assert (found[by].low or 0) > 0.5 and found[by].p < 0.01
     assert (found["noise"].low or 1) < 1 / 3 < (found["noise"].high or 0) and found["noise"].p > 0.05
+
+
+def test_facts_of_a_clip_by_hand() -> None:
+    """Half a second of a constant amid a hum of 50 Hz, of which exactly a second lies outside the voice.
+
+    Frames begin every 160 samples and last 400: the first that holds some of samples 8000 to 16,000 begins at
+    7680, the last ends at 16,240.
+    """
+    hum = 0.01 * np.sin(2 * np.pi * 50 * np.arange(16_000) / 16_000)
+    sound = np.r_[hum[:7680], hum[:320], np.full(8000, 0.5), hum[:240], hum[7680:]]
+    found = dict(zip(NAMES, nuisances(np.round(sound * 32768).astype(np.int16)), strict=True))
+    assert found["silence before (s)"] == 0.48
+    assert found["silence after (s)"] == 0.52
+    assert found["noise floor (dB)"] == pytest.approx(10 * np.log10(0.01**2 / 2 / 0.5**2), abs=0.7)
+    # One of 61 lines has all power, 61 times their mean; near the overtone are rounding errors alone.
+    assert found["hum at 50 Hz (dB)"] == pytest.approx(10 * np.log10((61 + 1) / 2), abs=0.6)
+    assert found["bandwidth of the noise (Hz)"] == 50
+
+
+def test_samples_as_loud_as_the_loudest_are_clipped_but_for_one() -> None:
+    assert nuisances(np.array([1, 9, -9, 9], np.int16))[-1] == 50
+    assert nuisances(np.array([1, 9, -8, 8], np.int16))[-1] == 0
+
+
+def recorded(facts: np.ndarray, classes: np.ndarray, splits: np.ndarray) -> Recorded:
+    return Recorded(["fact"], facts[:, None], classes, 2, splits)
+
+
+def together(of: Recorded) -> Told:
+    """What all facts tell; each labelled test clip is of a speaker of its own."""
+    clips = len(of.rows("test"))
+    drawn = bootstrap.draws(clips, 50, np.random.default_rng(1))
+    return told(of, Sampling(np.arange(clips), drawn, EvaluationOptions()))[0]
+
+
+SPLITS = np.tile(["train", "validation", "test"], 60)
+
+
+def test_a_fact_that_is_middling_for_one_class_tells_it() -> None:
+    fact = np.random.default_rng(4).uniform(-1, 1, 180)
+    assert (together(recorded(fact, (np.abs(fact) > 0.5).astype(np.int64), SPLITS)).uar or 0) > 0.75
+
+
+def test_a_rare_class_weighs_as_much_as_the_other() -> None:
+    rng = np.random.default_rng(5)
+    classes = (np.arange(180) % 30 < 3).astype(np.int64)  # 6 of the 60 clips of each split
+    found = together(recorded(classes + rng.normal(0, 0.7, 180), classes, SPLITS))
+    assert (found.uar or 0) > 0.65
+
+
+def test_clips_without_a_label_count_nothing() -> None:
+    rng = np.random.default_rng(6)
+    classes = rng.integers(0, 2, 180)
+    fact = classes + rng.normal(0, 0.5, 180)
+    more = recorded(
+        np.r_[fact, rng.normal(9, 9, 60)], np.r_[classes, np.full(60, -1)], np.r_[SPLITS, SPLITS[:60]]
+    )
+    assert together(more) == together(recorded(fact, classes, SPLITS))
+
+
+def test_a_fact_that_never_changes_tells_nothing() -> None:
+    """Each exchange of labels reaches the one half of a constant guess."""
+    found = together(recorded(np.ones(180), np.arange(180) // 3 % 2, SPLITS))
+    assert (found.uar, found.chance, found.p) == (0.5, 0.5, 1.0)
