@@ -273,7 +273,7 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
                 axes.plot(
                     rows["multiply_adds"], rows[task], MARKERS[index], color=COLOURS[index], label=features
                 )
-                for _, row in rows.sort_values("multiply_adds").iterrows():
+                for _, row in rows.sort_values("multiply_adds", kind="stable").iterrows():
                     name, point = row["run"].removeprefix(f"{features}-"), (row["multiply_adds"], row[task])
                     axes.annotate(name, point, (0, 0), textcoords="offset points", fontsize=7)
             axes.set(title=task, xscale="log", xlabel="multiply-adds per clip", ylabel=axis_label(score))

@@ -128,6 +128,15 @@ def test_cost_has_a_mark_a_run_and_leaves_out_runs_without_the_task():
     assert [text.get_text() for text in figure.axes[1].texts] == ["stl"]
 
 
+def test_labels_of_runs_of_one_cost_follow_the_order_of_the_runs():
+    """A sort that is not stable gives an order of its own on each processor."""
+    runs = [f"x-{number}" for number in range(40)]
+    points = pd.DataFrame({"run": runs, "features": "x", "multiply_adds": 100, "emotion": 0.5})
+    points.loc[39, "multiply_adds"] = 99
+    labels = [text.get_text() for text in cost(points, {"emotion": "ccc"}).axes[0].texts]
+    assert labels == ["39", *map(str, range(39))]
+
+
 def test_labels_of_neighbours_do_not_cover_each_other():
     runs = [f"x-mtl{number}" for number in range(4)]
     points = pd.DataFrame({"run": runs, "features": "x", "multiply_adds": [100, 101, 102, 1000]})
