@@ -31,11 +31,13 @@ class HandModel:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
+        self.speakers: list[Sequence[str] | None] = []
 
     def predict(
-        self, features: np.ndarray, _: Sequence[str] | None = None
+        self, features: np.ndarray, speakers: Sequence[str] | None = None
     ) -> dict[int, dict[str, np.ndarray]]:
         self.sizes.append(len(features))
+        self.speakers.append(speakers)
         number = features[:, :1]
         return {
             seed: {
@@ -87,9 +89,11 @@ def test_each_recording_gets_its_own_prediction_in_any_block(model: Any, block: 
 def test_one_seed_and_one_speaker(model: Any) -> None:
     found = dict(predict_recordings(model, PATHS[2:4], [6], block=1))
     assert [found[path]["age"].tolist() for path in PATHS[2:4]] == [[29.0], [38.0]]
+    assert model.speakers == [None, None]
     model.sizes.clear()
     list(predict_recordings(model, PATHS, [6], block=2, one_speaker=True))
     assert model.sizes == [6]
+    assert len(set(model.speakers[-1])) == 1 and len(model.speakers[-1]) == 6
 
 
 def test_the_submission_counts_countries_from_zero_and_sorts_by_id(model: Any) -> None:
