@@ -6,6 +6,7 @@ what all items share, pass between this process and the workers directly. No dis
 
 import hashlib
 import platform
+from asyncio import run_coroutine_threadsafe
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
@@ -128,7 +129,9 @@ class Cluster:
         self._losses = _LOSSES
         self._counted, self._threads = float("-inf"), 1
         try:
-            self._client = Client(address, timeout=_PATIENCE, direct_to_workers=True, set_as_default=False)
+            self._client: Any = Client(
+                address, timeout=_PATIENCE, direct_to_workers=True, set_as_default=False
+            )
         except (OSError, ValueError) as error:
             raise UserError(
                 f"params.yaml: compute.scheduler: no Dask scheduler answers at {address} ({error})."
@@ -146,7 +149,6 @@ class Cluster:
         except BaseException:
             self._client.close()
             raise
-        self._executor = self._client.get_executor(pure=False)
         return self
 
     def __exit__(
@@ -179,7 +181,29 @@ class Cluster:
 
     def submit(self, argument: Any, /) -> "Future[Any]":
         """Begin an item; where its worker dies, the scheduler gives it to another."""
-        return self._executor.submit(_checked, identity(), self._function, *self._data, argument)
+        # Not Dask's executor: its futures never end if a result is lost while it is fetched.
+        loop = self._client.loop.asyncio_loop
+        return run_coroutine_threadsafe(self._result_of(argument), loop)
+
+    async def _result_of(self, argument: Any) -> Any:
+        """The result of an item, or what its workers died of.
+
+        Raises:
+            LostError: if it was lost with the workers, or the scheduler is gone.
+        """
+        from distributed import KilledWorker
+
+        for _ in range(2):  # Dask also suspects items that waited for a worker which died of another
+            task = self._client.submit(
+                _checked, identity(), self._function, *self._data, argument, pure=False
+            )
+            try:
+                return await self._client.gather(task, asynchronous=True)
+            except KilledWorker:
+                continue
+            except CancelledError:
+                raise LostError from None
+        return Crash("the workers that worked on it died, one after the other")
 
     def outcome(self, future: "Future[Any]", /) -> Any:
         """What became of an item.
@@ -188,13 +212,9 @@ class Cluster:
             LostError: if it has to be submitted again, since what all items share was lost with all workers.
             UserError: if the scheduler is gone, or the worker is another than this machine.
         """
-        from distributed import KilledWorker
-
         try:
             result = future.result()
-        except KilledWorker:
-            return Crash("the workers that worked on it died, one after the other")
-        except CancelledError:
+        except (CancelledError, LostError):
             self._recover()
             raise LostError from None
         if isinstance(result, _Stranger):
