@@ -5,17 +5,23 @@ import random
 import signal
 import subprocess
 
+import pytest
+
 from tests.helpers import FAULTS
 from tests.helpers.whole_project import Project, digests, from_nothing
 
+ONE_AT_A_TIME = "python -m stages.repair && exec dvc repro"
+SIDE_BY_SIDE = "python -m stages.repair && python -m stages.side_by_side 2 && exec dvc repro --quiet"
 
-def test_kill_and_go_on(finished_copy: Project) -> None:
+
+@pytest.mark.parametrize("run", [ONE_AT_A_TIME, SIDE_BY_SIDE], ids=["one at a time", "side by side"])
+def test_kill_and_go_on(finished_copy: Project, run: str) -> None:
     """A run that ends before its next kill begins anew."""
     expected = from_nothing(finished_copy)
     rng = random.Random(1)  # noqa: S311
     kills = 0
     while kills < FAULTS:
-        process = start(finished_copy)
+        process = start(finished_copy, run)
         try:
             said = process.communicate(timeout=rng.uniform(1.0, 12.0))[0].decode()
             assert process.returncode == 0, said
@@ -25,16 +31,16 @@ def test_kill_and_go_on(finished_copy: Project) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             kills += 1
-    finished_copy.run("python -m stages.repair && dvc repro --quiet")
+    finished_copy.run(run)
     assert digests(finished_copy.folder) == expected
     leftovers = [file for file in finished_copy.folder.rglob("*.partial") if ".cache" not in file.parts]
     assert leftovers == []
 
 
-def start(project: Project) -> "subprocess.Popen[bytes]":
+def start(project: Project, run: str = ONE_AT_A_TIME) -> "subprocess.Popen[bytes]":
     """A run in a group of processes of its own."""
     return subprocess.Popen(
-        ["bash", "-c", "python -m stages.repair && exec dvc repro"],
+        ["bash", "-c", run],
         cwd=project.folder,
         env=project.environment,
         start_new_session=True,
