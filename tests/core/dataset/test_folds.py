@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.config.data import SplitOptions
-from stages.core.dataset.folds import folds_of
+from stages.core.config.tasks import stored
+from stages.core.dataset.folds import _strata, folds_of
 from stages.core.dataset.splitting import assign
 from stages.core.runtime.errors import OptionError, UserError
 
@@ -113,3 +114,16 @@ def test_too_few_speakers_and_a_fold_that_is_not_there() -> None:
         folds_of(recordings(2), options("speakers"))
     with pytest.raises(OptionError, match="fold is 4, but there are 3 folds; take 1 to 3"):
         assign(SIX, options(3, fold=4))
+
+
+def test_values_of_fewer_speakers_than_parts_are_balanced_as_one() -> None:
+    """Speakers: A has 4, B 3, C 2, D 1, each with two clips."""
+    speakers = pd.DataFrame(
+        {"speaker": [f"s{number}" for number in range(10)], stored("Country"): list("AAAABBBCCD")}
+    )
+    clips = pd.concat([speakers, speakers], ignore_index=True)
+    assert _strata(clips, "Country", 3).tolist() == [0, 0, 0, 0, 1, 1, 1, 4, 4, 4] * 2
+    # A rare value that has no other to join stays as it is.
+    assert _strata(clips, "Country", 2).tolist() == [0, 0, 0, 0, 1, 1, 1, 2, 2, 3] * 2
+    assert _strata(clips, "Country", 5).tolist() == [0] * 20
+    assert _strata(clips, None, 3).tolist() == [0] * 20

@@ -71,3 +71,15 @@ def test_a_pipe_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(windows, "MOST_BYTES", 10)
     with pytest.raises(UserError, match="more than 10 bytes came through the pipe"):
         store_stream(io.BytesIO(b"0123456789+"), tmp_path / "file")
+
+
+def test_the_bound_is_on_all_that_comes_through_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven bytes in pieces of four."""
+    monkeypatch.setattr(windows, "MOST_BYTES", 10)
+    monkeypatch.setattr(windows, "_PIECE", 4)
+    store_stream(io.BytesIO(b"0123456789"), tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"0123456789"
+    with pytest.raises(UserError, match="more than 10 bytes"):
+        store_stream(io.BytesIO(b"0123456789+"), tmp_path / "file")
