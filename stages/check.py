@@ -52,7 +52,8 @@ def main() -> None:
         say("params.yaml is sound; the embedded corpus is made by `dvc repro synthesize`")
     else:
         with section():
-            corpus = read_corpus(parameters.corpus, parameters.tasks, parameters.split.balance)
+            split = parameters.split
+            corpus = read_corpus(parameters.corpus, parameters.tasks, split.balance, split.balance_option)
         refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
         if arguments.corpus:
             _check_corpus(corpus, folder, parameters)

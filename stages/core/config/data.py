@@ -106,3 +106,13 @@ class SplitOptions:
         ('Country', None)
         """
         return self.folds if isinstance(self.folds, str) and self.folds != SPEAKERS else None
+
+    @property
+    def balance_option(self) -> str:
+        """Which option a person set to read the column ``balance``: folds by a column balance by it, too.
+
+        >>> SplitOptions("folds", balance="Country", folds="Country").balance_option
+        'split.folds'
+        """
+        by_fold = self.method == "folds" and self.fold_column == self.balance
+        return "split.folds" if by_fold and self.balance else "split.balance"

@@ -79,13 +79,19 @@ class Paths(Mapping[str, Path]):
         return len(self._files)
 
 
-def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str | None = None) -> Corpus:
+def read_corpus(
+    options: CorpusOptions,
+    tasks: Mapping[str, Task],
+    balance: str | None = None,
+    balance_option: str = "split.balance",
+) -> Corpus:
     """Read and check a corpus without opening a recording.
 
     Args:
         options: where the corpus lies, and how to read it.
         tasks: the declared tasks, whose label columns are read.
         balance: a further column of text, by which splits are balanced; where it is not there, they are not.
+        balance_option: what errors call the option that names it.
 
     Raises:
         UserError: if the folder, a label file, a needed column or the recordings are missing, ids are not
@@ -94,7 +100,7 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
     """
     folder = Path(options.path)
     info = read_info(folder, options.labels, options.speaker)
-    _refuse_misspelt(info, tasks, balance)
+    _refuse_misspelt(info, tasks, balance, balance_option)
     rows = _RowReader(info, options, tasks, balance)
     recordings = list_recordings(folder, options.audio, options.follow_links)
     names = ["clip_id", "speaker", *map(stored, rows.numbers), *map(stored, rows.texts), "source_split"]
@@ -118,7 +124,7 @@ def read_corpus(options: CorpusOptions, tasks: Mapping[str, Task], balance: str 
         }
     )
     table = table.sort_values("clip_id", ignore_index=True)
-    _refuse_unlearnable(info, table, tasks)
+    _refuse_unlearnable(info, table, tasks, options.speaker)
     described = _description(folder)
     return Corpus(
         options.name or str(described.get("name") or folder.resolve().name),
@@ -205,14 +211,14 @@ def duplicates(corpus: Corpus) -> list[list[str]]:
     return [clip_ids for clip_ids in by_content.values() if len(clip_ids) > 1]
 
 
-def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None) -> None:
+def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None, balance_option: str) -> None:
     """Refuse a declared column that is not there while nearly the same name is."""
     wanted = {f"tasks.{name}.columns": task.columns for name, task in tasks.items()}
     used = {column for columns in wanted.values() for column in columns}
     free = {name.casefold(): name for name in info.columns if name not in used}
     known = {f"tasks.{name}.columns": free for name in tasks}
-    wanted |= {"split.balance": (balance,)} if balance else {}
-    known["split.balance"] = {name.casefold(): name for name in info.columns}
+    wanted |= {balance_option: (balance,)} if balance else {}
+    known[balance_option] = {name.casefold(): name for name in info.columns}
     for where, columns in wanted.items():
         for column in columns:
             cutoff = 0.85 if len(column) > 4 else 1.0  # Age is a slip of age, but not of Page
@@ -224,12 +230,14 @@ def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None)
                 )
 
 
-def _refuse_unlearnable(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Task]) -> None:
+def _refuse_unlearnable(
+    info: Info, clips: pd.DataFrame, tasks: Mapping[str, Task], speaker: str | None
+) -> None:
     if clips.empty or not tasks:
         return
     labelled = {name: clips[clips[task.label_columns].notna().all(axis=1)] for name, task in tasks.items()}
     if all(rows.empty for rows in labelled.values()):
-        columns = [name for name in info.columns if name not in ("File_ID", "Subject_ID", "Split")]
+        columns = [name for name in info.columns if name not in ("File_ID", speaker, "Split")]
         raise UserError(
             f"{info.name} has no label for any declared task; "
             f"declare a task for one of its columns ({', '.join(columns)[:200] or 'it has none of labels'})."

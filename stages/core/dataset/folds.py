@@ -45,8 +45,8 @@ def folds_of(recordings: pd.DataFrame, options: SplitOptions) -> Folds:
     if unknown:
         raise OptionError(
             "folds",
-            f"is {options.folds}, but {unknown} clips have no Subject_ID, so that no fold by speaker is "
-            "possible; fill it in, or name a column of groups",
+            f"is {options.folds}, but {unknown} clips have no speaker in the column that corpus.speaker "
+            "names, so that no fold by speaker is possible; fill it in, or name a column of groups",
         )
     known = speakers.nunique()
     if known < FEWEST:
@@ -138,7 +138,7 @@ def _of_column(recordings: pd.DataFrame, column: str) -> Folds:
         both = sorted(values[recordings["speaker"] == speaker].unique())
         raise OptionError(
             "folds",
-            f"{where}, but Subject_ID {speaker!r} has clips in {both[0]!r} and in {both[1]!r}, so that a "
+            f"{where}, but speaker {speaker!r} has clips in {both[0]!r} and in {both[1]!r}, so that a "
             "speaker who is tested would be known from training; correct that, or take another column",
         )
     return Folds(names, of_clip)

@@ -49,7 +49,7 @@ def _official(recordings: pd.DataFrame, _: SplitOptions) -> np.ndarray:
     if (shared > 1).any():
         raise OptionError(
             "method",
-            f"is official, but the clips of Subject_ID {shared[shared > 1].index[0]!r} are in more than one "
+            f"is official, but the clips of speaker {shared[shared > 1].index[0]!r} are in more than one "
             "Split; correct that, or set method to balanced",
         )
     return splits.to_numpy(str)
@@ -60,8 +60,8 @@ def _balanced(recordings: pd.DataFrame, options: SplitOptions) -> np.ndarray:
     if unknown:
         raise OptionError(
             "method",
-            f"is balanced, but {unknown} clips have no Subject_ID, so that no split by speaker is possible; "
-            "fill it in, or set method to official",
+            f"is balanced, but {unknown} clips have no speaker in the column that corpus.speaker names, "
+            "so that no split by speaker is possible; fill it in, or set method to official",
         )
     speakers = recordings["speaker"].nunique()
     if speakers < len(SPLITS):

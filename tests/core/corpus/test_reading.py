@@ -196,6 +196,8 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         read(folder, {"age": Task("regression", ("age",), "mae")})
     with pytest.raises(UserError, match=r"split\.balance names 'Contry', which .* it has 'Country'"):
         read(folder, TASKS, "Contry")
+    with pytest.raises(UserError, match=r"split\.folds names 'Contry', which .* it has 'Country'"):
+        read_corpus(CorpusOptions(str(folder)), TASKS, "Contry", "split.folds")
     for stranger in ("Page", "Countess"):
         task = Task("regression", (stranger,), "mae")
         assert f"task x: data_info.csv has no column {stranger}" in " ".join(
@@ -229,6 +231,8 @@ def test_a_corpus_without_a_label_for_any_task_is_refused(tmp_path: Path) -> Non
         UserError, match=r"no label for any declared task; .* one of its columns \(Valence, Arousal\)\.$"
     ):
         read(folder)
+    with pytest.raises(UserError, match=r"\(Subject_ID, Valence\)\.$"):
+        read(folder, speaker="Arousal")
     valence = {"valence": Task("regression", ("Valence",), "ccc")}
     assert read(folder, valence).warnings == [
         "columns that no task uses: Arousal; to learn them, declare a task"

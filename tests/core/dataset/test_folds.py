@@ -77,8 +77,12 @@ ONE_UNKNOWN = SIX.assign(speaker=SIX["speaker"].where(SIX["clip_id"] != "0000"))
     ("table", "folds", "problem"),
     [
         (SIX, 7, "folds is 7, but the corpus has 6 speakers; take at most 6, or speakers"),
-        (ONE_UNKNOWN, 3, "folds is 3, but 1 clips have no Subject_ID"),
-        (ONE_UNKNOWN, "speakers", "folds is speakers, but 1 clips have no Subject_ID"),
+        (ONE_UNKNOWN, 3, "folds is 3, but 1 clips have no speaker in the column that corpus.speaker names"),
+        (
+            ONE_UNKNOWN,
+            "speakers",
+            "folds is speakers, but 1 clips have no speaker in the column that corpus.speaker names",
+        ),
         (
             SIX,
             "Site",
@@ -99,7 +103,7 @@ ONE_UNKNOWN = SIX.assign(speaker=SIX["speaker"].where(SIX["clip_id"] != "0000"))
         (
             SIX.assign(Country=[*SIX["Country"][:-1], "Fiji"]),
             "Country",
-            "folds is 'Country', but Subject_ID 'S5' has clips in 'Fiji' and in 'Peru'",
+            "folds is 'Country', but speaker 'S5' has clips in 'Fiji' and in 'Peru'",
         ),
     ],
 )

@@ -48,7 +48,7 @@ def test_official_splits_are_taken_and_checked() -> None:
     who = table["speaker"].str[1:].astype(int)
     table["source_split"] = np.array(["train", "validation", "test"])[who % 3]
     assert assign(table, SplitOptions(method="official")).tolist() == table["source_split"].tolist()
-    with pytest.raises(OptionError, match="Subject_ID 'S1' are in more than one Split"):
+    with pytest.raises(OptionError, match="the clips of speaker 'S1' are in more than one Split"):
         assign(table.assign(speaker="S1"), SplitOptions(method="official"))
     with pytest.raises(OptionError, match=r"clip \d+ has the Split 'foo'"):
         assign(table.replace({"source_split": {"test": "foo"}}), SplitOptions(method="official"))
@@ -61,7 +61,10 @@ def test_splits_that_cannot_be_made() -> None:
         assign(recordings(2, 1), SplitOptions())
     table = recordings(6, 1)
     table.loc[0, "speaker"] = None
-    with pytest.raises(OptionError, match="method is balanced, but 1 clips have no Subject_ID"):
+    with pytest.raises(
+        OptionError,
+        match=r"method is balanced, but 1 clips have no speaker in the column that corpus\.speaker names",
+    ):
         assign(table, SplitOptions())
 
 
