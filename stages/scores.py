@@ -8,7 +8,7 @@ from typing import Literal
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.reporting.sentences import speakers_known
-from stages.core.reporting.terminal import bill_lines, score_lines
+from stages.core.reporting.terminal import bill_lines, challenge_lines, score_lines
 from stages.core.runtime.console import say
 from stages.core.runtime.files import read_json
 from stages.core.scoring.bill import BillRow
@@ -32,9 +32,11 @@ def main() -> None:
         parameters.evaluate.confidence,
         training_seconds(summary.runs, "training"),
     )
-    say("\n".join(line.rstrip() for line in lines))
-    costs = read_record(list[BillRow], METRICS / "bill.json")
-    say("\n".join(bill_lines(costs, training_seconds(summary.runs, "processor"))))
+    costs = bill_lines(
+        read_record(list[BillRow], METRICS / "bill.json"), training_seconds(summary.runs, "processor")
+    )
+    together = challenge_lines(parameters, summary)
+    say("\n".join(line.rstrip() for line in (*lines, *together, *costs)))
     if runs := RunGroups(parameters).in_speaker_units:
         say(f"\n{speakers_known(runs)}")
     if line := beside_committed():

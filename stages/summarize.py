@@ -19,6 +19,8 @@ from stages.core.runtime.files import read_json, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring import paper
 from stages.core.scoring.bill import bill
+from stages.core.scoring.challenge_scores import challenge_scores
+from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.comparison import compare_all, correct
 from stages.core.scoring.fusing import compare_fused
 from stages.core.scoring.naive_scores import naive_predictions, naive_scores
@@ -42,7 +44,14 @@ def main() -> None:
     predictions[NAIVE] = naive_predictions(labels, parameters.tasks)
     name = CorpusName(corpus["name"], corpus["synthetic"])
     naive = naive_scores(labels, parameters.tasks, predictions[NAIVE])
-    summary = Summary(name, runs, naive).ordered(parameters.runs, parameters.tasks)
+    challenge = CHALLENGES[parameters.corpus.challenge] if parameters.corpus.challenge else None
+    tasks = challenge and challenge.tasks(parameters.tasks)
+    by_challenge = (
+        challenge_scores(challenge, tasks, runs, predictions, labels, parameters.evaluate)
+        if challenge and tasks
+        else None
+    )
+    summary = Summary(name, runs, naive, by_challenge).ordered(parameters.runs, parameters.tasks)
     comparisons = compare_all(RunGroups(parameters), runs, predictions, labels, parameters.compute)
     for fused_name, fused in parameters.fused_runs.items():
         comparisons += compare_fused(

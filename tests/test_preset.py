@@ -1,4 +1,5 @@
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import check, evaluate, predict, preprocess, preset, report, split, summarize, train
+from stages import check, evaluate, predict, preprocess, preset, report, scores, split, summarize, train
 from stages.core.config.load import load
 from stages.core.config.presets import presets
 from stages.core.runtime.errors import UserError
@@ -130,7 +131,9 @@ def run_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", CHALLENGES)
-def test_a_challenge_from_its_files_to_the_submission(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_challenge_from_its_files_to_the_submission(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_all(name, monkeypatch)
     splits = pd.read_parquet("data/splits.parquet")
     assert splits["split"].value_counts().to_dict() == {"train": 16, "validation": 16, "test": 16}
@@ -161,5 +164,21 @@ def test_a_challenge_from_its_files_to_the_submission(name: str, monkeypatch: py
     scored = name.removeprefix("a-vb-") not in WITHHELD
     with Path("plots/scores.csv").open(newline="") as file:
         assert bool(list(csv.DictReader(file))) == scored
+    capsys.readouterr()
+    run_stage(scores, monkeypatch)
+    printed = capsys.readouterr().out
+    found = json.loads(Path("metrics/details.json").read_text())["challenge"]["egemaps-stl"]
+    _, _, rows = printed.partition(CHALLENGES[name].title)
+    ours, organizers = rows.splitlines()[2:4]
+    assert ours.startswith(
+        "  egemaps-stl  {value:.4f} [{low:.4f}, {high:.4f}] ".format_map(found["validation"])
+    )
+    assert organizers.split()[:3] == ["organizers", "–", f"{CHALLENGES[name].baseline:.4f}"]
+    if not scored:
+        assert found["test"] is None and ours.split()[-2:] == ["–", "–"]
+    else:
+        found = found["test"]
+        assert "{value:.4f} [{low:.4f}, {high:.4f}]".format_map(found) in ours
+        assert "{value:.3f} [{low:.3f}, {high:.3f}]".format_map(found).replace("-", "−") in table
     if name in ("a-vb-two", "a-vb-culture"):
         assert "Pearson's r, test" in table

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
 from stages.core.reporting.results import Results
-from stages.core.reporting.sentences import sure_differences
+from stages.core.reporting.sentences import baseline_sentences, sure_differences
 from stages.core.reporting.tables import Cell, Row, Table
 from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_groups import Contrast
-from stages.core.scoring.run_scores import SPLITS, Interval, best_run
+from stages.core.scoring.run_scores import Interval, best_run
 
 TITLES: dict[Contrast, str] = {
     "multi-task": "Multi-task against single-task networks",
@@ -143,23 +143,17 @@ def challenge_table(results: Results) -> Table | None:
         [challenge.system, "–", number(challenge.baseline), "–"],
         ["Here"],
     ]
-    for run, scores in results.runs.items():
-        found = [challenge.value(tasks, scores.splits[split], lambda task: task.value) for split in SPLITS]
-        ensemble = challenge.value(tasks, scores.splits["test"], lambda task: task.ensemble.value)
-        if any(value is not None for value in (*found, ensemble)):
-            rows.append([run, *map(number, (*found, ensemble))])
+    for run, found in (results.summary.challenge or {}).items():
+        rows.append([run, *map(with_ends, (found.validation, found.test, found.ensemble))])
     caption = (
         f"{challenge.title} on {results.corpus_name}, {challenge.figure} (higher is better), beside the "
         "organizers' baseline."
     )
     notes = (
-        "Ours are the mean over seeds, and the mean prediction of the seeds (ensemble). The organizers' "
-        "value is on the challenge's test split."
+        f"Ours are the mean over seeds with {results.confidence:.0%} interval over speakers and seeds, and "
+        "the mean prediction of the seeds (ensemble) with an interval over speakers. "
+        + baseline_sentences(parameters, results.corpus["synthetic"])
     )
-    if parameters.split.method != "official":
-        notes += " Ours are of another split (split.method), so that they must not be ranked against it."
-    if results.corpus["synthetic"]:
-        notes += " This corpus is synthetic, so that they must not be ranked against it."
     return Table("challenge", caption, ["System", "Validation", "Test", "Ensemble, test"], rows, notes)
 
 

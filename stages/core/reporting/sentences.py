@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from stages.core.config.load import Parameters
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.numbers import ends, p_value, signed
 from stages.core.reporting.results import Results
@@ -136,3 +137,13 @@ CLOSING = (
     "After Baird, Tzirakis, Brooks, Kim, Opara, Gregory, Metrick, Boseck, Keltner and Cowen (2022), "
     "State & Trait Measurement from Nonverbal Vocalizations: A Multi-Task Joint Learning Approach."
 )
+
+
+def baseline_sentences(parameters: Parameters, synthetic: bool) -> str:
+    """What must be known before scores are compared with those of a challenge's organizers."""
+    said = ["The organizers' value is on the challenge's test split."]
+    if parameters.split.method != "official":
+        said.append("Ours are of another split (split.method), so that they must not be ranked against it.")
+    if synthetic:
+        said.append("This corpus is synthetic, so that they must not be ranked against it.")
+    return " ".join(said)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from stages.core.config.load import Parameters
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.numbers import p_value
+from stages.core.reporting.sentences import baseline_sentences
 from stages.core.scoring.bill import TOGETHER, BillRow
+from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.comparison import Comparison
-from stages.core.scoring.run_scores import SPLITS, TaskScores, has_scores
+from stages.core.scoring.run_scores import SPLITS, Interval, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
 
 _TITLES = {
@@ -87,6 +90,26 @@ def _cost_lines(summary: Summary, seconds: Mapping[str, float], width: int) -> I
         )
 
 
+def challenge_lines(parameters: Parameters, summary: Summary) -> Iterator[str]:
+    """All runs by the score of the challenge whose corpus it is, above its organizers' baseline."""
+    name = parameters.corpus.challenge
+    if name is None or not summary.challenge:
+        return
+    challenge = CHALLENGES[name]
+    rows = {
+        run: [_interval(found.validation), _interval(found.test), _interval(found.ensemble)]
+        for run, found in summary.challenge.items()
+    }
+    rows["organizers"] = ["–", f"{challenge.baseline:.4f}", f"–   {challenge.system}"]
+    width = max(map(len, rows)) + 2
+    column = max(len(cell) for row in rows.values() for cell in row[:2]) + 3
+    yield f"\n{challenge.title}, {challenge.figure} (higher is better)"
+    yield f"  {'':{width}}{'validation':{column}}{'test':{column}}test, ensemble"
+    for run, (validation, test, ensemble) in rows.items():
+        yield f"  {run:{width}}{validation:{column}}{test:{column}}{ensemble}"
+    yield f"  {baseline_sentences(parameters, summary.corpus.synthetic)}"
+
+
 def bill_lines(bill: Sequence[BillRow], seconds: Mapping[str, float]) -> Iterator[str]:
     """What multi-task networks cost until they reach the scores of single-task networks, all tasks together.
 
@@ -123,6 +146,12 @@ def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:z.4f}"
+
+
+def _interval(found: Interval | None) -> str:
+    if found is None or found.value is None:
+        return "–"
+    return f"{found.value:z.4f}" + ("" if found.low is None else f" [{found.low:z.4f}, {found.high:z.4f}]")
 
 
 def _cell(scores: TaskScores | None) -> str:

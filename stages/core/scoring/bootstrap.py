@@ -6,7 +6,7 @@ exactly (Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993, chapters 
 integers and all sums are exact, so that results have the same bits on every processor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,45 @@ def estimate(
         parts=np.stack([parts.mean(axis=0), *ends], axis=1),
         clips=sums[0, :, 0].sum(axis=0).astype(np.int64),
     )
+
+
+def joint(
+    scores: Sequence[str],
+    sums: Sequence[np.ndarray],
+    combined: Callable[[Sequence[float]], float],
+    drawn: np.ndarray,
+    confidence: float,
+    rng: np.random.Generator,
+) -> tuple[float, float, float]:
+    """One score made of the mean scores over seeds of several tasks, with its percentile interval.
+
+    A replicate draws the same speakers and the same seeds for all tasks.
+
+    Args:
+        scores: the metric of each task.
+        sums: of each task [seeds, speakers, terms, parts]; seeds and speakers are the same.
+        combined: the scores of all tasks → one score.
+        drawn: [replicates, speakers] of :func:`draws`.
+        confidence: for example 0.95.
+        rng: draws the seeds.
+
+    Returns:
+        Value, low and high; low and high are NaN if a task has fewer than two labelled speakers.
+    """
+    share = _shares(len(sums[0]), len(drawn), rng)
+    means = [
+        float(score_of_sums(score, of_task.sum(axis=1)).mean())
+        for score, of_task in zip(scores, sums, strict=True)
+    ]
+    replicates = [
+        _over_seeds(score_of_sums(score, _replicates(of_task, drawn)), share)
+        for score, of_task in zip(scores, sums, strict=True)
+    ]
+    labelled = [(of_task[0, :, 0] > 0).any(axis=1).sum() for of_task in sums]
+    if min(labelled) < 2:
+        return combined(means), float("nan"), float("nan")
+    low, high = interval(np.array([combined(of_all) for of_all in zip(*replicates, strict=True)]), confidence)
+    return combined(means), float(low), float(high)
 
 
 def replicate(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:

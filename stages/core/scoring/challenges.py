@@ -6,14 +6,13 @@ ExVo 2022: Baird et al., *The ICML 2022 Expressive Vocalizations Workshop and Co
 each challenge in github.com/HumeAI/competitions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from stages.core.config.data import ChallengeName
 from stages.core.config.tasks import Task
 from stages.core.metrics import formulas
-from stages.core.scoring.run_scores import SplitScores, TaskScores, rounded
 
 EMOTIONS = (
     "Awe",
@@ -57,36 +56,25 @@ class Challenge:
         """The tasks that predict its columns, each of them once; None if they do not, or score otherwise."""
         chosen = {name: task for name, task in declared.items() if set(task.columns) <= set(self.columns)}
         predicted = sorted(column for task in chosen.values() for column in task.columns)
-        fitting = self.score is None or all(task.score == self.score for task in chosen.values())
+        scores = sorted(task.score for task in chosen.values())
+        fitting = set(scores) == {self.score} if self.score else scores == ["ccc", "mae", "uar"]
         return chosen if fitting and predicted == sorted(self.columns) else None
 
-    def value(
-        self,
-        tasks: Mapping[str, Task],
-        scores: SplitScores,
-        read: Callable[[TaskScores], float | None],
-    ) -> float | None:
-        """Its score of a run on a split: the mean over columns, or ExVo's harmonic mean.
+    def combined(self, tasks: Mapping[str, Task], values: Sequence[float]) -> float:
+        """Its score, of the score of each task: the mean over columns, or ExVo's harmonic mean.
 
         Args:
             tasks: those of :meth:`tasks`.
-            scores: of the split.
-            read: which figure of a task counts: the mean over seeds, or that of the ensemble.
+            values: the score of each, in their order.
 
         Returns:
-            None if a task has no such figure there.
+            NaN if the score of a task is.
         """
-        values = {name: read(scores.tasks[name]) for name in tasks if name in scores.tasks}
-        known = {name: value for name, value in values.items() if value is not None}
-        if known.keys() != tasks.keys():
-            return None
         if self.score is None:
-            by_score = {tasks[name].score: value for name, value in known.items()}
-            if by_score.keys() != {"ccc", "uar", "mae"}:
-                return None
-            return rounded(formulas.exvo(by_score["ccc"], by_score["uar"], by_score["mae"]))
-        total = sum(value * len(tasks[name].columns) for name, value in known.items())
-        return rounded(total / len(self.columns))
+            by_score = dict(zip((task.score for task in tasks.values()), values, strict=True))
+            return formulas.exvo(by_score["ccc"], by_score["uar"], by_score["mae"])
+        total = sum(value * len(task.columns) for task, value in zip(tasks.values(), values, strict=True))
+        return total / len(self.columns)
 
 
 _CULTURE = (

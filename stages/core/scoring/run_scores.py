@@ -141,7 +141,7 @@ class RunScores:
 
 def to_json(record: Any) -> Any:
     """A record as JSON can hold it, without what a task does not have (``columns`` of a classification)."""
-    optional = {"groups", "columns", "classes", "confusion", "ccc", "also"}
+    optional = {"groups", "columns", "classes", "confusion", "ccc", "also", "challenge"}
     return asdict(
         record,
         dict_factory=lambda items: {

@@ -1,6 +1,6 @@
 """Whose clips they are, and which speakers each replicate of the bootstrap draws."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,15 @@ class Sampling:
     def estimate(self, score: str, sums: np.ndarray) -> bootstrap.Estimate:
         """The mean score over seeds with its interval."""
         return bootstrap.estimate(score, sums, self.drawn, self.options.confidence, self._rng())
+
+    def joint(
+        self,
+        scores: Sequence[str],
+        sums: Sequence[np.ndarray],
+        combined: Callable[[Sequence[float]], float],
+    ) -> tuple[float, float, float]:
+        """One score of several: value, low and high; see :func:`stages.core.scoring.bootstrap.joint`."""
+        return bootstrap.joint(scores, sums, combined, self.drawn, self.options.confidence, self._rng())
 
     def difference(self, score: str, baseline: np.ndarray, candidate: np.ndarray) -> bootstrap.Difference:
         """How much better the candidate is."""

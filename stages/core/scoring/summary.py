@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stages.core.scoring.challenge_scores import ChallengeScores
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.naive_scores import NaiveScore
 from stages.core.scoring.run_scores import RunScores, best_run
@@ -25,16 +26,20 @@ class Summary:
         corpus: whose scores they are.
         runs: run → scores.
         naive: split → task → score of the naive predictor.
+        challenge: run → score by the challenge whose corpus it is; None if it is of none.
     """
 
     corpus: CorpusName
     runs: dict[str, RunScores]
     naive: dict[str, dict[str, NaiveScore]]
+    challenge: dict[str, ChallengeScores] | None = None
 
     def ordered(self, runs: Iterable[str], tasks: Iterable[str]) -> "Summary":
         """The same with runs and tasks in this order; JSON has them sorted by name."""
         tasks = list(tasks)
-        return replace(self, runs={run: _ordered(self.runs[run], tasks) for run in runs if run in self.runs})
+        runs = [run for run in runs if run in self.runs]
+        challenge = self.challenge and {run: self.challenge[run] for run in runs if run in self.challenge}
+        return replace(self, runs={run: _ordered(self.runs[run], tasks) for run in runs}, challenge=challenge)
 
 
 def _ordered(run: RunScores, tasks: Iterable[str]) -> RunScores:

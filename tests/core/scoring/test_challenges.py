@@ -1,13 +1,20 @@
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stages.core.config.data import ChallengeName
+from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics.formulas import exvo
+from stages.core.metrics.metric import METRICS
+from stages.core.scoring.challenge_scores import challenge_scores
 from stages.core.scoring.challenges import CHALLENGES, CULTURES, EMOTIONS
-from stages.core.scoring.run_scores import SplitScores
+from stages.core.scoring.predictions import RunPredictions
+from stages.core.scoring.run_scores import Cost, RunScores, SplitScores
+from stages.core.scoring.sampling import Sampling
 from tests.helpers.results import Numbers, task_scores
 
 CULTURE = {
@@ -20,31 +27,87 @@ def test_every_challenge_that_params_yaml_may_name_is_there():
     assert list(CHALLENGES) == list(get_args(ChallengeName))
 
 
-def test_the_score_of_forty_columns_is_the_mean_of_four_countries():
-    numbers = Numbers()
-    scores = {country: task_scores(numbers, "ccc", ["Awe"]) for country in CULTURES}
-    split = SplitScores(1, 1, None, scores)
+def test_the_score_of_forty_columns_is_the_mean_of_four_countries() -> None:
     challenge = CHALLENGES["a-vb-culture"]
     tasks = challenge.tasks({**CULTURE, "age": Task("regression", ("Age",), "mae")})
     assert tasks == CULTURE
-    mean = sum(found.value for found in scores.values()) / 4
-    assert challenge.value(tasks, split, lambda task: task.value) == pytest.approx(mean)
-    without = {country: scores[country] for country in CULTURES[:3]}
-    assert challenge.value(tasks, replace(split, tasks=without), lambda task: task.value) is None
+    assert challenge.combined(CULTURE, [0.1, 0.2, 0.3, 0.6]) == pytest.approx(0.3)
+    assert np.isnan(challenge.combined(CULTURE, [0.1, np.nan, 0.3, 0.6]))
 
 
-def test_exvo_is_its_harmonic_mean():
-    numbers = Numbers()
+def test_exvo_is_its_harmonic_mean() -> None:
     tasks = {
         "emotion": Task("regression", EMOTIONS, "ccc"),
-        "country": Task("classification", ("Country",), "uar"),
         "age": Task("regression", ("Age",), "mae"),
+        "country": Task("classification", ("Country",), "uar"),
     }
-    scores = {name: task_scores(numbers, task.score, ["x"]) for name, task in tasks.items()}
-    challenge = CHALLENGES["exvo-multitask"]
-    found = challenge.value(tasks, SplitScores(1, 1, None, scores), lambda task: task.ensemble.value)
-    values = [scores[name].ensemble.value for name in tasks]
-    assert found == pytest.approx(exvo(*values), abs=1e-6)
+    assert CHALLENGES["exvo-multitask"].tasks(tasks) == tasks
+    assert CHALLENGES["exvo-multitask"].combined(tasks, [0.4, 5.0, 0.5]) == exvo(0.4, 0.5, 5.0)
+
+
+def made(seeds: int, speakers: int = 12) -> tuple[pd.DataFrame, RunPredictions]:
+    """Clips with the labels of four countries, each clip with those of its own, and predictions of them."""
+    rng = np.random.default_rng(3)
+    columns = [column for task in CULTURE.values() for column in task.columns]
+    truth = rng.uniform(0, 1, (speakers * 8, 40)).astype(np.float32)
+    clips = pd.DataFrame({"clip_id": [f"{number:03d}" for number in range(len(truth))]})
+    own = np.repeat(np.arange(len(truth)) % 4, 10).reshape(-1, 10)
+    known = np.repeat(np.arange(4), 10) == own[:, :1]
+    labels = pd.DataFrame(np.where(known, truth, np.nan), columns=columns)
+    names = [f"{name}.{column}" for name, task in CULTURE.items() for column in task.columns]
+    by_seed = {
+        seed: pd.DataFrame(
+            (truth + rng.normal(0, 0.1 * seed, truth.shape)).astype(np.float32),
+            columns=names,
+            index=pd.Index(clips["clip_id"]),
+        )
+        for seed in range(1, seeds + 1)
+    }
+    speaker = [f"S{number // 8}" for number in range(len(truth))]
+    return clips.assign(speaker=speaker, split="test").join(labels), RunPredictions(by_seed)
+
+
+def test_intervals_of_a_challenge_of_several_tasks() -> None:
+    labels, predictions = made(seeds=3)
+    options = EvaluationOptions(bootstrap=200)
+    tasks = {name: task_scores(Numbers(), "ccc", task.columns) for name, task in CULTURE.items()}
+    empty, full = SplitScores(0, 0, None, {}), SplitScores(96, 12, None, tasks)
+    run = RunScores("a", "b", Cost(1, 1, 1, 1), {"validation": empty, "test": full})
+    (found,) = challenge_scores(
+        CHALLENGES["a-vb-culture"], CULTURE, {"run": run}, {"run": predictions}, labels, options
+    ).values()
+    assert found.validation is None
+    truth = {name: labels[list(task.columns)].to_numpy() for name, task in CULTURE.items()}
+    of_seed = [
+        np.mean(
+            [
+                METRICS["ccc"].compute(
+                    truth[name], table[[f"{name}.{column}" for column in task.columns]].to_numpy()
+                )
+                for name, task in CULTURE.items()
+            ]
+        )
+        for table in predictions.by_seed.values()
+    ]
+    assert found.test.value == pytest.approx(np.mean(of_seed), abs=1e-6)
+    assert found.test.low < found.test.value < found.test.high
+    assert found.ensemble.value > found.test.value
+    assert found.ensemble.high - found.ensemble.low < found.test.high - found.test.low
+
+
+def test_the_joint_score_of_one_task_is_that_task_s_own() -> None:
+    labels, predictions = made(seeds=3)
+    name, task = next(iter(CULTURE.items()))
+    sampling = Sampling.of(labels, EvaluationOptions(bootstrap=200))
+    truth = labels[list(task.columns)].to_numpy()
+    sums = sampling.sums("ccc", truth, predictions.of_task(name, task.columns, labels["clip_id"]).values())
+    own = sampling.estimate("ccc", sums)
+    assert sampling.joint(["ccc"], [sums], lambda scores: scores[0]) == (own.value, own.low, own.high)
+    alone = Sampling.of(labels.assign(speaker="S"), EvaluationOptions(bootstrap=20))
+    single = alone.sums("ccc", truth, predictions.of_task(name, task.columns, labels["clip_id"]).values())
+    value, low, high = alone.joint(["ccc"], [single], lambda scores: scores[0])
+    assert value == pytest.approx(own.value)
+    assert np.isnan([low, high]).all()
 
 
 def test_tasks_that_do_not_fit_a_challenge():
