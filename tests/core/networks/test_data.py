@@ -9,7 +9,7 @@ import pytest
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
-from stages.core.networks.data import Prepared, prepare
+from stages.core.networks.data import MultiTaskData, Prepared, SplitData, batch_size_of, prepare
 from stages.core.networks.speakers import in_speaker_units
 from stages.core.runtime.errors import UserError
 
@@ -160,3 +160,15 @@ def test_a_speakers_clips_are_scaled_in_that_speakers_units() -> None:
         expected = in_speaker_units(quantiles, speakers[rows])
         np.testing.assert_array_equal(data.inputs, expected)
         assert np.abs(data.inputs - in_speaker_units(quantiles, ["x"] * len(rows))).max() > 0.05
+
+
+def test_some_tasks_alone_keep_the_targets_of_each_split() -> None:
+    age, mood = np.array([[1.0], [2.0], [3.0]]), np.array([[4.0], [5.0], [6.0]])
+    parts = [SplitData(np.zeros((3, 1), np.float32), {"age": sign * age, "mood": mood}) for sign in (1, -1)]
+    tasks = {name: Task("regression", (name,), "mae") for name in ("age", "mood")}
+    data = MultiTaskData(tasks, {"age": 1, "mood": 1}, *parts, {"age": (0.0, 2.0), "mood": (0.0, 1.0)})
+    alone = data.only(["age"])
+    assert alone.train.targets == {"age": pytest.approx(age)}
+    assert alone.validation.targets == {"age": pytest.approx(-age)}
+    assert (list(alone.tasks), alone.outputs, alone.scales) == (["age"], {"age": 1}, {"age": (0.0, 2.0)})
+    assert [batch_size_of(data, TrainingConfig(batch_size=size)) for size in (2, 3, 8)] == [2, 3, 3]

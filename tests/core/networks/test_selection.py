@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from stages.core.networks.data import SplitData
+from stages.core.config.tasks import Task
+from stages.core.networks.data import MultiTaskData, SplitData
 from stages.core.networks.selection import correlation, select
 from tests.core.networks.test_training import PROBLEM
 
@@ -93,3 +94,29 @@ def test_sets_side_by_side_are_selected_apart() -> None:
     assert both is not None
     assert len(both) == 2 and both[0] < 4 <= both[1]
     assert select(PROBLEM, {"left": 4, "right": 99}, blocks) == (PROBLEM, None)
+
+
+def test_a_task_weighs_as_the_root_of_its_labels() -> None:
+    """Age has 4 labels and correlates by 1 with feature 0: 1 × 2; mood has 16 and by .4 with 1: .4 × 4."""
+    half = np.tile([1.0, -1.0], 8)
+    mood = np.repeat(half[:2], 8)
+    age = np.where(np.arange(16) < 4, [1, 2, 2, 1] * 4, np.nan)[:, None]
+    told = 0.4 * mood + np.sqrt(1 - 0.4**2) * half
+    inputs = np.stack([np.tile([1, 2, 2, 1], 4), told], axis=1).astype(np.float32)
+    # Feature 1 tells nothing of age: its values are +, −, +, − where age is 1, 2, 2, 1.
+    assert correlation(inputs, age) == pytest.approx([1, 0], abs=1e-6)
+    assert correlation(inputs, mood[:, None]) == pytest.approx([0, 0.4], abs=1e-6)
+    train = SplitData(inputs, {"age": age, "mood": mood[:, None]})
+    tasks = {name: Task("regression", (name,), "mae") for name in train.targets}
+    data = MultiTaskData(tasks, {"age": 1, "mood": 1}, train, train, dict.fromkeys(tasks, (0.0, 1.0)))
+    assert select(data, 1)[1] == [0]
+
+
+def test_clips_without_a_class_count_nothing() -> None:
+    """Feature 0 tells all classes, feature 1 less, but more if unlabelled clips were of the first class."""
+    classes = np.array([0, 1] * 5 + [-1] * 10)
+    inputs = np.stack([np.where(classes >= 0, classes, [1, 0] * 10), [0, 1] * 4 + [0] * 12], axis=1)
+    train = SplitData(inputs.astype(np.float32), {"kind": classes})
+    tasks = {"kind": Task("classification", ("Kind",), "uar")}
+    data = MultiTaskData(tasks, {"kind": 2}, train, train, {"kind": (0.0, 1.0)})
+    assert select(data, 1)[1] == [0]

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from stages.core.config.evaluation import EvaluationOptions
+from stages.core.networks.scaling import fit_scaling
 from stages.core.relevance.bias import Recorded, Told, told
 from stages.core.relevance.nuisance import NAMES, nuisances
 from stages.core.scoring import bootstrap
@@ -123,3 +125,16 @@ def test_a_fact_that_never_changes_tells_nothing() -> None:
     """Each exchange of labels reaches the one half of a constant guess."""
     found = together(recorded(np.ones(180), np.arange(180) // 3 % 2, SPLITS))
     assert (found.uar, found.chance, found.p) == (0.5, 0.5, 1.0)
+
+
+def test_the_penalty_is_the_best_on_validation() -> None:
+    """The classes of all clips but those of training are what the largest penalty says of them."""
+    rng = np.random.default_rng(7)
+    facts, train = rng.normal(size=(180, 10)), SPLITS == "train"
+    scaled = fit_scaling("quantile", facts[train].astype(np.float32))(facts.astype(np.float32))
+    inputs = np.hstack([scaled, scaled**2]).astype(np.float64)
+    classes = np.arange(180) // 3 % 2
+    says = Ridge(1000.0).fit(inputs[train], 2.0 * classes[train] - 1).predict(inputs)
+    classes = np.where(train, classes, (says > 0).astype(np.int64))
+    names = [f"fact {number}" for number in range(10)]
+    assert together(Recorded(names, facts, classes, 2, SPLITS)).uar == 1

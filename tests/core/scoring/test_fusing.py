@@ -132,3 +132,5 @@ def test_the_comparison_shows_the_gain_of_two_noisy_runs(labels: pd.DataFrame) -
     assert by_task["mood"].difference > 0.02 and by_task["mood"].low > 0
     assert by_task["age"].difference > 0.2
     assert by_task["kind"].baseline in members
+    alone = fusing.compare_fused("both", ["one"], "mean", TASKS, runs, members, labels, OPTIONS)
+    assert list(alone) == []
