@@ -27,7 +27,7 @@ from stages.core.networks.run import (
 )
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.files import write_csv, write_json
-from stages.core.runtime.tables import FeatureTable, origin_of, read_table
+from stages.core.runtime.tables import FeatureTable, read_table
 
 FIGURES = ("loss", "share", "score")
 CURVES = ("seed", "epoch", "split", "task", *FIGURES)
@@ -41,10 +41,9 @@ def main() -> None:
     parameters = load()
     config, architecture = parameters.recipe(run), parameters.architecture(run)
     options = parameters.runs[run]
-    table = Path(f"data/features/{options.features}.parquet")
     recordings, splits = (read_table(Path(f"data/{name}.parquet")) for name in ("recordings", "splits"))
-    features = FeatureTable(table)
-    tables = RunTables(features.clip_ids, features.names, features, origin_of(table), recordings, splits)
+    features = FeatureTable(Path(f"data/features/{options.features}.parquet"))
+    tables = RunTables(features.clip_ids, features.names, features, features.origin, recordings, splits)
     prepared = prepare(recordings, splits, tables.clip_ids, features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")

@@ -91,20 +91,25 @@ def sample_frames(
     Returns:
         The finite frames among those drawn, float32 [n, columns], and how many were not finite.
     """
-    allowed = np.flatnonzero(np.repeat(clips, descriptors.lengths))
-    if limit is not None and limit < len(allowed):
+    lengths = descriptors.lengths[clips]
+    ends, total = np.cumsum(lengths), int(lengths.sum())
+    if limit is not None and limit < total:
         generator = np.random.default_rng(seed)
-        allowed = allowed[np.sort(generator.choice(len(allowed), limit, replace=False, shuffle=False))]
-    frames = np.empty((len(allowed), len(descriptors.columns)), np.float32)
+        drawn = np.sort(generator.choice(total, limit, replace=False, shuffle=False))
+    else:
+        drawn = np.arange(total)
+    skipped = np.cumsum(descriptors.lengths)[clips] - ends  # frames of other clips before each clip
+    drawn += skipped[np.searchsorted(ends, drawn, side="right")]
+    frames = np.empty((len(drawn), len(descriptors.columns)), np.float32)
     row = taken = 0
     for batch in descriptors.batches():
-        first, last = np.searchsorted(allowed, [row, row + len(batch)])
-        drawn = batch[allowed[first:last] - row]
-        drawn = drawn[np.isfinite(drawn).all(axis=1)]
-        frames[taken : taken + len(drawn)] = drawn
-        taken += len(drawn)
+        first, last = np.searchsorted(drawn, [row, row + len(batch)])
+        some = batch[drawn[first:last] - row]
+        some = some[np.isfinite(some).all(axis=1)]
+        frames[taken : taken + len(some)] = some
+        taken += len(some)
         row += len(batch)
-    return frames[:taken], len(allowed) - taken
+    return frames[:taken], len(drawn) - taken
 
 
 def count_documents(

@@ -171,7 +171,7 @@ def confusions(results: Results) -> Iterator[ReportFigure]:
         metric, matrices, rows = METRICS[declared.score], [], []
         for run in results.shown_runs(task):
             scores = results.runs[run].task(task, "test")
-            if scores is None or scores.confusion is None:
+            if scores is None or scores.confusion is None or scores.confusion.counts is None:
                 continue
             classes, counts = scores.confusion.classes, np.array(scores.confusion.counts)
             title = f"{run}, {metric.label} {scores.value or 0:.3f}"

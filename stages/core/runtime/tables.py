@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice, pairwise
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ import pyarrow.parquet as pq
 from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import whole
 
-_GROUP = 5000  # rows in a row group: 128 MB of ComParE_2016
-_COLUMNS = 64  # turned into rows at a time, so that the writes stay within the processor's cache
+_GROUP = 5000  # rows in a row group, at least: 128 MB of ComParE_2016
+_COLUMNS = 256  # turned into rows at a time, so that the writes stay within the processor's cache
 
 
 def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
@@ -79,14 +80,27 @@ def write_features(
         "use_byte_stream_split": list(names),
         "write_page_checksum": True,
     }
-    block = np.empty((len(names), min(_GROUP, len(clip_ids))), np.float32)
+    size = _group_size(len(clip_ids))
+    block = np.empty((len(names), min(size, len(clip_ids))), np.float32)
     with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
-        for first in range(0, len(clip_ids), _GROUP):
-            ids = clip_ids[first : first + _GROUP]
+        for first in range(0, len(clip_ids), size):
+            ids = clip_ids[first : first + size]
             for index, row in zip(range(len(ids)), islice(rows, len(ids)), strict=True):
                 block[:, index] = row
             arrays = [pa.array(ids, pa.string()), *(pa.array(column[: len(ids)]) for column in block)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=size)
+
+
+def _group_size(rows: int) -> int:
+    """Rows in a row group of a table.
+
+    A reader holds two groups, and 1.2 kB for each column of each group of the table. The sum is least where
+    a group has 12 times the root of the number of rows: 12,000 of a million.
+
+    >>> _group_size(1440), _group_size(100_000), _group_size(1_000_000)
+    (5000, 5000, 12000)
+    """
+    return max(_GROUP, 12 * isqrt(rows))
 
 
 def metadata_of(origin: Mapping[str, Any]) -> dict[str, str]:
@@ -100,7 +114,11 @@ def origin_of(path: Path) -> dict[str, Any]:
     Raises:
         StageFileError: if the file does not exist or is not Parquet.
     """
-    return json.loads((open_table(path).schema_arrow.metadata or {}).get(b"origin", b"{}"))
+    return _origin(open_table(path))
+
+
+def _origin(table: pq.ParquetFile) -> dict[str, Any]:
+    return json.loads((table.schema_arrow.metadata or {}).get(b"origin", b"{}"))
 
 
 def blocks_of(origin: Mapping[str, Any]) -> dict[str, slice]:
@@ -123,6 +141,7 @@ class FeatureTable:
         path: the Parquet file.
         clip_ids: its n clips.
         names: its d features.
+        origin: how the rows were made; see :func:`origin_of`.
 
     Raises:
         StageFileError: if the file does not exist, is not Parquet or has no ``clip_id`` column.
@@ -131,6 +150,7 @@ class FeatureTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._parquet = open_table(path)
+        self.origin = _origin(self._parquet)
         self.names = [name for name in self._parquet.schema_arrow.names if name != "clip_id"]
         if len(self.names) == len(self._parquet.schema_arrow.names):
             raise StageFileError(path, "has no column clip_id")
@@ -171,7 +191,7 @@ class FeatureTable:
                 filled = other.submit(_fill, values, wanted, table, inside)
             if filled:
                 filled.result()
-        if len(rows) > _GROUP:
+        if len(rows) > _GROUP:  # not one of many blocks
             self._decoded = None
         pa.default_memory_pool().release_unused()
         return values

@@ -6,7 +6,7 @@ exactly (Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993, chapters 
 integers and all sums are exact, so that results have the same bits on every processor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from stages.core.scoring.sums import part_scores, score_of_sums
 
 RESOLVED = 10
 """Replicates on one side of zero from which on their share is the p-value."""
+
+_BLOCK = 4_000_000  # draws as int64 or float64 at a time: 32 MB
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,19 @@ class Difference:
 
 
 def draws(items: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each replicate draws each of some items: float64 [replicates, items], rows sum to ``items``.
+    """How often each replicate draws each of some items: uint8 [replicates, items], rows sum to ``items``.
 
-    >>> draws(3, 2, np.random.default_rng(1)).sum(axis=1)
-    array([3., 3.])
+    An item is drawn once on average, and more than 255 times with a probability below 1/256!, about 10⁻⁵⁰⁷.
+
+    >>> draws(3, 2, np.random.default_rng(1)).sum(axis=1).tolist()
+    [3, 3]
     """
-    chosen = rng.integers(0, items, (replicates, items)) + items * np.arange(replicates)[:, None]
-    return np.bincount(chosen.ravel(), minlength=replicates * items).reshape(replicates, items).astype(float)
+    counts = np.empty((replicates, items), np.uint8)
+    for block in _blocks(counts):
+        chosen = rng.integers(0, items, block.shape)
+        chosen += items * np.arange(len(block))[:, None]
+        block[:] = np.bincount(chosen.ravel(), minlength=block.size).reshape(block.shape)
+    return counts
 
 
 def estimate(
@@ -129,7 +137,15 @@ def joint(
 
 def replicate(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Sums [speakers, …] → the sums of each replicate [replicates, …]."""
-    return (drawn @ on_grid(sums).reshape(len(sums), -1)).reshape(len(drawn), *sums.shape[1:])
+    flat = on_grid(sums).reshape(len(sums), -1)
+    parts = [block.astype(np.float64) @ flat for block in _blocks(drawn)]
+    return np.concatenate([np.empty((0, flat.shape[1])), *parts]).reshape(len(drawn), *sums.shape[1:])
+
+
+def _blocks(counts: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of a matrix [n, columns], views of at most ``_BLOCK`` values or of one row."""
+    rows = max(1, _BLOCK // max(1, counts.shape[1]))
+    return (counts[first : first + rows] for first in range(0, len(counts), rows))
 
 
 def on_grid(sums: np.ndarray) -> np.ndarray:

@@ -8,9 +8,13 @@ COLUMNS = ("task", "actual", "predicted", "share")
 
 
 def shown_confusions(splits: Mapping[str, SplitScores]) -> dict[str, Confusion]:
-    """Task → confusion on test, or on validation where test has no labels."""
+    """Task → confusion with counts on test, or on validation where test has no labels."""
     for split in ("test", "validation"):
-        found = {name: task.confusion for name, task in splits[split].tasks.items() if task.confusion}
+        found = {
+            name: task.confusion
+            for name, task in splits[split].tasks.items()
+            if task.confusion and task.confusion.counts
+        }
         if found:
             return found
     return {}
@@ -24,6 +28,6 @@ def confusion_rows(confusions: Mapping[str, Confusion]) -> list[tuple[str, str, 
     return [
         (name, actual, predicted, round(clips / max(1, sum(counts)), 4))
         for name, confusion in confusions.items()
-        for actual, counts in zip(confusion.classes, confusion.counts, strict=True)
+        for actual, counts in zip(confusion.classes, confusion.counts or [], strict=True)
         for predicted, clips in zip(confusion.classes, counts, strict=True)
     ]

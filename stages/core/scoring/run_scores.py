@@ -17,6 +17,9 @@ from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import read_json
 
 SPLITS = ("validation", "test")
+CONFUSED = 100
+"""The most classes of a confusion matrix that is kept: 100² numbers for each run and split."""
+
 Record = TypeVar("Record")
 
 
@@ -61,10 +64,15 @@ class Groups:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Clips by actual class (rows) and predicted class (columns), added over seeds."""
+    """Clips by actual class (rows) and predicted class (columns), added over seeds.
+
+    Attributes:
+        classes: k classes.
+        counts: [k][k] clips; None for more than ``CONFUSED`` classes, whose recalls are known all the same.
+    """
 
     classes: list[str]
-    counts: list[list[int]]
+    counts: list[list[int]] | None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Sampling:
 
     Attributes:
         speaker: int [n], the speaker of each clip.
-        drawn: float64 [replicates, speakers].
+        drawn: uint8 [replicates, speakers].
         options: replicates, confidence and seed of the bootstrap.
     """
 
@@ -31,7 +31,9 @@ class Sampling:
         """Draws for clips (clip_id, speaker); the same speakers give the same draws."""
         names, speaker = np.unique(speakers_of(clips).to_numpy(str), return_inverse=True)
         rng = np.random.default_rng(options.seed)
-        drawn = bootstrap.draws(len(names), options.bootstrap, rng) if len(names) else np.empty((0, 0))
+        drawn = (
+            bootstrap.draws(len(names), options.bootstrap, rng) if len(names) else np.empty((0, 0), np.uint8)
+        )
         return cls(speaker, drawn, options)
 
     def sums(self, score: str, truth: np.ndarray, predictions: Iterable[np.ndarray]) -> np.ndarray:

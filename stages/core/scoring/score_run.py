@@ -17,6 +17,7 @@ from stages.core.scoring.bootstrap import Estimate
 from stages.core.scoring.groups import ClipGroups, groups_of
 from stages.core.scoring.predictions import Predictions
 from stages.core.scoring.run_scores import (
+    CONFUSED,
     SPLITS,
     Confusion,
     Groups,
@@ -149,21 +150,25 @@ def score_task(
         also={name: _interval(found) for name, found in also.items()} or None,
     )
     if task.kind == "classification":
-        counts = sum(
-            formulas.confusion(truth, values.argmax(axis=1), len(parts)) for values in by_seed.values()
-        )
         if task.score != "uar":
             estimate = sampling.estimate("uar", sampling.sums("uar", truth, by_seed.values()))
         recalls = {
             name: PartScore(*rounded_ends(row), int(clips))
             for name, row, clips in zip(parts, estimate.parts, estimate.clips, strict=True)
         }
-        return replace(scores, classes=recalls, confusion=Confusion(list(parts), np.asarray(counts).tolist()))
+        return replace(scores, classes=recalls, confusion=_confusion(parts, truth, by_seed.values()))
     columns = {name: Interval(*rounded_ends(row)) for name, row in zip(parts, estimate.parts, strict=True)}
     if not METRICS[task.score].in_label_units or "ccc" in task.also:
         return replace(scores, columns=columns)
     cccs = score_of_sums("ccc", sampling.sums("ccc", truth, by_seed.values()).sum(axis=1))
     return replace(scores, columns=columns, ccc=rounded(cccs.mean()))
+
+
+def _confusion(classes: Sequence[str], truth: np.ndarray, predictions: Iterable[np.ndarray]) -> Confusion:
+    if len(classes) > CONFUSED:
+        return Confusion(list(classes), None)
+    counts = sum(formulas.confusion(truth, values.argmax(axis=1), len(classes)) for values in predictions)
+    return Confusion(list(classes), np.asarray(counts).tolist())
 
 
 def _interval(estimate: Estimate) -> Interval:

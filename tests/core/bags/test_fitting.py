@@ -39,3 +39,13 @@ def test_frames_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
     found, not_finite = sample_frames(open_descriptors(tmp_path), np.array([True]), None, 1)
     assert found.tolist() == [[0, 1], [2, 3]]
     assert not_finite == 2
+
+
+def test_the_sample_is_numpys_of_the_training_frames(tmp_path: Path) -> None:
+    """Its frames decide the words, so that how they are found must not change them."""
+    write_clips(tmp_path, CLIPS, clips_per_shard=2)
+    training = np.array([False, True, False, True])
+    found, _ = sample_frames(open_descriptors(tmp_path), training, 50, 3)
+    frames = np.concatenate([CLIPS["00001"], CLIPS["00003"]])
+    rows = np.random.default_rng(3).choice(len(frames), 50, replace=False, shuffle=False)
+    assert np.array_equal(found, frames[np.sort(rows)])

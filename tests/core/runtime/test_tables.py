@@ -32,7 +32,7 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
 
 
 def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.core.runtime.tables._GROUP", 7)
+    monkeypatch.setattr(tables, "_group_size", lambda _: 7)
     values = np.zeros((50, 3), np.float32)
     write_features(tmp_path / "f.parquet", [f"{n}" for n in range(50)], ["a", "b", "c"], iter(values))
     with pytest.raises(ValueError, match="shorter"):
@@ -94,7 +94,8 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
 def test_rows_of_a_table_in_any_order(tmp_path, monkeypatch):
     values = np.random.default_rng(1).standard_normal((23, 70)).astype(np.float32)
     clips, names = [f"{row:02d}" for row in range(23)], [f"c{column}" for column in range(70)]
-    monkeypatch.setattr(tables, "_GROUP", 5)
+    monkeypatch.setattr(tables, "_group_size", lambda _: 5)
+    monkeypatch.setattr(tables, "_COLUMNS", 64)
     write_features(tmp_path / "f.parquet", clips, names, values)
     table = FeatureTable(tmp_path / "f.parquet")
     assert (table.clip_ids, table.names, len(table)) == (clips, names, 23)

@@ -385,3 +385,13 @@ def test_equal_models_seldom_differ():
         sides = [sums("mae", np.zeros((240, 1)), [model(ease) for _ in range(3)], speaker, 60) for _ in "ab"]
         found += difference("mae", *sides, drawn, 0.95, 1).p < 0.05
     assert found <= 16
+
+
+def test_blocks_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = np.random.default_rng(1).standard_normal((7, 3, 2))
+    whole = draws(7, 40, 2)
+    monkeypatch.setattr(bootstrap, "_BLOCK", 22)
+    in_blocks = draws(7, 40, 2)
+    np.testing.assert_array_equal(in_blocks, whole)
+    expected = np.tensordot(whole.astype(float), bootstrap.on_grid(sums), 1)
+    np.testing.assert_array_equal(replicate(sums, in_blocks), expected)
