@@ -3,6 +3,7 @@
     python -m stages.predict clip.wav other.mp3 folder/ --run compare-mtl2
     python -m stages.predict long.wav --run compare-mtl2 --window 3 --step 1 --plot long.png
     python -m stages.predict - --run compare-mtl2 < clip.wav
+    python -m stages.predict --run compare-mtl2 --microphone 3
     python -m stages.predict --run compare-stl --submission our-team
 
 Recordings go through the same steps as the training clips, and each task is predicted by the mean over the
@@ -30,7 +31,7 @@ from stages.core.prediction.formats import csv_lines, readable, record
 from stages.core.prediction.predicting import Outcome, Prediction, output_names, predict_recordings
 from stages.core.prediction.recordings import find_recordings
 from stages.core.prediction.submission import by_file_id, chosen_track, file_name, submission
-from stages.core.prediction.windows import cut_into_windows, fragment, store_stream
+from stages.core.prediction.windows import cut_into_windows, fragment, record_microphone, store_stream
 from stages.core.runtime.errors import StageFileError, UnusableClipError, UserError, did_you_mean
 from stages.core.runtime.files import write_text
 from stages.core.runtime.tables import read_table
@@ -38,6 +39,7 @@ from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.predictions import RunPredictions
 
 PIPE = Path("-")
+MICROPHONE = Path("microphone")
 WINDOWS = 256  # on disk at a time
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -48,6 +50,8 @@ def main() -> None:
     folder = options.model or _folder_of(options.run)
     model = _load(folder, options)
     seeds = model.seeds if options.seed is None else [options.seed]
+    if options.microphone is not None:
+        options.recordings = [MICROPHONE]
     if options.submission is not None and not options.recordings:
         _write_submission(model, _of_test_clips(model, options.run, seeds), options)
         return
@@ -97,6 +101,12 @@ def _options() -> argparse.Namespace:
         help="all recordings are of one speaker, in whose units a model with scaling: speaker reads them "
         "(default: each is of another)",
     )
+    parser.add_argument(
+        "--microphone",
+        type=float,
+        metavar="SECONDS",
+        help="record so long, and predict that instead of files",
+    )
     parser.add_argument("--window", type=float, metavar="SECONDS", help="predict windows of this length")
     parser.add_argument(
         "--step", type=float, metavar="SECONDS", help="from window to window (default: half of --window)"
@@ -117,7 +127,13 @@ def _options() -> argparse.Namespace:
         "--number", type=int, default=1, help="with --submission: which of the team's submissions it is"
     )
     options = parser.parse_args()
-    if not options.recordings and (options.submission is None or options.run is None):
+    if options.microphone is not None and options.recordings:
+        parser.error("--microphone takes the place of recordings")
+    if (
+        options.microphone is None
+        and not options.recordings
+        and (options.submission is None or options.run is None)
+    ):
         parser.error("name recordings, or --submission TEAM with --run RUN for the test clips of the corpus")
     if options.track is not None and options.submission is None:
         parser.error("--track goes with --submission")
@@ -132,7 +148,12 @@ def _outcomes(
     model: Model, recordings: Sequence[Path], seeds: Sequence[int], options: argparse.Namespace, scratch: Path
 ) -> Iterator[tuple[Path, Outcome]]:
     """What is predicted for recordings, or for their windows, with what each is called."""
-    names = {scratch / "pipe" if path == PIPE else path: path for path in recordings}
+    made = {PIPE: scratch / "pipe"}
+    if options.microphone is not None:
+        made[MICROPHONE] = scratch / "microphone"
+        print(f"recording {options.microphone:g} s …", file=sys.stderr)
+        record_microphone(options.microphone, made[MICROPHONE])
+    names = {made.get(path, path): path for path in recordings}
     if PIPE in recordings:
         store_stream(sys.stdin.buffer, scratch / "pipe")
     if options.window is None:

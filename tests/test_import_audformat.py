@@ -1,4 +1,7 @@
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task
 from stages.core.corpus.reading import read_corpus
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.tables import write_table
 from stages.import_audformat import import_corpus
 from tests.conftest import tone
+from tests.helpers import ROOT
 
 audformat = pytest.importorskip("audformat")
 
@@ -139,3 +144,19 @@ def test_segments_that_lead_elsewhere(
     database.save(str(tmp_path / "source"))
     with pytest.raises(UserError, match=sentence):
         import_corpus(tmp_path / "source", tmp_path / "corpus", ["segments"])
+
+
+def test_our_tables_are_audformat_tables_by_the_recipe_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    labels = {"clip_id": ["00001", "00002"], "Age": [30.0, np.nan], "Country": ["Peru", "Chad"]}
+    write_table(Path("data/recordings.parquet"), pd.DataFrame(labels))
+    (recipe,) = re.findall(r"```python\n(import audformat\n.*?)```", (ROOT / "README.md").read_text(), re.S)
+    subprocess.run([sys.executable, "-c", recipe], check=True)
+    loaded = audformat.Database.load("../mine")["recordings"].get()
+    assert audformat.is_filewise_index(loaded.index)
+    assert list(loaded.index) == ["wav/00001.wav", "wav/00002.wav"]
+    assert loaded["Country"].tolist() == ["Peru", "Chad"]
+    assert loaded["Age"].iloc[0] == 30.0 and loaded["Age"].isna().iloc[1]

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -289,6 +291,34 @@ def test_what_comes_through_a_pipe(command: Callable[..., str], monkeypatch: pyt
     named = json.loads(command("clips/00003.wav", "--run", "egemaps-stl", "--json"))
     assert piped[0].pop("file") == "-"
     assert piped[0] == {key: value for key, value in named[0].items() if key != "file"}
+
+
+def test_what_a_microphone_hears(command: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = tone(1.5, pitch=200)[:24_000, None].astype(np.float32)
+    asked = []
+
+    def rec(frames: int, samplerate: int, channels: int, blocking: bool) -> np.ndarray:
+        asked.append((frames, samplerate, channels, blocking))
+        return heard
+
+    fake = SimpleNamespace(rec=rec, PortAudioError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    spoken = json.loads(command("--microphone", "1.5", "--run", "egemaps-stl", "--json"))
+    assert asked == [(24_000, 16_000, 1, True)]
+    soundfile.write("same.wav", heard, 16_000, subtype="FLOAT")
+    named = json.loads(command("same.wav", "--run", "egemaps-stl", "--json"))
+    assert spoken[0].pop("file") == "microphone"
+    assert spoken[0] == {key: value for key, value in named[0].items() if key != "file"}
+    with pytest.raises(UserError, match=r"--microphone 0: take more than 0"):
+        command("--microphone", "0", "--run", "egemaps-stl")
+    with pytest.raises(SystemExit):
+        command("same.wav", "--microphone", "1", "--run", "egemaps-stl")
+    fake.rec = Mock(side_effect=RuntimeError("Error querying device -1"))
+    with pytest.raises(UserError, match="no microphone can be recorded: Error querying device -1"):
+        command("--microphone", "1", "--run", "egemaps-stl")
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(UserError, match="needs the package sounddevice"):
+        command("--microphone", "1", "--run", "egemaps-stl")
 
 
 def test_windows_are_predicted_as_files_of_their_own(command: Callable[..., str]) -> None:

@@ -1,4 +1,4 @@
-"""Windows over long recordings, and recordings from a pipe: as files, which are predicted like any others."""
+"""Windows over long recordings, and what comes from a pipe or a microphone: as files, like any others."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import BinaryIO
 
 import soundfile
 
+from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.runtime.errors import UserError
 
 MOST_BYTES = 2**30  # of a recording from a pipe
+MOST_SECONDS = 3600  # of a recording from the microphone
 _PIECE = 2**20
 
 
@@ -58,6 +60,28 @@ def fragment(path: Path, start: float, end: float) -> Path:
     'long.wav#t=0.5,3.5'
     """
     return Path(f"{path}#t={round(start, 3):.10g},{round(end, 3):.10g}")
+
+
+def record_microphone(seconds: float, path: Path) -> None:
+    """Write what the default microphone hears to a file: mono, at the rate of the pipeline.
+
+    Raises:
+        UserError: if the length is not possible, or the package sounddevice or a microphone is missing.
+    """
+    if not 0 < seconds <= MOST_SECONDS:
+        raise UserError(f"--microphone {seconds:g}: take more than 0 and at most {MOST_SECONDS} seconds.")
+    try:
+        import sounddevice
+    except (ImportError, OSError):  # OSError: its library PortAudio is missing
+        raise UserError(
+            "--microphone needs the package sounddevice and the library PortAudio; "
+            "`pip install sounddevice` and your system's package of PortAudio."
+        ) from None
+    try:
+        samples = sounddevice.rec(round(seconds * SAMPLE_RATE), SAMPLE_RATE, channels=1, blocking=True)
+    except sounddevice.PortAudioError as error:
+        raise UserError(f"no microphone can be recorded: {error}.") from None
+    soundfile.write(path, samples, SAMPLE_RATE, format="WAV", subtype="FLOAT")
 
 
 def store_stream(stream: BinaryIO, path: Path) -> None:
