@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.core.config.tasks import Task
-from stages.core.dataset.labels import classes_of, targets_of, unseen_classes
+from stages.core.dataset.labels import classes_of, labelled, targets_of, unseen_classes
 
 EMOTION = Task("regression", ("Awe", "Fear"), "ccc", scale="row-max", output="sigmoid")
 COUNTRY = Task("classification", ("Country",), "uar")
@@ -13,6 +13,13 @@ COUNTRY = Task("classification", ("Country",), "uar")
 def test_a_partly_labelled_clip_is_unlabelled() -> None:
     labels = pd.DataFrame({"Awe": [1.0, np.nan], "Fear": [0.5, 0.5]})
     assert np.isnan(targets_of(EMOTION, labels)).tolist() == [[False, False], [True, True]]
+
+
+def test_a_partly_labelled_clip_is_unlabelled_without_a_scale_too() -> None:
+    labels = pd.DataFrame({"Awe": [1.0, np.nan, 0.0], "Fear": [0.5, 0.5, 0.0]})
+    found = targets_of(Task("regression", ("Awe", "Fear"), "ccc"), labels)
+    np.testing.assert_array_equal(found, [[1.0, 0.5], [np.nan, np.nan], [0.0, 0.0]])
+    assert labelled(found).tolist() == [True, False, True]  # 0 is a label
 
 
 def test_classes_are_sorted_and_missing_is_minus_one() -> None:
