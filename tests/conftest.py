@@ -10,6 +10,7 @@ import yaml
 
 from tests.helpers import ROOT
 from tests.helpers.corpora import info_row, tone, write_info
+from tests.helpers.small_dvc import small_project  # noqa: F401 (fixture)
 from tests.helpers.whole_project import environment, finished, finished_copy  # noqa: F401 (fixtures)
 
 

@@ -21,6 +21,15 @@ RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```(?:sh|python)\n(.*?)```",
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 FOLDED = ("compare-stl", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
+SBATCH = """#!/bin/bash
+for job; do case $job in --array=1-*) tasks=${job#--array=1-};; --wait) waits=yes;; esac; done
+script=$(cat "$job")
+for task in $(seq ${tasks:-1}); do
+  SLURM_ARRAY_TASK_ID=$task setsid sh -c "$script" > slurm-$$-$task.out 2>&1 < /dev/null &
+done
+[ -z "$waits" ] || { wait; cat slurm-$$-*.out; echo "jobs are done"; }
+echo "Submitted batch job $!"
+"""
 slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
 
 
@@ -95,6 +104,45 @@ def test_recipe_remote(finished_copy: Project) -> None:
     second = finished_copy.folder.parent / "second"
     assert (second / "data/models/compare-mtl2/weights.safetensors").is_file()
     assert (finished_copy.folder.parent / "storage/files/md5").is_dir()
+
+
+def with_sbatch(project: Project) -> Project:
+    """A project whose ``sbatch`` runs jobs on this machine, one process for each task of an array."""
+    commands = project.folder.parent / "commands"
+    commands.mkdir()
+    (commands / "sbatch").write_text(SBATCH)
+    (commands / "scancel").write_text('#!/bin/sh\nfor job; do kill -- -"$job"; done\n')
+    for command in commands.iterdir():
+        command.chmod(0o755)
+    path = f"{commands}{os.pathsep}{project.environment['PATH']}"
+    return Project(project.folder, {**project.environment, "PATH": path})
+
+
+def test_recipe_array(small_project: Project) -> None:
+    project = with_sbatch(small_project)
+    shown = project.run(RECIPES["array"].replace("/shared/dvc-cache", str(project.folder.parent / "cache")))
+    before, after = shown.split("jobs are done")
+    assert sorted(re.findall(r"Running stage '(.+?)'", before)) == ["split", "train@one", "train@two"]
+    assert re.findall(r"Running stage '(.+?)'", after) == ["report"]
+    assert re.findall(r"Stage '(.+?)' is cached", after) == ["train@one", "train@two"]
+    assert project.run("dvc status").strip() == UP_TO_DATE
+    assert "two" in (project.folder / "report.txt").read_text()
+
+
+def test_recipe_slurm(environment: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    (tmp_path / "project").mkdir()
+    project = with_sbatch(Project(tmp_path / "project", {**environment, "PYTHONPATH": str(ROOT)}))
+    use = """
+from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.parallel import parallel_map
+print(sorted(parallel_map(abs, enumerate([-3, -4]), ComputeOptions(scheduler=cluster.scheduler_address))))
+"""
+    assert "\ninput(" in RECIPES["slurm"]
+    few = RECIPES["slurm"].replace("jobs=20", "jobs=2").replace("\ninput(", use + "\ninput(")
+    shown = project.run(f"echo | python -c '{few}'")
+    assert re.search(r"^tcp://[\d.]+:\d+$", shown, re.MULTILINE)
+    assert "[(0, 3), (1, 4)]" in shown
 
 
 def test_recipe_api(finished_copy: Project) -> None:
