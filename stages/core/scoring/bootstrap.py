@@ -17,7 +17,7 @@ from stages.core.scoring.sums import part_scores, score_of_sums
 RESOLVED = 10
 """Replicates on one side of zero from which on their share is the p-value."""
 
-_BLOCK = 4_000_000  # draws as int64 or float64 at a time: 32 MB
+_BLOCK = 16_000_000  # draws as int64 or float64 at a time: 128 MB
 
 
 @dataclass(frozen=True)
