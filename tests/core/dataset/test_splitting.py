@@ -50,6 +50,9 @@ def test_official_splits_are_taken_and_checked() -> None:
     assert assign(table, SplitOptions(method="official")).tolist() == table["source_split"].tolist()
     with pytest.raises(OptionError, match="the clips of speaker 'S1' are in more than one Split"):
         assign(table.assign(speaker="S1"), SplitOptions(method="official"))
+    in_two = table.replace({"speaker": {"S2": "S1"}})  # validation and test
+    with pytest.raises(OptionError, match="'S1' are in more than one Split"):
+        assign(in_two, SplitOptions(method="official"))
     with pytest.raises(OptionError, match=r"clip \d+ has the Split 'foo'"):
         assign(table.replace({"source_split": {"test": "foo"}}), SplitOptions(method="official"))
     with pytest.raises(OptionError, match="method is official, but the test split is empty"):

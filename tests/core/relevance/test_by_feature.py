@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.relevance.by_family import Asked
-from stages.core.relevance.by_feature import correlations, label_columns, shift, with_interval
+from stages.core.relevance.by_feature import _strongest, correlations, label_columns, shift, with_interval
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sampling import Sampling
 
@@ -45,3 +45,8 @@ def test_shift_of_a_trait_is_of_its_highest_third() -> None:
 def test_a_class_is_a_column_of_its_own() -> None:
     asked = Asked("uar", ["a", "b"], np.array([0, 1, -1]))
     assert np.array_equal(label_columns(asked), [[1, 0], [0, 1], [np.nan, np.nan]], equal_nan=True)
+
+
+def test_the_strongest_go_with_the_label_or_against_it_one_of_each_descriptor() -> None:
+    names = ["F0final_sma_amean", "F0final_sma_stddev", "pcm_zcr_sma_amean", "jitterLocal_sma_amean"]
+    assert _strongest(names, np.array([0.3, -0.5, -0.9, 0.1])) == [2, 1, 3]

@@ -47,6 +47,8 @@ def test_share_without_a_family(data: tuple[dict[str, np.ndarray], np.ndarray, n
     assert (whole > 0.9).all()
     assert kernels.share_without("hidden", learnt, seen)[0] > 0.8  # the told family tells it as well
     assert kernels.share_without("alone", learnt, seen)[1] == 0
+    # The share is one of variance: what all quantities have in common takes no part.
+    np.testing.assert_allclose(kernels.share_without(None, learnt + 50, seen + 50), whole, rtol=1e-9)
 
 
 def test_threads_change_no_bit(data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]) -> None:
