@@ -1,6 +1,7 @@
 """A tiny project in a temporary folder, and a corpus to feed it."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,23 @@ def corpus(project: Path) -> Path:
             folder / "wav" / f"{number:05d}.wav", tone(0.4 + number / 100, pitch=120 + 10 * number), 44_100
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    driver, chromium = (
+        next(filter(None, map(shutil.which, names)), None)
+        for names in (["chromedriver"], ["chromium", "google-chrome", "chromium-browser"])
+    )
+    if not driver or not chromium:
+        pytest.skip("needs Chromium and chromedriver")
+    options = webdriver.ChromeOptions()
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "mute-audio"):
+        options.add_argument(f"--{argument}")
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()

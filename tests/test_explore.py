@@ -150,25 +150,6 @@ def test_a_taken_port_gets_one_sentence() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    driver, chromium = (
-        next(filter(None, map(shutil.which, names)), None)
-        for names in (["chromedriver"], ["chromium", "google-chrome", "chromium-browser"])
-    )
-    if not driver or not chromium:
-        pytest.skip("needs Chromium and chromedriver")
-    options = webdriver.ChromeOptions()
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "mute-audio"):
-        options.add_argument(f"--{argument}")
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture(scope="module")
 def address(finished_folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(finished_folder)

@@ -1,5 +1,6 @@
 import re
 import shutil
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -77,6 +78,27 @@ def test_the_page_loads_nothing(reported):
     assert all(value.startswith("#") for value in set(references) - set(saved))
     assert "@import" not in reported
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", reported))
+
+
+@pytest.mark.usefixtures("reported")
+def test_a_click_copies_a_number(browser):
+    address = Path("plots/report.html").resolve().as_uri()
+    browser.execute_cdp_cmd(
+        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    )
+    browser.get_log("browser")  # of tests before
+    browser.get(address)
+    cell = browser.find_element("css selector", "td.number")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    cell.click()
+    end = time.monotonic() + 10
+    while not (said := browser.find_element("id", "copied").text):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert said == f"copied {cell.text}"
+    read = "navigator.clipboard.readText().then(arguments[0], error => arguments[0](String(error)))"
+    assert browser.execute_async_script(read) == cell.text
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
 def test_every_figure_has_a_text_and_every_table_a_caption(reported):
