@@ -13,6 +13,7 @@ from stages.core.metrics.formulas import mae, mean_ccc, uar
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.folds import (
     FoldedClips,
+    FoldedSummary,
     compare_folds,
     compare_tables,
     gather,
@@ -22,6 +23,7 @@ from stages.core.scoring.folds import (
 )
 from stages.core.scoring.predictions import to_table
 from stages.core.scoring.run_groups import NAIVE, Pair
+from stages.core.scoring.summary import CorpusName
 
 TASKS = {
     "mood": Task("regression", ("Joy", "Calm"), "ccc"),
@@ -169,6 +171,24 @@ def test_a_fold_without_labels_of_a_task_has_no_score_of_it(recordings: pd.DataF
         found, gather(tables_of(recordings, 0.3), found.parts), None, OPTIONS, ComputeOptions(1)
     )
     assert (list(scores.folds["age"]), notes) == (["1", "2", "4"], [])
+
+
+def test_a_fold_of_one_class_has_no_score_though_a_clip_is_unlabelled(recordings: pd.DataFrame) -> None:
+    folds = folds_of(recordings, FOLDS)
+    rows = np.flatnonzero(folds.of_clip == 2)
+    kind = recordings["Kind"].to_numpy(object, copy=True)
+    kind[rows] = "cry"
+    kind[rows[0]] = None
+    found = FoldedClips.of(recordings.assign(Kind=kind), folds, TASKS)
+    table = gather(tables_of(recordings, 0.3), found.parts)
+    scores, _ = score_folds(found, table, None, OPTIONS, ComputeOptions(1))
+    assert scores.folds["kind"]["3"].value is None
+    assert scores.folds["kind"]["3"].clips == len(rows) - 1
+
+
+@pytest.mark.parametrize(("of", "groups"), [("4", False), ("speakers", False), ("Country", True)])
+def test_folds_of_a_column_are_groups(of: str, groups: bool) -> None:
+    assert FoldedSummary(CorpusName("tiny", True), of, "", {}, {}, [], []).is_of_groups is groups
 
 
 def test_a_run_that_learns_some_tasks_has_scores_of_these(
