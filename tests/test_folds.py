@@ -263,7 +263,8 @@ def test_a_killed_sweep_goes_on_where_it_was_and_leaves_the_project_alone(made: 
     table = pd.read_parquet(made / "data/folds/3/predictions.parquet")
     assert table.groupby(["run", "clip_id"]).size().eq(1).all()
     scores = json.loads((made / "data/folds/3/scores.json").read_text())
-    assert scores["runs"]["a"]["cost"] == {"parameters": 10, "multiply_adds": 20, "networks": 3, "epochs": 6}
+    cost = {"parameters": 10, "multiply_adds": 20, "networks": 3, "epochs": 6, "epoch": {}}
+    assert scores["runs"]["a"]["cost"] == cost
     # Fold i errs by i years in run a, by half a year more in run b; there are 12 clips in each.
     assert scores["runs"]["a"]["tasks"]["age"]["value"] == pytest.approx(2.0)
     errors = {fold: part["value"] for fold, part in scores["runs"]["b"]["folds"]["age"].items()}

@@ -70,7 +70,7 @@ def differences(samples: np.ndarray, name: str, functionals_only: bool = False) 
 
 def differences_of_recording(path) -> list[str]:
     samples, rate = soundfile.read(path, always_2d=True)
-    clip = normalize(mix_blocks([(rate, samples)]), PreprocessOptions())
+    clip, _ = normalize(mix_blocks([(rate, samples)]), PreprocessOptions())
     return [*differences(clip, "ComParE_2016"), *differences(clip, "eGeMAPSv02", functionals_only=True)]
 
 
