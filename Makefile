@@ -16,7 +16,7 @@ repro: .venv/ready  ## run the whole pipeline and print the scores (JOBS=1: one 
 	@python -m stages.repair
 	@python -m stages.check
 	@python -m stages.side_by_side $(JOBS)
-	@dvc repro $(if $(filter 1,$(JOBS)),,--quiet)
+	@dvc repro
 	@python -m stages.repair
 	@python -m stages.scores
 	@printf "\nreport   plots/report.html\nplots    plots/figures, plots/confusion, plots/curves\ntables   plots/tables.md, plots/tables.tex, metrics/\nmodels   data/models\n"

@@ -61,9 +61,9 @@ def main() -> None:
 
 
 def _wait_for_the_dying() -> None:
-    """Wait for processes of a killed run, which DVC would find busy."""
+    """Wait for processes of a killed run, which DVC would find busy, or which still write."""
     end = time.monotonic() + DYING
-    while time.monotonic() < end and any(map(_is_alive, _holders())):
+    while time.monotonic() < end and any(map(_is_alive, _holders() | set(_half_written().values()))):
         time.sleep(0.2)
 
 
@@ -83,17 +83,22 @@ def _is_alive(process: int) -> bool:
 
 
 def _remove_half_written() -> None:
-    for folder in ("data", "metrics", "plots"):
-        for path in sorted(Path(folder).rglob(".*.partial")):
-            process = writer_of(path)
-            if process is not None and not _may_write(process, path):
-                _delete(path)
+    for path, process in _half_written().items():
+        if not _may_write(process, path):
+            _delete(path)
+
+
+def _half_written() -> dict[Path, int]:
+    """Files and folders that are not whole, and the processes that write or wrote them."""
+    paths = [path for folder in ("data", "metrics", "plots") for path in Path(folder).rglob(".*.partial")]
+    writers = {path: writer_of(path) for path in sorted(paths)}
+    return {path: process for path, process in writers.items() if process is not None}
 
 
 def _may_write(process: int, path: Path) -> bool:
     """Whether a process lives and is not a later one with the same number."""
     try:
-        return psutil.Process(process).create_time() <= path.stat().st_mtime + 1
+        return _is_alive(process) and psutil.Process(process).create_time() <= path.stat().st_mtime + 1
     except (psutil.NoSuchProcess, FileNotFoundError):
         return False
 
