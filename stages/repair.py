@@ -43,6 +43,9 @@ def main() -> None:
         if _stays_broken(path, read):
             path.unlink()
             say(f"{path} was cut off when a run was killed; removed, `dvc repro` makes it anew")
+    holders = _holders()
+    if holders and not any(map(_is_alive, holders)):
+        RWLOCK.unlink()  # DVC finds busy what a dead process holds that its parent has not waited for yet
     _remove_half_written()
     try:
         with Repo() as repo:

@@ -7,6 +7,7 @@ does, and whether it is up to date, is left to DVC.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,11 @@ from stages.core.runtime.device import DRIVERS
 
 PATIENCE = 60.0  # seconds to wait for processes of a killed run, which hold files until they end
 BUSY = ("is busy", "Unable to acquire lock")  # what DVC says meanwhile
+# What DVC says of a stage without a fault. Its `--quiet` leaves out errors, too.
+ROUTINE = re.compile(
+    r"$|Running stage |> |Updating lock file|Generating lock file|To track the changes with git|\tgit add"
+    r"|To enable auto staging|\tdvc config|Use `dvc push`|Stage '.*' didn't change"
+)
 PROGRAM = 400e6  # bytes that a stage takes without data
 COPIES = 4  # of the tables that it reads
 LIMITS = (SHARE, "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -113,7 +119,7 @@ def reproduce(name: str, cores: int) -> bool:
 
 
 def _reproduce_once(name: str, limits: Mapping[str, str]) -> tuple[int, list[str]]:
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", name]
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
     lines = []
     with subprocess.Popen(
         command,
@@ -125,7 +131,7 @@ def _reproduce_once(name: str, limits: Mapping[str, str]) -> tuple[int, list[str
     ) as process:
         for line in process.stdout or ():
             lines.append(line)
-            if line.strip():
+            if not ROUTINE.match(line):
                 say(f"{name:<{_WIDTH}} {line.rstrip()}")
     return process.returncode, lines
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -95,6 +96,19 @@ def test_processes_that_die_are_waited_for(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(repair, "DYING", 0.0)
     (folder / ".dvc/tmp/rwlock").write_text(json.dumps({"x": {"write": {"pid": os.getpid(), "cmd": "dvc"}}}))
     repair.main()
+    assert (folder / ".dvc/tmp/rwlock").exists()
+
+
+def test_what_the_dead_held_is_free(folder: Path) -> None:
+    """A process that ended stays in the table of processes until its parent asks; DVC takes it for alive."""
+    rwlock = folder / ".dvc/tmp/rwlock"
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert psutil.pid_exists(process.pid)
+    rwlock.write_text(json.dumps({"write": {"x": {"pid": process.pid, "cmd": "dvc"}}, "read": {}}))
+    repair.main()
+    assert not rwlock.exists()
+    process.wait()
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
+import json
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
 from stages import side_by_side
+from tests.helpers.whole_project import Project
 
 BEFORE: dict[str, set[str]] = {
     "corpus": set(),
@@ -98,3 +101,21 @@ def test_a_stage_that_finds_files_busy_is_tried_again(
     ]
     program.write_text("#!/bin/sh\nexit 1\n")
     assert not side_by_side.reproduce("train@x", 3)
+
+
+def test_dvc_is_asked_again_while_another_process_holds_a_file(
+    small_project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real DVC; what it says of its routine is left out, its errors are not."""
+    monkeypatch.chdir(small_project.folder)
+    with subprocess.Popen(["sleep", "3"]) as holder:
+        held = {str(small_project.folder / "split.txt"): {"pid": holder.pid, "cmd": "another dvc"}}
+        Path(".dvc/tmp/rwlock").write_text(json.dumps({"write": held, "read": {}}))
+        threading.Thread(target=holder.wait).start()
+        assert side_by_side.reproduce("split", 1)
+    assert Path("split.txt").exists()
+    said = capsys.readouterr().out
+    assert "is busy" in said
+    assert "Running stage" not in said
+    assert not side_by_side.reproduce("nothing", 1)
+    assert "'nothing' not found" in capsys.readouterr().out

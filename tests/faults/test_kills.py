@@ -14,14 +14,7 @@ ONE_AT_A_TIME = "python -m stages.repair && exec dvc repro"
 SIDE_BY_SIDE = "python -m stages.repair && python -m stages.side_by_side 2 && exec dvc repro"
 
 
-many_kills = pytest.mark.skipif(FAULTS < 10, reason="takes minutes; `make faults` runs it")
-
-
-@pytest.mark.parametrize(
-    "run",
-    [ONE_AT_A_TIME, pytest.param(SIDE_BY_SIDE, marks=many_kills)],
-    ids=["one at a time", "side by side"],
-)
+@pytest.mark.parametrize("run", [ONE_AT_A_TIME, SIDE_BY_SIDE], ids=["one at a time", "side by side"])
 def test_kill_and_go_on(finished_copy: Project, run: str) -> None:
     """A run that ends before its next kill begins anew."""
     expected = from_nothing(finished_copy)
