@@ -5,6 +5,7 @@ import sys
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from operator import length_hint
 
 import pytest
 
@@ -50,19 +51,12 @@ def test_equal_keys_are_kept_apart():
 
 
 def test_items_are_drawn_as_they_are_needed():
-    drawn = 0
-
-    def items():
-        nonlocal drawn
-        for number in range(40):
-            drawn += 1
-            yield number, number
-
+    items = iter([(number, number) for number in range(40)])
     ahead = []
-    for done, _ in enumerate(parallel_map(slow_identity, items(), TWO)):
-        ahead.append(drawn - done)
+    for done, _ in enumerate(parallel_map(slow_identity, items, TWO)):
+        ahead.append(40 - length_hint(items) - done)
     assert max(ahead) <= 7
-    assert drawn == 40
+    assert len(ahead) == 40
 
 
 def test_a_crash_stops_nothing_else():
@@ -132,18 +126,11 @@ def look_up(table: dict[int, int], number: int) -> int:
 
 
 def test_no_more_results_wait_for_a_slow_item_than_the_window_allows():
-    begun = 0
-
-    def items():
-        nonlocal begun
-        for number in range(1000):
-            begun += 1
-            yield number, number
-
-    slow = parallel_map(sleep_on_the_first, items(), ComputeOptions(2), here="threads")
+    items = iter([(number, number) for number in range(1000)])
+    slow = parallel_map(sleep_on_the_first, items, TWO, here="threads")
     before = [next(slow)[0] for _ in range(parallel._WINDOW * parallel._AHEAD * 2 - 10)]
     assert 0 not in before
-    assert begun <= parallel._WINDOW * parallel._AHEAD * 2 + 1
+    assert 1000 - length_hint(items) <= parallel._WINDOW * parallel._AHEAD * 2 + 1
     assert len(before) + sum(1 for _ in slow) == 1000
 
 
