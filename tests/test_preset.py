@@ -51,6 +51,7 @@ def test_a_preset_sets_its_sections_and_no_other(
     assert all(line in (project / "params.yaml").read_text() for line in kept)
     assert "# a folder with labels and recordings" in (project / "params.yaml").read_text()
     after = (project / "params.yaml").read_text()
+    assert "nine of the paper" in before and "nine of the paper" not in after
     run_stage(preset, monkeypatch, name, "--path", "../my corpus/x")
     assert (project / "params.yaml").read_text() == after
 

@@ -32,7 +32,7 @@ def with_entry(text: str, section: str, name: str, entry: Any) -> str:
         UserError: if there is no such section, or it stands in braces.
     """
     lines = text.splitlines()
-    found = _section(text, section)
+    _, found = _section(text, section)
     first = last = _end(lines, found)
     indent = found.value[0][0].start_mark.column
     comment = ""
@@ -50,23 +50,24 @@ def with_entry(text: str, section: str, name: str, entry: Any) -> str:
 
 
 def with_section(text: str, section: str, source: str) -> str:
-    """The text of a YAML file with all entries of a section as another text has them, its comments included.
+    """The text of a YAML file with a section as another text has it, its comments included.
 
     Raises:
         UserError: if one of both has no such section, or it stands in braces.
     """
     lines, others = text.splitlines(), source.splitlines()
-    old, new = _section(text, section), _section(source, section)
-    entries = others[new.start_mark.line : _end(others, new)]
-    return "\n".join([*lines[: old.start_mark.line], *entries, *lines[_end(lines, old) :]]) + "\n"
+    (first, old), (other, new) = _section(text, section), _section(source, section)
+    taken = others[other : _end(others, new)]
+    return "\n".join([*lines[:first], *taken, *lines[_end(lines, old) :]]) + "\n"
 
 
-def _section(text: str, section: str) -> yaml.MappingNode:
+def _section(text: str, section: str) -> tuple[int, yaml.MappingNode]:
+    """The line of its name, and its entries."""
     top = yaml.compose(text, yaml.SafeLoader)
-    found = {key.value: value for key, value in top.value}.get(section)
-    if not isinstance(found, yaml.MappingNode) or found.flow_style or not found.value:
-        raise UserError(f"section {section} must hold one entry below the other.")
-    return found
+    for key, entries in top.value:
+        if key.value == section and isinstance(entries, yaml.MappingNode) and not entries.flow_style:
+            return key.start_mark.line, entries
+    raise UserError(f"section {section} must hold one entry below the other.")
 
 
 def _comment(lines: list[str], node: yaml.Node) -> str:
