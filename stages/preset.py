@@ -3,8 +3,8 @@
     python -m stages.preset                              # lists the presets
     python -m stages.preset a-vb-type --path ../a-vb     # writes one into params.yaml
 
-The sections tasks and runs become those of the preset, comments included. Of corpus and split the keys that it
-names do. All other lines of params.yaml stay as they are.
+The sections tasks and runs become those of the preset, comments included, and so do the keys of corpus and
+split that it names. All other lines of params.yaml stay as they are.
 """
 
 import argparse
