@@ -137,8 +137,9 @@ def _check_corpus(corpus: Corpus, folder: Path, parameters: Parameters) -> None:
     if same:
         clips, example = sum(map(len, same)), " and ".join(same[0][:2])
         suspicious.append(f"{clips} clips share their recording with another, for example {example}")
-    _print_findings(found, reasons, faults, suspicious)
-    write_json(Path("metrics/check.json"), {**found, "reasons": reasons, "suspicious": suspicious})
+    remarks = {"suspicious": suspicious, "notes": list(corpus.notes)}
+    _print_findings(found, reasons, faults, remarks)
+    write_json(Path("metrics/check.json"), {**found, "reasons": reasons, **remarks})
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
     say(f"verdict: {corpus.name} can be used" + (", without the clips named above" if faults else ""))
 
@@ -155,15 +156,19 @@ def _measure(corpus: Corpus, options: PreprocessOptions) -> tuple[list[float], l
 
 
 def _print_findings(
-    found: dict[str, Any], reasons: dict[str, int], faults: Sequence[Fault], warnings: Sequence[str]
+    found: dict[str, Any],
+    reasons: dict[str, int],
+    faults: Sequence[Fault],
+    remarks: dict[str, list[str]],
 ) -> None:
     for name, value in found.items():
         say(f"{name:24} {value}")
     for reason, count in reasons.items():
         example = next(fault for fault in faults if fault.reason == reason)
         say(f"  {reason:22} {count}, for example {example.clip_id}: {example.detail}")
-    for warning in warnings:
-        say(f"suspicious: {warning}")
+    for heading, sentences in remarks.items():
+        if sentences:
+            say("\n  ".join([f"{heading}:", *sentences]))
 
 
 if __name__ == "__main__":

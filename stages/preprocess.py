@@ -48,8 +48,8 @@ def main() -> None:
     write_table(Path("data/recordings.parquet"), recordings)
     write_faults(Path("data/quarantine/preprocess.csv"), faults)
     write_json(Path("metrics/corpus.json"), summary(corpus, recordings, faults, parameters))
-    for warning in corpus.warnings:
-        say(f"note: {warning}")
+    for note in (*corpus.warnings, *corpus.notes):
+        say(f"note: {note}")
     say(f"{corpus.name}: {len(recordings)} of {corpus.listed} clips usable, {len(faults)} quarantined")
 
 
@@ -127,7 +127,7 @@ def summary(
             column: recordings[stored(column)].value_counts().sort_index().to_dict()
             for column in ([balance] if balance else [])
         },
-        "warnings": list(corpus.warnings),
+        "warnings": [*corpus.warnings, *corpus.notes],
     }
 
 

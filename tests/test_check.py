@@ -7,7 +7,7 @@ import soundfile
 
 from stages import check
 from stages.core.runtime.errors import UserError
-from tests.helpers.corpora import info_row, tone, write_info
+from tests.helpers.corpora import COLUMNS, info_row, tone, write_info
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -55,6 +55,7 @@ def test_a_sound_corpus(
     assert "not readable           1, for example 00003" in printed
     assert "too short              1, for example 00004: 0.0500 s, the limit is 0.1 s" in printed
     assert "verdict: synthetic can be used, without the clips named above" in printed
+    assert "suspicious:" not in printed and "notes:" not in printed
     assert json.loads((project / "metrics/check.json").read_text())["labelled for age"] == 24
 
 
@@ -73,14 +74,18 @@ def test_nothing_to_check_yet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert "params.yaml is sound" in capsys.readouterr().out
 
 
-def test_recordings_that_are_the_same(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_is_suspicious_stands_apart_from_what_is_only_noted(
+    corpus: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rows = [{**info_row(number, number // 2), "Mood": "good"} for number in range(24)]
+    write_info(corpus, rows, [*COLUMNS, "Mood"])
     (corpus / "wav" / "00003.wav").write_bytes((corpus / "wav" / "00007.wav").read_bytes())
     run(monkeypatch, "--corpus")
-    assert "suspicious: 2 clips share their recording with another, for example 00003 and 00007" in (
-        capsys.readouterr().out
-    )
+    same = "2 clips share their recording with another, for example 00003 and 00007"
+    unused = "columns that no task uses: Mood; to learn them, declare a task"
+    assert f"\nsuspicious:\n  {same}\nnotes:\n  {unused}\nverdict" in capsys.readouterr().out
+    found = json.loads((project / "metrics/check.json").read_text())
+    assert (found["suspicious"], found["notes"]) == ([same], [unused])
 
 
 def test_what_dvc_cannot_digest_is_found_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What looks wrong in a corpus, but can be used: one sentence each."""
+"""What looks wrong in a corpus but can be used, and what of it is not used: one sentence each."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from stages.core.corpus.info import Info
 _EXAMPLES = 5
 
 
-def notes_of(
+def warnings_of(
     info: Info,
     clips: pd.DataFrame,
     tasks: Mapping[str, Task],
@@ -21,7 +21,7 @@ def notes_of(
     balance: str | None,
     options: CorpusOptions,
 ) -> list[str]:
-    """Sentences about a corpus.
+    """Sentences on what looks wrong in a corpus.
 
     Args:
         info: the label files.
@@ -34,29 +34,32 @@ def notes_of(
     missing = frozenset(word.lower() for word in options.missing)
     named = [options.speaker] if options.speaker else []
     return [
-        *_of_columns(info, tasks, balance, named),
+        *_of_columns(info, tasks, balance),
         *_of_speakers(clips, balance, options.speaker),
         *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
         *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
     ]
 
 
-def _of_columns(
-    info: Info, tasks: Mapping[str, Task], balance: str | None, named: Sequence[str]
-) -> Iterator[str]:
+def notes_of(info: Info, tasks: Mapping[str, Task], balance: str | None, options: CorpusOptions) -> list[str]:
+    """Sentences on what is sound but not used; the arguments are those of :func:`warnings_of`."""
+    used = {"File_ID", "Split", "", balance, options.speaker}
+    used = used.union(*(task.columns for task in tasks.values()))
+    unused = [column for column in info.columns if column not in used]
+    if not unused:
+        return []
+    more = f" and {len(unused) - _EXAMPLES} more" if len(unused) > _EXAMPLES else ""
+    shown = ", ".join(unused[:_EXAMPLES])
+    return [f"columns that no task uses: {shown}{more}; to learn them, declare a task"]
+
+
+def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> Iterator[str]:
     for name, task in tasks.items():
         absent = [column for column in task.columns if column not in info.columns]
         if absent:
             yield f"task {name}: {info.name} has no column {', '.join(absent)}, so no clip is labelled for it"
     if balance and balance not in info.columns:
         yield f"{info.name} has no column {balance} (split.balance), so that splits are not balanced by it"
-    used = {"File_ID", "Split", "", balance, *named}.union(*(task.columns for task in tasks.values()))
-    unused = [column for column in info.columns if column not in used]
-    if unused:
-        shown = ", ".join(unused[:_EXAMPLES]) + (
-            f" and {len(unused) - _EXAMPLES} more" * (len(unused) > _EXAMPLES)
-        )
-        yield f"columns that no task uses: {shown}; to learn them, declare a task"
 
 
 def _of_speakers(clips: pd.DataFrame, balance: str | None, column: str | None) -> Iterator[str]:

@@ -22,7 +22,7 @@ from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
 from stages.core.corpus.cells import number, text
 from stages.core.corpus.info import Info, Row, read_info
-from stages.core.corpus.notes import notes_of
+from stages.core.corpus.notes import notes_of, warnings_of
 from stages.core.corpus.recordings import list_recordings
 from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 from stages.core.runtime.quarantine import Fault
@@ -51,6 +51,7 @@ class Corpus:
         paths: clip_id → recording.
         faults: the rows that cannot be used.
         warnings: sentences on what looks wrong but can be used.
+        notes: sentences on what is sound but not used.
         listed: clips in the label files.
     """
 
@@ -60,6 +61,7 @@ class Corpus:
     paths: Mapping[str, Path]
     faults: Sequence[Fault]
     warnings: Sequence[str]
+    notes: Sequence[str]
     listed: int
 
 
@@ -132,7 +134,8 @@ def read_corpus(
         table,
         Paths(files),
         faults,
-        notes_of(info, table, tasks, rows.texts, balance, options),
+        warnings_of(info, table, tasks, rows.texts, balance, options),
+        notes_of(info, tasks, balance, options),
         len(info.rows),
     )
 
