@@ -27,7 +27,6 @@ from stages.core.config.data import SPEAKERS
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.load import Parameters, load
 from stages.core.dataset.folds import folds_of
-from stages.core.dataset.speakers import speakers_of
 from stages.core.dataset.splitting import assign
 from stages.core.figures.charts import save_png
 from stages.core.reporting.fold_report import Beside, build, score_lines
@@ -35,18 +34,16 @@ from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import digest_of, read_json, whole_folder, write_json, write_text
 from stages.core.runtime.tables import read_table, write_table
-from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.folds import (
     FoldedClips,
     FoldedSummary,
-    FoldSize,
     compare_folds,
-    compare_tables,
+    compare_on_groups,
     gather,
     naive_table,
     score_folds,
 )
-from stages.core.scoring.run_groups import NAIVE, Pair
+from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import Cost, RunScores, read_record, to_json
 from stages.core.scoring.summary import CorpusName
 from stages.fold_workspaces import FOLDER, Workspace, alone, cache_of_project, copy_code, plan, share_features
@@ -244,17 +241,12 @@ def write_results(
     for run, table in tables.items():
         scored[run], missing = score_folds(tested, table, costs.get(run), options, parameters.compute)
         said += missing
-    clips = recordings.assign(speaker=speakers_of(recordings)).groupby(folds.of_clip)["speaker"]
-    sizes = {
-        name: FoldSize(int(clips.size()[fold]), int(clips.nunique()[fold]))
-        for fold, name in enumerate(folds.names)
-    }
     corpus = read_json(base / "metrics/corpus.json")
     summary = FoldedSummary(
         CorpusName(corpus["name"], corpus["synthetic"]),
         str(parameters.split.folds),
         digest(parameters, base),
-        sizes,
+        tested.sizes(),
         scored,
         list(dict.fromkeys(said)),
         compare_folds(tested, tables, options),
@@ -305,18 +297,10 @@ def beside(
     for folder in found:
         known = read_record(FoldedSummary, folder / "scores.json")
         runs = [run for run in tables if run in known.runs and run != NAIVE]
-        if known.digest != summary.digest or not runs:
-            continue
-        table = read_table(folder / "predictions.parquet")
-        rows: dict[str, dict[str, list[Comparison]]] = {}
-        for run in runs:
-            of_run = table[table["run"] == run].drop(columns="run")
-            pair = Pair("runs", run, run)
-            for fold, name in [*enumerate(tested.folds), (None, "all")]:
-                labels = tested.labels if fold is None else tested.labels[tested.labels["fold"] == fold]
-                part = replace(tested, labels=labels)
-                rows.setdefault(run, {})[name] = compare_tables(pair, part, (of_run, tables[run]), options)
-        return Beside(int(folder.name), rows)
+        if known.digest == summary.digest and runs:
+            table = read_table(folder / "predictions.parquet")
+            of_runs = {run: table[table["run"] == run].drop(columns="run") for run in runs}
+            return Beside(int(folder.name), compare_on_groups(tested, of_runs, tables, options))
     return None
 
 

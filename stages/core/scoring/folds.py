@@ -5,7 +5,7 @@ all folds count as one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.folds import Folds
 from stages.core.dataset.labels import classes_of, labelled, targets_of
+from stages.core.dataset.speakers import speakers_of
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.comparison import Comparison, compare_pair, correct
 from stages.core.scoring.naive_scores import naive_predictions
@@ -107,6 +108,15 @@ class FoldedClips:
             if labelled(targets_of(task, labels, parts[name])).any()
         }
         return cls(labels, kept, parts, folds.names)
+
+    def sizes(self) -> dict[str, FoldSize]:
+        """Fold → its size, in order; a clip without a speaker counts as a speaker of its own."""
+        of_fold = self.labels.assign(speaker=speakers_of(self.labels)).groupby("fold")["speaker"]
+        counts = of_fold.agg(["size", "nunique"]).to_numpy()
+        return {
+            name: FoldSize(int(clips), int(speakers))
+            for name, (clips, speakers) in zip(self.folds, counts, strict=True)
+        }
 
     def classes(self, name: str) -> Sequence[str]:
         """The classes of a task, none for a regression."""
@@ -234,7 +244,7 @@ def compare_tables(
     """Two gathered tables by each task that both have, on the clips for which both have predictions."""
     labels = tested.labels
     for table in tables:
-        labels, _ = without_unlearnt(FoldedClips(labels, tested.tasks, tested.parts, tested.folds), table)
+        labels, _ = without_unlearnt(replace(tested, labels=labels), table)
     tasks = {
         name: (task, tested.classes(name))
         for name, task in tested.tasks.items()
@@ -242,6 +252,39 @@ def compare_tables(
     }
     sides = predictions_of(tables[0]), predictions_of(tables[1])
     return list(compare_pair(pair, tasks, sides, labels, options))
+
+
+def compare_on_groups(
+    tested: FoldedClips,
+    known: Mapping[str, pd.DataFrame],
+    left_out: Mapping[str, pd.DataFrame],
+    options: EvaluationOptions,
+) -> dict[str, dict[str, list[Comparison]]]:
+    """Each run that knows a group's other speakers against the same run that knows none of the group.
+
+    Args:
+        tested: the clips, a fold for each group.
+        known: run → what :func:`gather` gives for folds by speaker.
+        left_out: run → the same for folds by group; the runs of ``known`` at least.
+        options: replicates, confidence and seed of the bootstrap.
+
+    Returns:
+        Run → group, then all → a comparison for each task.
+    """
+    parts = {name: tested.labels["fold"] == fold for fold, name in enumerate(tested.folds)}
+    parts["all"] = pd.Series(True, tested.labels.index)
+    return {
+        run: {
+            name: compare_tables(
+                Pair("runs", run, run),
+                replace(tested, labels=tested.labels[rows]),
+                (table, left_out[run]),
+                options,
+            )
+            for name, rows in parts.items()
+        }
+        for run, table in known.items()
+    }
 
 
 def predictions_of(table: pd.DataFrame) -> RunPredictions:

@@ -14,7 +14,9 @@ from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring.folds import (
     FoldedClips,
     FoldedSummary,
+    FoldSize,
     compare_folds,
+    compare_on_groups,
     compare_tables,
     gather,
     naive_table,
@@ -240,3 +242,30 @@ def test_a_table_gives_predictions_by_seed(recordings: pd.DataFrame, tested: Fol
     found = predictions_of(gather(tables_of(recordings, 0.3), tested.parts))
     assert list(found.by_seed) == [1, 2]
     assert sorted(found.clip_ids) == list(recordings["clip_id"])
+
+
+def groups() -> FoldedClips:
+    """Groups of two, one and one speakers with five clips each; one clip has no known speaker."""
+    labels = corpus().head(20).assign(Group=["A"] * 10 + ["B"] * 5 + ["C"] * 5)
+    labels.loc[0, "speaker"] = None
+    folds = folds_of(labels.assign(speaker=labels["clip_id"]), SplitOptions("folds", "Group", folds="Group"))
+    return FoldedClips.of(labels, folds, {"age": TASKS["age"]})
+
+
+def test_a_fold_has_as_many_speakers_as_its_clips_name() -> None:
+    assert groups().sizes() == {"A": FoldSize(10, 3), "B": FoldSize(5, 1), "C": FoldSize(5, 1)}
+
+
+def test_a_group_is_compared_on_its_own_clips() -> None:
+    tested = groups()
+    labels = tested.labels
+
+    def table(errors: dict[str, float]) -> pd.DataFrame:
+        guesses = labels["Age"] + labels["Group"].map(errors)
+        return pd.DataFrame({"clip_id": labels["clip_id"], "fold": 1, "seed": 1, "age.Age": guesses})
+
+    known, left_out = table({"A": 1, "B": 1, "C": 2}), table({"A": 4, "B": 1, "C": 1})
+    found = compare_on_groups(tested, {"run": known}, {"other": known, "run": left_out}, OPTIONS)
+    (rows,) = found.values()
+    differences = {name: row.difference for name, (row,) in rows.items()}
+    assert differences == pytest.approx({"A": -3.0, "B": 0.0, "C": 1.0, "all": (10 * -3 + 5 * 1) / 20})
