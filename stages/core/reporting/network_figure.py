@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from stages.core.figures.network import diagram
 from stages.core.reporting.report_figures import ReportFigure
 from stages.core.reporting.results import Results
-from stages.core.scoring.run_scores import SPLITS
 
 
 def network(results: Results) -> Iterator[ReportFigure]:
@@ -47,10 +46,7 @@ def network(results: Results) -> Iterator[ReportFigure]:
 
 def _output(results: Results, run: str, task: str) -> str | None:
     """What a head ends in: ``4 × softmax``; None if the run has no scores of the task."""
-    declared = results.groups.parameters.tasks[task]
-    if declared.kind == "regression":
-        known = any(results.runs[run].task(task, split) for split in SPLITS)
-        return f"{len(declared.columns)} × {declared.output}" if known else None
-    found = (results.runs[run].task(task, split) for split in SPLITS)
-    classes = next((len(scores.confusion.classes) for scores in found if scores and scores.confusion), None)
-    return f"{classes} × softmax" if classes else None
+    declared, classes = results.groups.parameters.tasks[task], results.runs[run].classes_of(task)
+    if classes is None:
+        return None
+    return f"{len(classes)} × softmax" if classes else f"{len(declared.columns)} × {declared.output}"

@@ -72,10 +72,9 @@ def _interval(
     sampling = Sampling.of(clips, options)
     sums = []
     for name, task in tasks.items():
-        of_task = scores.task(name, split)
-        if of_task is None:
+        if scores.task(name, split) is None:
             return None
-        parts = of_task.confusion.classes if of_task.confusion else task.columns
+        parts = scores.classes_of(name) or task.columns
         by_seed = list(predictions.of_task(name, parts, clips["clip_id"]).values())
         if ensemble:
             by_seed = [np.stack(by_seed).mean(axis=0, dtype=np.float64)]

@@ -174,10 +174,5 @@ def compare_pair(
 
 def _shared_classes(runs: Mapping[str, RunScores], pair: Pair, task: str) -> list[str] | None:
     """The classes of a task that both runs learn, empty for a regression; None if they do not share it."""
-    found: list[list[str]] = []
-    for run in {pair.baseline, pair.candidate} - {NAIVE}:
-        scores = runs[run].task(task, "validation") or runs[run].task(task, "test")
-        if scores is None:
-            return None
-        found.append(scores.confusion.classes if scores.confusion else [])
+    found = [runs[run].classes_of(task) for run in {pair.baseline, pair.candidate} - {NAIVE}]
     return found[0] if found[0] == found[-1] else None

@@ -68,7 +68,7 @@ def compare_fused(
         options: replicates, confidence and seed of the bootstrap.
     """
     for task_name, task in tasks.items():
-        classes = {run: found for run in members if (found := classes_of(runs[run], task_name)) is not None}
+        classes = {run: found for run in members if (found := runs[run].classes_of(task_name)) is not None}
         alike = {run: predictions[run] for run in classes if classes[run] == next(iter(classes.values()))}
         if len(alike) < 2:
             continue
@@ -79,14 +79,6 @@ def compare_fused(
         pair = Pair("fusion", fused.best, name)
         sides = fused.member, fused.fused
         yield from compare_pair(pair, {task_name: (task, shared)}, sides, labels, options)
-
-
-def classes_of(run: RunScores, task: str) -> list[str] | None:
-    """The classes of a task of a run, empty for a regression; None if the run has no scores of it."""
-    scores = run.task(task, "validation") or run.task(task, "test")
-    if scores is None:
-        return None
-    return list(scores.confusion.classes) if scores.confusion else []
 
 
 def fuse_task(

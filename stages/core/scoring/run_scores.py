@@ -146,6 +146,13 @@ class RunScores:
         """The scores of a task on a split; None if it has no labels there or the run does not learn it."""
         return self.splits[split].tasks.get(name)
 
+    def classes_of(self, name: str) -> list[str] | None:
+        """The classes of a task, none for a regression; None if the run has no scores of it."""
+        scores = self.task(name, "validation") or self.task(name, "test")
+        if scores is None:
+            return None
+        return scores.confusion.classes if scores.confusion else []
+
 
 def to_json(record: Any) -> Any:
     """A record as JSON can hold it, without what a task does not have (``columns`` of a classification)."""
