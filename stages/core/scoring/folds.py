@@ -21,9 +21,9 @@ from stages.core.scoring.comparison import Comparison, compare_pair, correct
 from stages.core.scoring.naive_scores import naive_predictions
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import NAIVE, Pair
-from stages.core.scoring.run_scores import Cost, PartScore, TaskScores, rounded_ends
+from stages.core.scoring.run_scores import Cost, PartScore, TaskScores
 from stages.core.scoring.sampling import Sampling
-from stages.core.scoring.score_run import score_run
+from stages.core.scoring.score_run import part_score, score_run
 from stages.core.scoring.summary import CorpusName
 
 
@@ -201,17 +201,8 @@ def score_folds(
             truth = targets_of(tasks[name], labels.iloc[rows], classes.get(name, ()))
             if labelled(truth).any():
                 by_seed = [of_seed[name][rows] for of_seed in values.values()]
-                folds[name][fold] = _score(tasks[name], truth, by_seed, sampling)
+                folds[name][fold] = part_score(tasks[name], truth, by_seed, sampling)
     return FoldedRun(cost, scores, folds), notes
-
-
-def _score(task: Task, truth: np.ndarray, by_seed: Sequence[np.ndarray], sampling: Sampling) -> PartScore:
-    """The score of a fold; not defined where its clips are all of one class."""
-    found = sampling.estimate(task.score, sampling.sums(task.score, truth, by_seed))
-    known = labelled(truth)
-    single_class = task.kind == "classification" and len(np.unique(truth[known])) < 2
-    ends = [np.nan] * 3 if single_class else [found.value, found.low, found.high]
-    return PartScore(*rounded_ends(ends), int(known.sum()))
 
 
 def compare_folds(

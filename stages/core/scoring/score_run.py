@@ -196,14 +196,27 @@ def score_groups(
     scores = {}
     for name, inside in groups.masks.items():
         part = np.where(inside, truth, -1) if truth.ndim == 1 else np.where(inside[:, None], truth, np.nan)
-        known = labelled(part)
-        if not known.any():
-            continue
-        single_class = task.kind == "classification" and len(np.unique(part[known])) < 2
-        found = sampling.estimate(task.score, sampling.sums(task.score, part, by_seed.values()))
-        values = [np.nan] * 3 if single_class else [found.value, found.low, found.high]
-        scores[name] = PartScore(*rounded_ends(values), int(known.sum()))
+        if labelled(part).any():
+            scores[name] = part_score(task, part, by_seed.values(), sampling)
     return Groups(groups.column, groups.of_speakers, scores) if scores else None
+
+
+def part_score(
+    task: Task, truth: np.ndarray, predictions: Iterable[np.ndarray], sampling: Sampling
+) -> PartScore:
+    """The score of the clips that have a label; not defined where they are all of one class.
+
+    Args:
+        task: the task.
+        truth: of n clips, some of them labelled.
+        predictions: of each seed, [n, parts].
+        sampling: of these clips.
+    """
+    known = truth[labelled(truth)]
+    if task.kind == "classification" and len(np.unique(known)) < 2:
+        return PartScore(None, None, None, len(known))
+    found = sampling.estimate(task.score, sampling.sums(task.score, truth, predictions))
+    return PartScore(*rounded_ends((found.value, found.low, found.high)), len(known))
 
 
 def exvo_score(tasks: Iterable[TaskScores]) -> float | None:
