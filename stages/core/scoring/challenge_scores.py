@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.dataset.labels import targets_of
 from stages.core.scoring.challenges import Challenge
-from stages.core.scoring.predictions import RunPredictions
+from stages.core.scoring.predictions import RunPredictions, mean_over_seeds
 from stages.core.scoring.run_scores import Interval, RunScores, rounded_ends
 from stages.core.scoring.sampling import Sampling
 
@@ -77,7 +76,7 @@ def _interval(
         parts = scores.classes_of(name) or task.columns
         by_seed = list(predictions.of_task(name, parts, clips["clip_id"]).values())
         if ensemble:
-            by_seed = [np.stack(by_seed).mean(axis=0, dtype=np.float64)]
+            by_seed = [mean_over_seeds(by_seed)]
         sums.append(sampling.sums(task.score, targets_of(task, clips, parts), by_seed))
     metrics = [task.score for task in tasks.values()]
     return Interval(*rounded_ends(sampling.joint(metrics, sums, partial(challenge.combined, tasks))))

@@ -19,7 +19,7 @@ from stages.core.dataset.labels import labelled, targets_of
 from stages.core.dataset.speakers import speakers_of
 from stages.core.metrics.metric import METRICS
 from stages.core.scoring.comparison import Comparison, compare_pair
-from stages.core.scoring.predictions import RunPredictions
+from stages.core.scoring.predictions import RunPredictions, mean_over_seeds
 from stages.core.scoring.run_groups import Pair
 from stages.core.scoring.run_scores import RunScores
 
@@ -96,7 +96,10 @@ def fuse_task(
     """
     parts = list(classes or task.columns)
     clips = labels[np.logical_and.reduce([labels["clip_id"].isin(run.clip_ids) for run in members.values()])]
-    values = {run: mean_of_seeds(one, name, parts, clips["clip_id"]) for run, one in members.items()}
+    values = {
+        run: mean_over_seeds(one.of_task(name, parts, clips["clip_id"]).values())
+        for run, one in members.items()
+    }
     truth = targets_of(task, clips, classes)
     rows = labelled(truth) & (clips["split"] == "validation").to_numpy()
     on_validation = {run: one[rows] for run, one in values.items()}
@@ -121,17 +124,6 @@ def fuse_task(
         return RunPredictions({0: pd.DataFrame(table, index=clips["clip_id"], columns=columns)})
 
     return FusedTask(weights, best, one_seed(values[best]), one_seed(fused))
-
-
-def mean_of_seeds(
-    run: RunPredictions, task: str, parts: Sequence[str], clip_ids: Sequence[str]
-) -> np.ndarray:
-    """Mean prediction of a run's seeds: float64 [n, parts], added in the order of the seeds."""
-    by_seed = run.of_task(task, parts, clip_ids)
-    total = np.zeros((len(clip_ids), len(parts)))
-    for seed in sorted(by_seed):
-        total += by_seed[seed]
-    return total / len(by_seed)
 
 
 def chosen_weights(task: Task, truth: np.ndarray, predictions: Mapping[str, np.ndarray]) -> dict[str, float]:

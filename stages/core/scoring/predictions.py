@@ -3,7 +3,7 @@
 A row per seed and clip: clip_id, split, seed, then ``TASK.COLUMN`` or ``TASK.CLASS``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,15 @@ def to_table(
         clips = {"clip_id": labels["clip_id"], "split": labels["split"], "seed": np.int64(seed)}
         tables.append(pd.DataFrame({**clips, **columns}).sort_values("clip_id"))
     return pd.concat(tables, ignore_index=True)
+
+
+def mean_over_seeds(predictions: Iterable[np.ndarray]) -> np.ndarray:
+    """The mean of the predictions of all seeds, [n, outputs] each: float64 [n, outputs].
+
+    >>> mean_over_seeds([np.array([[1.0, 2.0]]), np.array([[2.0, 4.0]])])
+    array([[1.5, 3. ]])
+    """
+    return np.stack(list(predictions)).mean(axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)

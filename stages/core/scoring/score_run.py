@@ -15,7 +15,7 @@ from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.parallel import parallel_map, uncrashed
 from stages.core.scoring.bootstrap import Estimate
 from stages.core.scoring.groups import ClipGroups, groups_of
-from stages.core.scoring.predictions import Predictions
+from stages.core.scoring.predictions import Predictions, mean_over_seeds
 from stages.core.scoring.run_scores import (
     CONFUSED,
     SPLITS,
@@ -132,7 +132,7 @@ def score_task(
     """
     sums = sampling.sums(task.score, truth, by_seed.values())
     estimate = sampling.estimate(task.score, sums)
-    mean_prediction = np.stack(list(by_seed.values())).mean(axis=0, dtype=np.float64)
+    mean_prediction = mean_over_seeds(by_seed.values())
     ensemble = sampling.estimate(task.score, sampling.sums(task.score, truth, [mean_prediction]))
     of_seeds = dict(zip(by_seed, score_of_sums(task.score, sums.sum(axis=1)), strict=True))
     also = {
