@@ -116,9 +116,9 @@ def _reaching(
         curves: of the run, for all that its training cost.
         run: the same run's costs.
     """
-    total = sum(epochs)
-    spent = sum(count * price for count, price in zip(epochs, prices, strict=True))
-    assert isinstance(total, pd.Series) and isinstance(spent, pd.Series)  # noqa: S101
+    by_network = pd.concat(epochs, axis=1)
+    total = by_network.sum(axis=1, skipna=False)
+    spent = (by_network * prices).sum(axis=1, skipna=False)
     lengths = curves.groupby(["task", "seed"], sort=False)["epoch"].max()
     trained = {task: int(lengths[task].sum()) for task in run.cost.epoch if task in lengths}
     whole = sum(count * run.cost.epoch[task] for task, count in trained.items())
