@@ -11,7 +11,7 @@ from stages.core.figures import charts
 from stages.core.figures.charts import Interval, svg
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.html import Section, figure, page, paragraph
-from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
+from stages.core.reporting.numbers import ends, number, p_equals, p_value, signed, with_ends, with_sd
 from stages.core.reporting.report_figures import ReportFigure
 from stages.core.reporting.sentences import CLOSING, SYNTHETIC
 from stages.core.reporting.tables import Cell, Row, Table, download
@@ -342,4 +342,4 @@ def score_lines(summary: FoldedSummary, tasks: Mapping[str, Task], confidence: f
     for row in pairs:
         what = f"{row.candidate} – {row.baseline}, {row.task}"
         interval = f"[{signed(row.low)}, {signed(row.high)}]"
-        yield f"  {what:{2 * width + 12}}{signed(row.difference)} {interval}   p = {p_value(row.p_corrected)}"
+        yield f"  {what:{2 * width + 12}}{signed(row.difference)} {interval}   {p_equals(row.p_corrected)}"

@@ -61,3 +61,12 @@ def p_value(value: float | None) -> str:
     if value is None:
         return "–"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_equals(value: float | None) -> str:
+    """A p-value with its name.
+
+    >>> p_equals(0.04795), p_equals(0.0002)
+    ('p = 0.048', 'p < 0.001')
+    """
+    return f"p = {p_value(value)}".replace("= <", "< ")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stages.core.config.load import Parameters
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import ends, p_value, signed
+from stages.core.reporting.numbers import ends, p_equals, p_value, signed
 from stages.core.reporting.results import Results
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_groups import Contrast
@@ -81,7 +81,7 @@ def finding(what: str, task: str, rows: Sequence[Comparison], results: Results) 
     median = sorted(rows, key=lambda row: row.difference or 0)[(len(rows) - 1) // 2]
     pair = f"{median.candidate} against {median.baseline}"
     metric = METRICS[median.score]
-    p = f"p = {p_value(median.p)}, corrected {p_value(median.p_corrected)}".replace("= <", "< ")
+    p = f"{p_equals(median.p)}, corrected {p_value(median.p_corrected)}"
     return (
         f"{task}: {what} {verdict}; {f'the median one, {pair},' if several else pair} differs by "
         f"{signed(median.difference)} "

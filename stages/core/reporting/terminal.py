@@ -5,21 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from stages.core.config.load import Parameters
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import p_value
+from stages.core.reporting.numbers import p_equals
+from stages.core.reporting.score_tables import TITLES
 from stages.core.reporting.sentences import baseline_sentences
 from stages.core.scoring.bill import TOGETHER, BillRow
 from stages.core.scoring.challenges import CHALLENGES
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import SPLITS, Interval, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
-
-_TITLES = {
-    "multi-task": "Multi-task against single-task networks",
-    "features": "Feature sets of the same model",
-    "training": "Runs trained otherwise against the best run of the common training",
-    "fusion": "Fused runs against the best of their members, mean predictions of the seeds",
-}
-
 
 def score_lines(
     summary: Summary,
@@ -50,7 +43,7 @@ def score_lines(
         if has_scores(summary.runs, name):
             yield from _task_lines(name, task, summary, width)
     yield from _cost_lines(summary, seconds, width)
-    for contrast, title in _TITLES.items():
+    for contrast, title in TITLES.items():
         yield from _difference_lines(title, [row for row in comparisons if row.contrast == contrast])
 
 
@@ -140,7 +133,7 @@ def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
     tasks = max((len(row.task) for row in rows), default=0) + 2
     for row in rows:
         pair, interval = f"{row.candidate} – {row.baseline}", f"[{row.low:+z.4f}, {row.high:+z.4f}]"
-        p = f"p = {p_value(row.p_corrected)}".replace("= <", "< ")
+        p = p_equals(row.p_corrected)
         yield f"  {pair:{width}}{row.task:{tasks}}{row.difference:+z.4f} {interval:22} {p}"
 
 

@@ -156,3 +156,6 @@ def test_lines_for_the_terminal() -> None:
     assert "emotion, CCC (higher is better)" in lines
     assert lines.endswith("−0.200 [−0.400, +0.100]   p = 1.000")
     assert "  mtl – stl, age " in lines
+    found = summary()
+    clear = [replace(row, p_corrected=0.0002) for row in found.comparisons]
+    assert list(score_lines(replace(found, comparisons=clear), TASKS, 0.95))[-1].endswith("   p < 0.001")
