@@ -29,7 +29,8 @@ from stages.core.config.load import Parameters, load
 from stages.core.dataset.folds import folds_of
 from stages.core.dataset.splitting import assign
 from stages.core.figures.charts import save_png
-from stages.core.reporting.fold_report import Beside, build, score_lines
+from stages.core.reporting.fold_report import build, score_lines
+from stages.core.reporting.fold_tables import Beside
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import digest_of, read_json, whole_folder, write_json, write_text

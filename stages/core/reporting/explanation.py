@@ -5,7 +5,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from stages.core.figures.charts import svg
 from stages.core.figures.relevance import Panel, heat_maps, panel_of
 from stages.core.metrics.metric import METRICS
 from stages.core.relevance.by_family import ALONE, GIVEN_REST, Relevance
@@ -19,10 +18,9 @@ from stages.core.reporting.explanation_tables import (
     recovery_table,
     shared_table,
 )
-from stages.core.reporting.html import Section, figure, page, paragraph
+from stages.core.reporting.html import Section, page, paragraph
 from stages.core.reporting.numbers import number, signed
 from stages.core.reporting.report_figures import ReportFigure
-from stages.core.reporting.tables import download
 from stages.core.scoring.comparison import Comparison
 
 _MEANING: Mapping[str, str] = {
@@ -85,15 +83,7 @@ def page_of(
     ]
     if corpus["synthetic"]:
         opening.insert(0, paragraph("The voices are synthetic: this says nothing about people.", "notice"))
-    shown = {
-        drawn.name: figure(
-            svg(drawn.figure),
-            f"Figure {number}. {drawn.caption}",
-            drawn.alternative,
-            download(drawn.name, "csv", drawn.csv()),
-        )
-        for number, drawn in enumerate(figures, 1)
-    }
+    shown = {drawn.name: drawn.html(number) for number, drawn in enumerate(figures, 1)}
     content = {
         "Acoustic families": [
             *(text for name, text in shown.items() if name.startswith("families")),

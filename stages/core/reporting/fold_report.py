@@ -1,40 +1,25 @@
-"""The page of a sweep over folds: scores over all clips, by fold, comparisons, groups that were left out."""
+"""The page of a sweep over folds: its tables, figures and sentences, and its lines for the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from stages.core.config.data import SPEAKERS
 from stages.core.config.tasks import Task
 from stages.core.figures import charts
-from stages.core.figures.charts import Interval, svg
+from stages.core.figures.charts import Interval
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.html import Section, figure, page, paragraph
-from stages.core.reporting.numbers import ends, number, p_equals, p_value, signed, with_ends, with_sd
+from stages.core.reporting.fold_tables import Beside, beside_table, comparison_table, fold_table, score_table
+from stages.core.reporting.html import Section, page, paragraph
+from stages.core.reporting.numbers import ends, number, p_equals, signed
 from stages.core.reporting.report_figures import ReportFigure
 from stages.core.reporting.sentences import CLOSING, SYNTHETIC
-from stages.core.reporting.tables import Cell, Row, Table, download
-from stages.core.scoring.comparison import Comparison
+from stages.core.reporting.tables import Table
 from stages.core.scoring.folds import FoldedSummary
 from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import PartScore
 
 MANY = 30
-"""Folds of which none is shown apart: a person's own score says little, and is nobody else's business."""
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Groups that training does not know, beside the same clips in folds by speaker.
-
-    Attributes:
-        folds: how many those by speaker are.
-        rows: run → group, or all → comparisons; the baseline knows the group, the candidate does not.
-    """
-
-    folds: int
-    rows: Mapping[str, Mapping[str, Sequence[Comparison]]]
+"""With more folds than this none is shown apart: a fold may be a person, whose own score is private."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +48,10 @@ class FoldReport:
         ]
         if summary.corpus.synthetic:
             opening.insert(0, paragraph(SYNTHETIC, "notice"))
+        figures = [shown.html(place) for place, shown in enumerate(self.figures, 1)]
         content = {
             "All clips": self._tables("scores"),
-            "By fold": [*self._figures(), *self._tables("folds")],
+            "By fold": [*figures, *self._tables("folds")],
             "Which run is better?": self._tables("comparison"),
             "Beside folds by speaker": self._tables("beside"),
         }
@@ -74,17 +60,6 @@ class FoldReport:
 
     def _tables(self, kind: str) -> list[str]:
         return [table.html() for table in self.tables if table.name.startswith(kind)]
-
-    def _figures(self) -> list[str]:
-        return [
-            figure(
-                svg(shown.figure),
-                f"Figure {place}. {shown.caption}",
-                shown.alternative,
-                download(shown.name, "csv", shown.csv()),
-            )
-            for place, shown in enumerate(self.figures, 1)
-        ]
 
 
 def build(
@@ -116,56 +91,6 @@ def kind_of(summary: FoldedSummary) -> str:
     if summary.of == SPEAKERS:
         return "one speaker left out at a time"
     return f"one {summary.of} left out at a time" if summary.is_of_groups else "by speaker"
-
-
-def score_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
-    """All runs by one task, over all clips."""
-    metric = METRICS[summary.runs[NAIVE].tasks[task].score]
-    rows: list[Row] = []
-    for run, scores in summary.runs.items():
-        if task not in scores.tasks:
-            continue
-        found = scores.tasks[task]
-        of_folds = [part.value for part in scores.folds[task].values() if part.value is not None]
-        mean, low, high = (float(f(of_folds)) for f in (np.mean, np.min, np.max)) if of_folds else (None,) * 3
-        sd = float(np.std(of_folds, ddof=1)) if len(of_folds) > 1 else None
-        better = run == NAIVE or beats_naive(summary, run, task)
-        rows.append(
-            [
-                run,
-                with_sd(found.value, found.sd) + ("" if better else " †"),
-                ends(found.low, found.high),
-                number(found.ensemble.value),
-                with_sd(mean, sd),
-                ends(low, high),
-            ]
-        )
-    header = ["Run", "All clips", f"{confidence:.0%} interval", "Ensemble", "Mean of folds", "Range of folds"]
-    notes = (
-        f"{metric.label}: {metric.definition}. All clips: the predictions of all folds, scored at once; mean "
-        "± standard deviation over seeds, interval over speakers and seeds. Ensemble: the mean prediction of "
-        "the seeds. Mean of folds ± standard deviation over folds, and the lowest and the highest of them. "
-        "† No better than the naive predictor: the interval of the gain over it reaches 0."
-    )
-    caption = f"{task.capitalize()} of {summary.corpus.name}, {metric.label} ({metric.better} is better)."
-    return Table(f"scores-{task}", caption, header, rows, notes)
-
-
-def fold_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
-    """The score of each fold: where groups are left out, of each group that training does not know."""
-    runs = {run: scores for run, scores in summary.runs.items() if task in scores.tasks}
-    metric = METRICS[summary.runs[NAIVE].tasks[task].score]
-    rows = []
-    for fold, size in summary.folds.items():
-        cells = (with_ends(scores.folds[task].get(fold)) for scores in runs.values())
-        rows.append([fold, f"{size.clips:,}", f"{size.speakers:,}", *cells])
-    first = summary.of if summary.is_of_groups else "Fold"
-    left_out = f", the {summary.of} of each row left out of training" if summary.is_of_groups else ""
-    caption = (
-        f"{task.capitalize()} by fold{left_out}: {metric.label} ({metric.better} is better), with "
-        f"{confidence:.0%} interval over speakers and seeds."
-    )
-    return Table(f"folds-{task}", caption, [first, "Clips", "Speakers", *runs], rows)
 
 
 def fold_figure(summary: FoldedSummary, task: str, confidence: float) -> ReportFigure:
@@ -208,78 +133,6 @@ def _drawn(name: str, part: PartScore) -> Interval:
     )
 
 
-def comparison_table(summary: FoldedSummary, tasks: Mapping[str, Task], confidence: float) -> Table:
-    """Each run against the first, paired by clip and speaker over all folds."""
-    found = [row for row in summary.comparisons if row.contrast == "runs" and row.low is not None]
-    rows: list[Row] = []
-    for task in tasks:
-        of_task = [row for row in found if row.task == task]
-        rows += [[f"{task}, {METRICS[of_task[0].score].label}"]] if of_task else []
-        rows += [_comparison_row(row, confidence) for row in of_task]
-    notes = (
-        "Means over seeds on all clips; positive differences are better. p: two-sided, by bootstrap over "
-        f"speakers and seeds; p (Holm): corrected for the {len(found)} comparisons of this table. Bold: p "
-        f"(Holm) at most {1 - confidence:.2g}."
-    )
-    header = [
-        "Candidate against baseline",
-        "Baseline",
-        "Candidate",
-        "Difference",
-        "Interval",
-        "p",
-        "p (Holm)",
-    ]
-    caption = f"Each run against the first, on all clips of {summary.corpus.name}."
-    return Table("comparison", caption, header, rows, notes, wide=["Baseline", "Candidate", "p"])
-
-
-def _comparison_row(row: Comparison, confidence: float) -> list[Cell | str]:
-    sure = row.p_corrected is not None and row.p_corrected <= 1 - confidence
-    return [
-        f"{row.candidate} against {row.baseline}",
-        number(row.baseline_mean),
-        number(row.candidate_mean),
-        Cell(signed(row.difference), sure),
-        f"{signed(row.low)} to {signed(row.high)}",
-        p_value(row.p),
-        p_value(row.p_corrected),
-    ]
-
-
-def beside_table(
-    summary: FoldedSummary, beside: Beside, tasks: Mapping[str, Task], confidence: float
-) -> Table:
-    """The same clips, by networks whose training knows their group and by networks whose does not."""
-    rows: list[Row] = []
-    for task in tasks:
-        for run, groups in beside.rows.items():
-            found = {group: row for group, part in groups.items() for row in part if row.task == task}
-            rows += [[f"{task}, {METRICS[tasks[task].score].label}, {run}"]] if found else []
-            rows += [
-                [
-                    group,
-                    number(row.baseline_mean),
-                    number(row.candidate_mean),
-                    signed(row.difference),
-                    f"{signed(row.low)} to {signed(row.high)}",
-                    p_value(row.p),
-                ]
-                for group, row in found.items()
-            ]
-    header = [summary.of, "Known", "Left out", "Difference", f"{confidence:.0%} interval", "p"]
-    caption = (
-        f"The same clips by networks that were trained on other speakers of their {summary.of} "
-        f"({beside.folds} folds by speaker) and by networks that were trained on no one of it."
-    )
-    notes = (
-        "Positive differences: better where it was left out. p is not corrected. Both are trained on all "
-        f"folds but two, so that their training differs in size, too: {beside.folds - 2} of {beside.folds} "
-        f"folds of equal size against {len(summary.folds) - 2} of {len(summary.folds)} groups."
-    )
-    return Table("beside", caption, header, rows, notes)
-
-
 def across(summary: FoldedSummary, task: str, beside: Beside | None) -> str:
     """Whether a task is learnt across groups, by the first run that learns it, in one sentence or two."""
     metric = METRICS[summary.runs[NAIVE].tasks[task].score]
@@ -307,15 +160,6 @@ def across(summary: FoldedSummary, task: str, beside: Beside | None) -> str:
                 f"({signed(row.low)} to {signed(row.high)}, positive: better)."
             )
     return text
-
-
-def beats_naive(summary: FoldedSummary, run: str, task: str) -> bool:
-    """Whether the interval of a run's gain over the naive predictor, on the same clips, lies above zero."""
-    return any(
-        row.low is not None and row.low > 0
-        for row in summary.comparisons
-        if (row.contrast, row.candidate, row.task) == ("naive", run, task)
-    )
 
 
 def score_lines(summary: FoldedSummary, tasks: Mapping[str, Task], confidence: float) -> Iterator[str]:

@@ -7,7 +7,6 @@ from itertools import chain
 
 import pandas as pd
 
-from stages.core.figures.charts import svg
 from stages.core.reporting import report_figures
 from stages.core.reporting.corpus_tables import (
     bill_table,
@@ -16,7 +15,7 @@ from stages.core.reporting.corpus_tables import (
     model_table,
     quarantine_table,
 )
-from stages.core.reporting.html import Section, figure, folded, link, page, paragraph
+from stages.core.reporting.html import Section, folded, link, page, paragraph
 from stages.core.reporting.network_figure import network
 from stages.core.reporting.report_figures import Predictions, ReportFigure
 from stages.core.reporting.results import Results
@@ -39,7 +38,7 @@ from stages.core.reporting.sentences import (
     speakers_known,
     verdict,
 )
-from stages.core.reporting.tables import Table, download
+from stages.core.reporting.tables import Table
 from stages.core.scoring import paper
 from stages.core.scoring.comparison import Comparison
 
@@ -125,12 +124,7 @@ class Report:
     def _figures(self, *kinds: str) -> list[str]:
         """Figures whose name is a kind, or a kind and a task."""
         return [
-            figure(
-                svg(shown.figure),
-                f"Figure {number}. {shown.caption}",
-                shown.alternative,
-                download(name, "csv", shown.csv()),
-            )
+            shown.html(number)
             for number, (name, shown) in enumerate(self.figures.items(), 1)
             if _is_of(name, kinds)
         ]

@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 
 from stages.core.dataset.labels import labelled, targets_of
 from stages.core.figures import charts
-from stages.core.figures.charts import Interval
+from stages.core.figures.charts import Interval, svg
 from stages.core.figures.confusion import Matrix, figure_of
 from stages.core.figures.tsne import tsne
 from stages.core.metrics.metric import METRICS
+from stages.core.reporting.html import figure
 from stages.core.reporting.results import Results
+from stages.core.reporting.tables import download
 from stages.core.runtime.files import csv_text
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import Contrast
@@ -50,6 +52,11 @@ class ReportFigure:
     def csv(self) -> str:
         """The numbers as CSV."""
         return csv_text(self.header, self.rows)
+
+    def html(self, number: int) -> str:
+        """The figure as HTML, with its number and a link to its data."""
+        data = download(self.name, "csv", self.csv())
+        return figure(svg(self.figure), f"Figure {number}. {self.caption}", self.alternative, data)
 
 
 def rating_map(results: Results, labels: pd.DataFrame, predictions: Predictions) -> Iterator[ReportFigure]:

@@ -70,7 +70,7 @@ class Results:
 
     def is_sure(self, row: Comparison) -> bool:
         """Whether a difference is significant after correction for the number of comparisons."""
-        return row.p_corrected is not None and row.p_corrected <= 1 - self.confidence
+        return row.is_sure(self.confidence)
 
     @cached_property
     def _against_naive(self) -> dict[tuple[str, str, str], Comparison]:

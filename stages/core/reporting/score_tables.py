@@ -1,6 +1,7 @@
 """The report's tables of scores: the headline, all runs of a task, its parts, comparisons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
@@ -186,27 +187,53 @@ def part_table(task: str, results: Results) -> Table | None:
 def comparison_table(contrast: Contrast, results: Results) -> Table:
     """Paired differences on the test split; those that are significant after correction are strong."""
     rows = results.on_test(contrast)
-    alpha = 1 - results.confidence
-    cells: list[Row] = []
-    for task in results.tasks:
-        of_task = [row for row in rows if row.task == task]
-        cells += [[f"{task}, {METRICS[of_task[0].score].label}"]] if of_task else []
-        cells += [_comparison_row(row, results) for row in of_task]
     known = {run for row in rows for run in (row.baseline, row.candidate)} & set(results.runs)
     seeds = min(len(results.groups.training(run).seeds) for run in known)
     caption = f"{TITLES[contrast]}, test split of {results.corpus_name}."
+    table = difference_table(contrast, caption, rows, results.tasks, results.confidence)
+    if seeds >= 10:
+        return table
+    few = (
+        f" With {seeds} seed{'s' * (seeds > 1)} p is too small where seeds vary as much as speakers do: with "
+        "three, p falls below 0.05 in 11 to 15 of 100 comparisons of equal models."
+    )
+    return replace(table, notes=table.notes + few)
+
+
+def difference_table(
+    name: str, caption: str, rows: Sequence[Comparison], tasks: Iterable[str], confidence: float
+) -> Table:
+    """Paired differences by task; those that are significant after correction are strong.
+
+    Args:
+        name: of the table.
+        caption: which runs, and on which clips.
+        rows: the comparisons, those that p was corrected for.
+        tasks: in order.
+        confidence: of the intervals.
+    """
+    cells: list[Row] = []
+    for task in tasks:
+        of_task = [row for row in rows if row.task == task]
+        cells += [[f"{task}, {METRICS[of_task[0].score].label}"]] if of_task else []
+        cells += [
+            [
+                f"{row.candidate} against {row.baseline}",
+                number(row.baseline_mean),
+                number(row.candidate_mean),
+                Cell(signed(row.difference), row.is_sure(confidence)),
+                f"{signed(row.low)} to {signed(row.high)}",
+                p_value(row.p),
+                p_value(row.p_corrected),
+            ]
+            for row in of_task
+        ]
     family = f"the {len(rows)} comparisons" if len(rows) > 1 else "the one comparison"
     notes = (
         "Means over seeds on the same clips; positive differences are better. p: two-sided, by bootstrap "
         f"over speakers and seeds; p (Holm): corrected for {family} of this table. Bold: p (Holm) at "
-        f"most {alpha:.2g}."
+        f"most {1 - confidence:.2g}."
     )
-    if seeds < 10:
-        notes += (
-            f" With {seeds} seed{'s' * (seeds > 1)} p is too small where seeds vary as much as speakers do: "
-            "with "
-            "three, p falls below 0.05 in 11 to 15 of 100 comparisons of equal models."
-        )
     header = [
         "Candidate against baseline",
         "Baseline",
@@ -216,19 +243,7 @@ def comparison_table(contrast: Contrast, results: Results) -> Table:
         "p",
         "p (Holm)",
     ]
-    return Table(contrast, caption, header, cells, notes, wide=["Baseline", "Candidate", "p"])
-
-
-def _comparison_row(row: Comparison, results: Results) -> list[Cell | str]:
-    return [
-        f"{row.candidate} against {row.baseline}",
-        number(row.baseline_mean),
-        number(row.candidate_mean),
-        Cell(signed(row.difference), results.is_sure(row)),
-        f"{signed(row.low)} to {signed(row.high)}",
-        p_value(row.p),
-        p_value(row.p_corrected),
-    ]
+    return Table(name, caption, header, cells, notes, wide=["Baseline", "Candidate", "p"])
 
 
 def _metrics(results: Results) -> str:

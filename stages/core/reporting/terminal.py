@@ -14,6 +14,7 @@ from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import SPLITS, Interval, TaskScores, has_scores
 from stages.core.scoring.summary import Summary
 
+
 def score_lines(
     summary: Summary,
     comparisons: Sequence[Comparison],

@@ -59,6 +59,10 @@ class Comparison:
     p: float | None
     p_corrected: float | None = None
 
+    def is_sure(self, confidence: float) -> bool:
+        """Whether the difference is significant after correction for the number of comparisons."""
+        return self.p_corrected is not None and self.p_corrected <= 1 - confidence
+
 
 def compare_all(
     groups: RunGroups,

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from stages.core.config.tasks import Task
-from stages.core.reporting.fold_report import MANY, Beside, FoldReport, build, score_lines
+from stages.core.reporting.fold_report import MANY, FoldReport, build, score_lines
+from stages.core.reporting.fold_tables import Beside
 from stages.core.scoring.folds import FoldedRun, FoldedSummary, FoldSize
 from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import Cost, PartScore
