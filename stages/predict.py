@@ -50,8 +50,6 @@ def main() -> None:
     folder = options.model or _folder_of(options.run)
     model = _load(folder, options)
     seeds = model.seeds if options.seed is None else [options.seed]
-    if options.microphone is not None:
-        options.recordings = [MICROPHONE]
     if options.submission is not None and not options.recordings:
         _write_submission(model, _of_test_clips(model, options.run, seeds), options)
         return
@@ -129,11 +127,9 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.microphone is not None and options.recordings:
         parser.error("--microphone takes the place of recordings")
-    if (
-        options.microphone is None
-        and not options.recordings
-        and (options.submission is None or options.run is None)
-    ):
+    if options.microphone is not None:
+        options.recordings = [MICROPHONE]
+    if not options.recordings and (options.submission is None or options.run is None):
         parser.error("name recordings, or --submission TEAM with --run RUN for the test clips of the corpus")
     if options.track is not None and options.submission is None:
         parser.error("--track goes with --submission")

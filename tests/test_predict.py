@@ -245,8 +245,9 @@ def test_a_model_that_cannot_do_what_is_asked(command: Callable[..., str]) -> No
     folder = Path("data/models/egemaps-stl")
     model = Model.load(folder)
     replace(model, description=replace(model.description, origin={})).save(folder)
-    with pytest.raises(UserError, match="does not say how its features were made"):
-        command("clips", "--run", "egemaps-stl")
+    for heard in (["clips"], ["--microphone", "1"]):
+        with pytest.raises(UserError, match="does not say how its features were made"):
+            command(*heard, "--run", "egemaps-stl")
     networks = [network for network in model.networks if network.tasks != ["age"]]
     weights = {name: values for name, values in model.weights.items() if "-age/" not in name}
     replace(model, description=replace(model.description, networks=networks), weights=weights).save(folder)
