@@ -5,8 +5,7 @@ learnt from speech.
 """
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 from typing import Any
 
 import numpy as np
@@ -72,12 +71,10 @@ def voice_probabilities(samples: np.ndarray) -> np.ndarray:
 def _detector() -> Any:
     import onnxruntime
 
-    spec = find_spec("silero_vad")
-    assert spec is not None and spec.origin is not None, "silero-vad is not installed"  # noqa: S101
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # the same bits each time
     options.log_severity_level = 3
-    model = Path(spec.origin).with_name("data") / "silero_vad_16k_sequence.onnx"
+    model = distribution("silero-vad").locate_file("silero_vad/data/silero_vad_16k_sequence.onnx")
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
