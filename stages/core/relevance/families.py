@@ -109,9 +109,10 @@ def families_of(names: Sequence[str], patterns: Mapping[str, str]) -> dict[str, 
         own = [family for family, form in patterns.items() if re.search(form, name)]
         family = next(iter(own or matches(name)), None)
         if family is None:
+            start = re.escape(name.rstrip("0123456789"))
             raise OptionError(
                 "families",
-                f"has no family for the column {name!r}; add one, for example `embedding: {name[0]}`, "
+                f"has no family for the column {name!r}; add one, for example `embedding: ^{start}`, "
                 "a regular expression that is searched in the names",
             )
         columns[family].append(column)

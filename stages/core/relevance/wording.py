@@ -39,7 +39,7 @@ _DESCRIPTORS: Mapping[str, tuple[str, str]] = {
     r"F([123])amplitudeLogRelF0": ("level of formant {1}", "dB"),
     r"alphaRatio(U?V)": ("alpha ratio{where}", "dB"),
     r"hammarbergIndex(U?V)": ("Hammarberg index{where}", "dB"),
-    r"slope(U?V)(0-500|500-1500)": ("spectral slope from {2} Hz{where}", "dB/Hz"),
+    r"slope(U?V)(\d+)-(\d+)": ("spectral slope from {2} to {3} Hz{where}", "dB/Hz"),
     r"spectralFlux(U?V)?": ("spectral flux{where}", ""),
     r"loudnessPeaksPerSec": ("number of loudness peaks", "per second"),
     r"VoicedSegmentsPerSec": ("number of voiced segments", "per second"),

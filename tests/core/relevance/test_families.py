@@ -32,6 +32,12 @@ def test_every_name_has_words(feature_set: str) -> None:
     [
         ("F0semitoneFrom27.5Hz_sma3nz_meanRisingSlope", "pitch", "mean rising slope of pitch", "semitones/s"),
         ("VoicedSegmentsPerSec", "voicing", "number of voiced segments", "per second"),
+        (
+            "slopeUV500-1500_sma3nz_amean",
+            "spectral shape",
+            "mean spectral slope from 500 to 1500 Hz where unvoiced",
+            "dB/Hz",
+        ),
         ("HNRdBACF_sma3nz_amean", "voice quality", "mean harmonics-to-noise ratio", "dB"),
         ("F0final_sma_quartile2", "pitch", "quartile 2 of pitch", "Hz"),
         ("F0final_sma_ff0_meanSegLen", "voicing", "mean length of voiced segments", "s"),
@@ -50,5 +56,11 @@ def test_fused_sets_and_patterns() -> None:
 
 
 def test_a_column_without_a_family_is_named() -> None:
-    with pytest.raises(OptionError, match="families has no family for the column 'boaw_0001'"):
-        families_of(["boaw_0001"], {})
+    with pytest.raises(OptionError, match="families has no family for the column 'boaw_0001'") as caught:
+        families_of(["mfcc_sma[1]_amean", "boaw_0001"], {})
+    assert "`embedding: ^boaw_`" in str(caught.value)
+    names = ["mfcc_sma[1]_amean", "boaw_0001"]
+    assert {name: found.tolist() for name, found in families_of(names, {"embedding": "^boaw_"}).items()} == {
+        "MFCC": [0],
+        "embedding": [1],
+    }
