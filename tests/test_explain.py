@@ -1,6 +1,7 @@
 """The stage explain: from synthetic voices to what a run hears in them, and whether that was put in."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -79,6 +80,9 @@ def test_what_tasks_share_and_gaps_between_groups(explained: Path) -> None:
 def test_the_page_shows_the_figures_and_says_that_the_voices_are_synthetic(explained: Path) -> None:
     page = (explained / f"plots/explain/{RUN}/index.html").read_text()
     assert page.count("<figure>") == 4 and "synthetic" in page and "What the generator put in" in page
+    tables = ["families", "features", "shared", "gaps", "recovery"]
+    captions = re.findall(r'<p class="caption" id="(\w+)-caption">Table (\d)\.', page)
+    assert captions == [(name, str(number)) for number, name in enumerate(tables, 1)]
     pictures = sorted(path.name for path in (explained / f"plots/explain/{RUN}").glob("*.png"))
     assert pictures == [
         "families-alone.png",

@@ -72,6 +72,11 @@ class Relevance:
     floor: float | None = None
     p: float | None = None
 
+    @property
+    def sure(self) -> bool:
+        """Whether the value is above its floor or, of a group, its interval above 0."""
+        return (self.low or 0.0) > 0 if self.group else (self.value or 0.0) > (self.floor or 0.0)
+
 
 @dataclass(frozen=True)
 class Heard:

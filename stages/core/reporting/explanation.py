@@ -1,6 +1,7 @@
 """The page of what a run hears: its figures, tables and sentences."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from stages.core.metrics.metric import METRICS
 from stages.core.relevance.by_family import ALONE, GIVEN_REST, Relevance
 from stages.core.relevance.explanation import Explanation
 from stages.core.reporting.explanation_tables import (
-    MARKS,
+    SURE,
     family_table,
     feature_table,
     gain_table,
@@ -33,7 +34,6 @@ _MEANING: Mapping[str, str] = {
         "do not tell: what no other family can replace."
     ),
 }
-_HEADER = ("kind", "family", "task", "part", "group", "value", "low", "high", "floor", "p")
 
 
 def figures_of(found: Explanation) -> list[ReportFigure]:
@@ -42,7 +42,7 @@ def figures_of(found: Explanation) -> list[ReportFigure]:
     for kind in (GIVEN_REST, ALONE):
         panels = [_panel(found, kind, task) for task in found.scores]
         name = f"families-{kind.replace(' ', '-')}"
-        caption = f"{found.run}, acoustic families {kind}. {_MEANING[kind]} {MARKS}"
+        caption = f"{found.run}, acoustic families {kind}. {_MEANING[kind]} {SURE} Grey: not."
         drawn = heat_maps(_names(found), panels, len(panels))
         figures.append(_figure(name, drawn, caption, [row for row in found.relevance if row.kind == kind]))
     for task in found.scores:
@@ -76,7 +76,7 @@ def page_of(
     """
     opening = [
         paragraph(
-            f"Which acoustics the run {found.run} hears in {corpus['name']}: {found.clips} test clips of "
+            f"Which acoustics the run {found.run} hears: {corpus['name']}, {found.clips} test clips of "
             f"{found.speakers} speakers.",
             "lead",
         )
@@ -84,22 +84,44 @@ def page_of(
     if corpus["synthetic"]:
         opening.insert(0, paragraph("The voices are synthetic: this says nothing about people.", "notice"))
     shown = {drawn.name: drawn.html(number) for number, drawn in enumerate(figures, 1)}
+    tables = _tables(found, gains)
     content = {
         "Acoustic families": [
             *(text for name, text in shown.items() if name.startswith("families")),
-            family_table(found).html(),
+            *_of(tables, "families"),
         ],
-        "Single features": [feature_table(found).html()],
+        "Single features": _of(tables, "features"),
         "What tasks share": [
             *([paragraph(_shared_sentence(found))] if found.shared else []),
-            *(table.html() for table in (shared_table(found), gain_table(found, gains)) if table.rows),
+            *_of(tables, "shared", "gains"),
         ],
-        "Groups of clips": [text for name, text in shown.items() if name.startswith("groups")]
-        + ([gap_table(found).html()] if found.gaps else []),
-        "What the generator put in": [recovery_table(found).html()] if found.recovery else [],
+        "Groups of clips": [
+            *(text for name, text in shown.items() if name.startswith("groups")),
+            *_of(tables, "gaps"),
+        ],
+        "What the generator put in": _of(tables, "recovery"),
     }
     sections = [Section(title, blocks) for title, blocks in content.items() if blocks]
     return page(f"What is heard: {found.run}", opening, sections, [])
+
+
+def _tables(found: Explanation, gains: Sequence[Comparison]) -> dict[str, str]:
+    """Name → HTML of the tables that have rows, numbered from 1."""
+    tables = [
+        family_table(found),
+        feature_table(found),
+        shared_table(found),
+        gain_table(found, gains),
+        gap_table(found),
+        recovery_table(found),
+    ]
+    filled = [table for table in tables if table.rows]
+    return {table.name: replace(table, number=place).html() for place, table in enumerate(filled, 1)}
+
+
+def _of(tables: Mapping[str, str], *names: str) -> list[str]:
+    """Some of the tables, those that there are."""
+    return [tables[name] for name in names if name in tables]
 
 
 def _shared_sentence(found: Explanation) -> str:
@@ -124,8 +146,7 @@ def _shared_sentence(found: Explanation) -> str:
 def _panel(found: Explanation, kind: str, task: str, group: str = "", limit: float | None = None) -> Panel:
     rows = {}
     for row in found.of_task(kind, task, group):
-        sure = (row.low or 0.0) > 0 if group else (row.value or 0.0) > (row.floor or 0.0)
-        rows[row.family, row.part] = row.value, sure
+        rows[row.family, row.part] = row.value, row.sure
     metric = METRICS[found.scores[task]]
     name = "recall" if metric.kind == "classification" else metric.label
     label = f"{'loss' if metric.higher_is_better else 'rise'} of {name}"
@@ -141,6 +162,6 @@ def _parts(found: Explanation, task: str) -> list[str]:
 
 
 def _figure(name: str, drawn: Figure, caption: str, rows: Sequence[Relevance]) -> ReportFigure:
-    numbers = [[getattr(row, column) for column in _HEADER] for row in rows]
     alternative = "Heat map with a row for each acoustic family; the numbers are in the CSV file."
-    return ReportFigure(name, drawn, caption, alternative, _HEADER, numbers)
+    header = [entry.name for entry in fields(Relevance)]
+    return ReportFigure(name, drawn, caption, alternative, header, list(map(astuple, rows)))

@@ -11,7 +11,7 @@ from stages.core.reporting.tables import Cell, Row, Table
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import Interval
 
-MARKS = "Bold: above the 95th percentile of what exchanged labels give; grey: not."
+SURE = "Bold: above the 95th percentile of what exchanged labels give."
 
 
 def family_table(found: Explanation) -> Table:
@@ -29,7 +29,7 @@ def family_table(found: Explanation) -> Table:
         ["family", "features", "told by the rest", *(_labelled(found, task) for task in found.scores)],
         rows,
         "Told by the rest: share of the variance of the family's features that ridge regression on all other "
-        "families predicts. " + MARKS,
+        "families predicts. " + SURE,
     )
 
 
@@ -173,8 +173,7 @@ def _labelled(found: Explanation, task: str) -> str:
 
 
 def _with_floor(row: Relevance) -> Cell:
-    sure = (row.value or 0.0) > (row.floor or 0.0)
-    return Cell(with_ends(Interval(row.value, row.low, row.high)), strong=sure)
+    return Cell(with_ends(Interval(row.value, row.low, row.high)), strong=row.sure)
 
 
 def _shifted(shift: float | None, unit: str) -> str:
