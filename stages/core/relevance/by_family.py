@@ -58,7 +58,7 @@ class Relevance:
         low: lower end of its interval, over speakers.
         high: upper end.
         floor: the 95th percentile with labels exchanged; None for groups.
-        p: share of these that reach the value, at least 1 / (exchanges + 1); None for groups.
+        p: share of these that reach the value, at least 1 / (exchanges + 1); None for groups or without one.
     """
 
     kind: str
@@ -126,14 +126,13 @@ def family_relevance(
     exchanges = heard.exchanges(2, heard.permutations)
     for name, columns in families.items():
         told = kernels.told_by_the_rest(name, columns)
+        alone = [parts[name] for parts in added]
+        given_rest = [
+            moved - matmul(told.weights, layer.added(kernels.known, columns))
+            for layer, moved in zip(layers, alone, strict=True)
+        ]
         found: list[Relevance] = []
-        for kind in (ALONE, GIVEN_REST):
-            moving = []
-            for layer, parts in zip(layers, added, strict=True):
-                moved = parts[name]
-                if kind == GIVEN_REST:
-                    moved = moved - matmul(told.weights, layer.added(kernels.known, columns))
-                moving.append(moved)
+        for kind, moving in ((ALONE, alone), (GIVEN_REST, given_rest)):
             changed = [
                 [total - moved + moved[rows] for rows in exchanges]
                 for total, moved in zip(sums, moving, strict=True)
@@ -173,7 +172,7 @@ def _relevance(
             ]
         )
         _, floor = bootstrap.interval(chance, 0.9)  # its 95th percentile
-        p = (1 + (chance >= loss).sum(axis=0)) / (1 + LABELS_EXCHANGED)
+        p = np.where(np.isnan(loss), np.nan, (1 + (chance >= loss).sum(axis=0)) / (1 + LABELS_EXCHANGED))
         for index, part in enumerate(names):
             ends = (rounded(values[index]) for values in (loss, low, high, floor, p))
             yield Relevance(kind, family, task, part, "", *ends)
