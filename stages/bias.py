@@ -13,13 +13,11 @@ import numpy as np
 from stages.command import guarded, section
 from stages.core.audio.shards import decode, read_shards
 from stages.core.config.load import load
-from stages.core.config.tasks import stored
 from stages.core.dataset.join import join_clips
-from stages.core.relevance.bias import Recorded, Told, told
+from stages.core.relevance.bias import Recorded, Told, classes_of_clips, told
 from stages.core.relevance.explanation import four, table_of
 from stages.core.relevance.nuisance import NAMES, nuisances
 from stages.core.runtime.console import progress, say
-from stages.core.runtime.errors import OptionError
 from stages.core.runtime.files import write_csv, write_json
 from stages.core.runtime.tables import read_table
 from stages.core.scoring.sampling import Sampling
@@ -36,20 +34,16 @@ def main() -> None:
     column = parameters.bias[name].column
     labels = join_clips(read_table(Path("data/recordings.parquet")), read_table(Path("data/splits.parquet")))
     with section(f"bias.{name}"):
-        if stored(column) not in labels:
-            raise OptionError("column", f"is {column!r}, which is no label of the corpus; name one of a task")
+        number, classes = classes_of_clips(column, labels)
     facts = {
         clip_id: nuisances(decode(flac))
         for clip_id, flac in progress(read_shards(Path("data/audio")), len(labels), "clip")
     }
-    values = labels[stored(column)]
-    classes = sorted(values[labels["split"] == "train"].dropna().unique())
-    index = {value: number for number, value in enumerate(classes)}
     recorded = Recorded(
         [*NAMES, *OF_THE_SOURCE.values()],
         np.hstack([np.stack([facts[clip_id] for clip_id in labels["clip_id"]]), labels[[*OF_THE_SOURCE]]]),
-        np.array([index.get(value, -1) for value in values]),
-        len(classes),
+        classes,
+        number,
         labels["split"].to_numpy(str),
     )
     found = told(recorded, Sampling.of(labels.iloc[recorded.rows("test")], parameters.evaluate))

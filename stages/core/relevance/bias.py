@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from stages.core.arithmetic.linear import ridge
 from stages.core.arithmetic.products import matmul
+from stages.core.config.tasks import Task
+from stages.core.dataset.labels import classes_of, targets_of
 from stages.core.metrics.formulas import uar
 from stages.core.networks.scaling import fit_scaling
 from stages.core.relevance.exchange import exchanged
+from stages.core.runtime.errors import OptionError
 from stages.core.scoring.run_scores import rounded
 from stages.core.scoring.sampling import Sampling
 
@@ -62,6 +67,36 @@ class Recorded:
     def rows(self, split: str) -> np.ndarray:
         """The labelled clips of a split."""
         return np.flatnonzero((self.splits == split) & (self.classes >= 0))
+
+
+def classes_of_clips(column: str, labels: pd.DataFrame) -> tuple[int, np.ndarray]:
+    """How many classes a label column has in the training split, and the class of each clip.
+
+    Args:
+        column: of the corpus's labels.
+        labels: n clips: split and label columns.
+
+    Returns:
+        The number, and int64 [n], −1 where unlabelled or of another class.
+
+    Raises:
+        OptionError: if there is no such column, it holds numbers, or no clip of a split has a class.
+    """
+    task = Task("classification", (column,), "uar")
+    (name,) = task.label_columns
+    if name not in labels:
+        raise OptionError("column", f"is {column!r}, which is no label of the corpus; name one of a task")
+    if is_numeric_dtype(labels[name]):
+        raise OptionError("column", f"is {column!r}, which holds numbers; name a column of classes")
+    classes = classes_of(task, labels[labels["split"] == "train"])
+    found = targets_of(task, labels, classes)
+    for split in ("train", "validation", "test"):
+        if not (found[labels["split"] == split] >= 0).any():
+            raise OptionError(
+                "column",
+                f"is {column!r}, but no clip of the {split} split has such a label; name another column",
+            )
+    return len(classes), found
 
 
 def told(recorded: Recorded, sampling: Sampling) -> list[Told]:

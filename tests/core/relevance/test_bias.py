@@ -1,13 +1,15 @@
 """What is not the voice: measured in made sounds, and told to a linear model."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.networks.scaling import fit_scaling
-from stages.core.relevance.bias import Recorded, Told, told
+from stages.core.relevance.bias import Recorded, Told, classes_of_clips, told
 from stages.core.relevance.nuisance import NAMES, nuisances
+from stages.core.runtime.errors import OptionError
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sampling import Sampling
 
@@ -138,3 +140,31 @@ def test_the_penalty_is_the_best_on_validation() -> None:
     classes = np.where(train, classes, (says > 0).astype(np.int64))
     names = [f"fact {number}" for number in range(10)]
     assert together(Recorded(names, facts, classes, 2, SPLITS)).uar == 1
+
+
+CLIPS = pd.DataFrame(
+    {
+        "split": ["train", "train", "validation", "test", "test"],
+        "Country": ["Peru", "Chad", "Peru", "Chad", "Mali"],
+        "Site": ["a", "b", "a", None, None],
+        "Age": [20.0, 30.0, 40.0, 50.0, 60.0],
+    }
+)
+
+
+def test_classes_are_those_of_the_training_clips() -> None:
+    number, classes = classes_of_clips("Country", CLIPS)
+    assert (number, classes.tolist()) == (2, [1, 0, 1, 0, -1])
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        ("Town", "column is 'Town', which is no label of the corpus"),
+        ("Age", "column is 'Age', which holds numbers; name a column of classes"),
+        ("Site", "column is 'Site', but no clip of the test split has such a label"),
+    ],
+)
+def test_columns_that_cannot_be_told(column: str, problem: str) -> None:
+    with pytest.raises(OptionError, match=problem):
+        classes_of_clips(column, CLIPS)
