@@ -1,7 +1,8 @@
 """From a trained run and its corpus to all that is found of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,9 @@ from stages.core.relevance.by_family import (
     ALONE,
     GIVEN_REST,
     LABELS_EXCHANGED,
-    WHOLE,
     Asked,
     Heard,
+    Relevance,
     family_relevance,
 )
 from stages.core.relevance.by_feature import (
@@ -35,6 +36,7 @@ from stages.core.relevance.gaps import gaps
 from stages.core.relevance.recovery import generator_weights, recovery
 from stages.core.relevance.sharing import Shared, shared_features, shared_gradients, shared_trunks
 from stages.core.runtime.console import progress
+from stages.core.runtime.errors import UserError
 from stages.core.scoring.groups import groups_of
 from stages.core.scoring.run_scores import rounded
 from stages.core.scoring.sampling import Sampling
@@ -81,15 +83,19 @@ def explain(
 
     Raises:
         OptionError: if a feature belongs to no family.
+        UserError: if no test clip is labelled.
     """
     families = families_of(model.feature_names, options.families)
     train, test = corpus.rows("train"), corpus.rows("test")
     speakers = speakers_of(corpus.labels).to_numpy(str)
     learnt, seen = (model.scaling(corpus.features[rows], speakers[rows]) for rows in (train, test))
-    clips = corpus.labels.iloc[test]
+    clips, features = corpus.labels.iloc[test], corpus.features[test]
+    asked = _asked(model, clips)
+    if not asked:
+        raise UserError(f"run {run} has no labelled clip in the test split, so nothing can be measured.")
     groups = _groups(model.tasks, corpus, test)
     heard = Heard(
-        _asked(model, clips),
+        asked,
         Sampling.of(clips, evaluation),
         {name: mask for masks in groups.values() for name, mask in masks.items()},
         options.permutations,
@@ -100,40 +106,24 @@ def explain(
     for name, told, rows in progress(found, len(families), "feature group"):
         described.append(Family(name, len(families[name]), rounded(told)))
         relevance += rows
-    tasks = {name: model.tasks[name] for name in heard.asked}
     chosen_on = corpus.features[train], _asked(model, corpus.labels.iloc[train])
+    own_columns = {name: set(model.tasks[name].columns) for name in asked}
     return Explanation(
         run=run,
-        scores={name: asked.score for name, asked in heard.asked.items()},
+        scores={name: of_task.score for name, of_task in asked.items()},
         confidence=evaluation.confidence,
         clips=len(test),
         speakers=heard.sampling.drawn.shape[1],
         families=described,
         relevance=relevance,
-        correlations=list(_correlations(corpus.features[test], families, heard)),
-        features=list(strongest_features(model, families, chosen_on, corpus.features[test], seen, heard)),
-        recovery=[]
-        if corpus.quantities is None
-        else list(
-            _recovered(
-                heard.asked,
-                {(row.kind, row.task, row.part, row.family): row.value for row in relevance if not row.group},
-                generator_weights(
-                    families, kernels, corpus.quantities[train][kernels.clips], corpus.quantities[test]
-                ),
-            )
-        ),
+        correlations=list(_correlations(features, families, heard)),
+        features=list(strongest_features(model, families, chosen_on, features, seen, heard)),
+        recovery=list(_recovered(relevance, asked, families, kernels, corpus)),
         shared=[
-            *shared_features(relevance, corpus.features[test], heard),
+            *shared_features(relevance, features, heard),
             *_shared_networks(model, corpus, seen, heard),
         ],
-        gaps=gaps(
-            heard.asked,
-            predictions_of(model, seen),
-            groups,
-            {name: set(task.columns) for name, task in tasks.items()},
-            heard.sampling,
-        ),
+        gaps=gaps(asked, predictions_of(model, seen), groups, own_columns, heard.sampling),
     )
 
 
@@ -197,17 +187,22 @@ def _correlations(
 
 
 def _recovered(
+    relevance: Sequence[Relevance],
     asked: Mapping[str, Asked],
-    values: Mapping[tuple[str, str, str, str], float | None],
-    weights: Mapping[tuple[str, str], float],
+    families: Mapping[str, np.ndarray],
+    kernels: Kernels,
+    corpus: Corpus,
 ) -> Iterator[Recovery]:
-    """How well the relevance of each kind and task follows the generator's weights."""
-    for kind in (ALONE, GIVEN_REST):
-        for task in asked:
-            found = {
-                (part, family): value
-                for (of_kind, of_task, part, family), value in values.items()
-                if (of_kind, of_task) == (kind, task) and part != WHOLE and (part, family) in weights
-            }
-            if found:
-                yield Recovery(kind, task, rounded(recovery(found, weights)), len(found))
+    """How well relevance follows the weights of the generator, if it made the voices; by kind and task."""
+    if corpus.quantities is None:
+        return
+    learnt, seen = (corpus.quantities[corpus.rows(split)] for split in ("train", "test"))
+    weights = generator_weights(families, kernels, learnt[kernels.clips], seen)
+    for kind, task in product((ALONE, GIVEN_REST), asked):
+        found = {
+            (row.part, row.family): row.value
+            for row in relevance
+            if (row.kind, row.task, row.group) == (kind, task, "") and (row.part, row.family) in weights
+        }
+        if found:
+            yield Recovery(kind, task, rounded(recovery(found, weights)), len(found))
