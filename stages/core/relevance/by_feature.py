@@ -93,11 +93,6 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
 
 
-def mean_correlations(found: np.ndarray, families: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Family → mean absolute correlation of its features with each label column: [k]."""
-    return {name: np.abs(found[columns]).mean(axis=0) for name, columns in families.items()}
-
-
 def strongest_features(
     model: Model,
     families: Mapping[str, np.ndarray],

@@ -17,20 +17,14 @@ from stages.core.networks.model import Model
 from stages.core.relevance.by_family import (
     ALONE,
     GIVEN_REST,
-    LABELS_EXCHANGED,
     Asked,
     Heard,
     Relevance,
     family_relevance,
 )
-from stages.core.relevance.by_feature import (
-    correlations,
-    label_columns,
-    mean_correlations,
-    strongest_features,
-)
+from stages.core.relevance.by_feature import strongest_features
 from stages.core.relevance.conditional import Kernels
-from stages.core.relevance.explanation import Correlation, Explanation, Family, Recovery
+from stages.core.relevance.explanation import Explanation, Family, Recovery
 from stages.core.relevance.families import families_of
 from stages.core.relevance.gaps import gaps
 from stages.core.relevance.recovery import generator_weights, recovery
@@ -116,7 +110,6 @@ def explain(
         speakers=heard.sampling.drawn.shape[1],
         families=described,
         relevance=relevance,
-        correlations=list(_correlations(features, families, heard)),
         features=list(strongest_features(model, families, chosen_on, features, seen, heard)),
         recovery=list(_recovered(relevance, asked, families, kernels, corpus)),
         shared=[
@@ -169,21 +162,6 @@ def _groups(tasks: Mapping[str, Task], corpus: Corpus, rows: np.ndarray) -> dict
     return {
         groups.column: {name: mask[rows] for name, mask in groups.masks.items()} for groups in found if groups
     }
-
-
-def _correlations(
-    features: np.ndarray, families: Mapping[str, np.ndarray], heard: Heard
-) -> Iterator[Correlation]:
-    """The mean absolute correlation of each family with each part of each task."""
-    exchanges = heard.exchanges(4, LABELS_EXCHANGED)
-    for task, asked in heard.asked.items():
-        columns = label_columns(asked)
-        means = mean_correlations(correlations(features, columns), families)
-        by_chance = [mean_correlations(correlations(features, columns[rows]), families) for rows in exchanges]
-        for family, values in means.items():
-            floor = np.quantile([chance[family] for chance in by_chance], 0.95, axis=0)
-            for part, value, limit in zip(asked.parts, values, floor, strict=True):
-                yield Correlation(family, task, part, rounded(value), rounded(limit))
 
 
 def _recovered(

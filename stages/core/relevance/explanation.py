@@ -11,20 +11,6 @@ from stages.core.relevance.sharing import Shared
 
 
 @dataclass(frozen=True)
-class Correlation:
-    """Mean absolute rank correlation of a family's features with a label, and its floor.
-
-    The floor is the 95th percentile with labels exchanged between speakers.
-    """
-
-    family: str
-    task: str
-    part: str
-    value: float | None
-    floor: float | None
-
-
-@dataclass(frozen=True)
 class Family:
     """An acoustic family: its number of features, and the share of their variance that the others tell."""
 
@@ -55,7 +41,6 @@ class Explanation:
         speakers: of these clips.
         families: of the feature set.
         relevance: of each family for each task, part and group of clips.
-        correlations: of each family with each part of a task.
         features: the strongest of each part.
         recovery: where the voices are those of the generator.
         shared: what each two tasks share.
@@ -69,7 +54,6 @@ class Explanation:
     speakers: int
     families: Sequence[Family]
     relevance: Sequence[Relevance]
-    correlations: Sequence[Correlation]
     features: Sequence[Feature]
     recovery: Sequence[Recovery]
     shared: Sequence[Shared]
