@@ -50,17 +50,7 @@ def main() -> None:
     model = Model.load(Path("data/models") / run)
     if "preprocess" not in model.origin:
         raise UserError(f"run {run} does not say how its features were made, so none can be made here.")
-    tasks, notes = shared_tasks(model.tasks, read_info(folder).columns)
-    if not tasks:
-        raise UserError(f"{folder / INFO} has no label column of run {run}; {notes[0]}.")
-    own = parameters.corpus
-    corpus = read_corpus(
-        CorpusOptions(str(folder), missing=own.missing, follow_links=own.follow_links), tasks
-    )
-    refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
-    tasks, unknown = known_labels(tasks, model.classes, corpus.clips)
-    if not tasks:
-        raise UserError(f"{folder / INFO} has no label that run {run} knows; {unknown[0]}.")
+    corpus, tasks, notes = scored_corpus(run, model, folder, parameters.corpus)
     rows, faults = features_of(model, corpus, parameters.compute)
     refuse_if_mostly_unusable(faults, corpus.listed, folder)
     labels = corpus.clips[corpus.clips["clip_id"].isin(rows)].assign(split="test")
@@ -70,7 +60,7 @@ def main() -> None:
         labels, predictions, tasks, model.classes, None, parameters.evaluate, parameters.compute
     )["test"]
     reasons = dict(sorted(Counter(fault.reason for fault in faults).items()))
-    notes = [*notes, *unknown, *(f"{count} clips cannot be used: {why}" for why, count in reasons.items())]
+    notes += [f"{count} clips cannot be used: {why}" for why, count in reasons.items()]
     naive = dict(naive_scores(tasks, model, labels))
     path = Path(f"data/transfer/{run}-on-{re.sub('[^0-9A-Za-z.-]+', '-', corpus.name)}.json")
     content = {
@@ -90,6 +80,33 @@ def main() -> None:
         say("Not both corpora are of people: the scores say nothing about them.")
     home = read_record(RunScores, Path(f"data/scores/{run}.json"))
     say("\n".join([*score_lines(scores.tasks, naive, home), *notes, f"{path}: recalls, confusions, seeds"]))
+
+
+def scored_corpus(
+    run: str, model: Model, folder: Path, own: CorpusOptions
+) -> tuple[Corpus, dict[str, Task], list[str]]:
+    """The other corpus, what is scored on it, and sentences on labels that it lacks or the run does not know.
+
+    Args:
+        run: the run's name.
+        model: its networks.
+        folder: the other corpus.
+        own: of the run's corpus; its words for missing labels and its rule for links hold for the other, too.
+
+    Raises:
+        UserError: if the corpus has no label that the run knows, or most of its clips cannot be used.
+    """
+    tasks, notes = shared_tasks(model.tasks, read_info(folder).columns)
+    if not tasks:
+        raise UserError(f"{folder / INFO} has no label column of run {run}; {notes[0]}.")
+    corpus = read_corpus(
+        CorpusOptions(str(folder), missing=own.missing, follow_links=own.follow_links), tasks
+    )
+    refuse_if_mostly_unusable(corpus.faults, corpus.listed, folder)
+    tasks, unknown = known_labels(tasks, model.classes, corpus.clips)
+    if not tasks:
+        raise UserError(f"{folder / INFO} has no label that run {run} knows; {unknown[0]}.")
+    return corpus, tasks, [*notes, *unknown]
 
 
 def features_of(
