@@ -20,7 +20,7 @@ from stages.core.metrics.metric import METRICS
 from stages.core.networks.calibration import match, matched, softmax, temperature
 from stages.core.networks.data import MultiTaskData
 from stages.core.networks.selection import select
-from stages.core.networks.weighting import class_weights_of
+from stages.core.networks.weighting import balanced_weights
 
 PENALTIES = np.array([10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5])
 """What is tried, for inputs of unit variance."""
@@ -74,7 +74,7 @@ def fit_linear(
     targets, weights = truth[known], np.ones(known.sum())
     if task.kind == "classification":
         if config.class_weights != "none":
-            weights = class_weights_of(data, replace(config, class_weights="balanced"))[name][targets]
+            weights = balanced_weights(data, name)[targets]
         targets = 2.0 * np.eye(outputs)[targets] - 1.0
     unseen = data.validation.targets[name]
     metric, scores, models = METRICS[task.score], {}, {}

@@ -30,16 +30,21 @@ def naive_losses(data: MultiTaskData, config: TrainingConfig) -> dict[str, float
 
 
 def class_weights_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, np.ndarray]:
-    """Task → a weight for each output.
-
-    With ``balanced`` those of classes are clips / (classes × clips of the class), as in scikit-learn.
-    """
+    """Task → a weight for each output: 1, or with ``balanced`` those of :func:`balanced_weights`."""
     weights = {name: np.ones(outputs) for name, outputs in data.outputs.items()}
     for name, task in data.tasks.items():
         if task.kind == "classification" and config.class_weights == "balanced":
-            counts = _counts(data, name)
-            weights[name] = counts.sum() / (len(counts) * np.maximum(counts, 1))
+            weights[name] = balanced_weights(data, name)
     return weights
+
+
+def balanced_weights(data: MultiTaskData, task: str) -> np.ndarray:
+    """A weight for each class, with which all count the same in training: float64 [classes].
+
+    Clips / (classes × clips of the class), as in scikit-learn.
+    """
+    counts = _counts(data, task)
+    return counts.sum() / (len(counts) * np.maximum(counts, 1))
 
 
 def logit_offsets_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, np.ndarray]:
