@@ -10,9 +10,12 @@ import numpy as np
 
 from stages.core.config.training import Architecture, TrainingConfig
 from stages.core.networks import kernels
+from stages.core.networks.backward import Adam, adam_constants
+from stages.core.networks.compiled_losses import Labels
 from stages.core.networks.data import MultiTaskData, SplitData, batch_size_of
 from stages.core.networks.draws import Purpose, first_weights, key_of, order_of_clips
-from stages.core.networks.layout import layout_of
+from stages.core.networks.forward import Dropout
+from stages.core.networks.layout import filled, layout_of
 from stages.core.networks.stopping import EarlyStopping, EpochLosses, TrainingResult
 from stages.core.networks.weighting import (
     class_weights_of,
@@ -49,10 +52,10 @@ def train_network(
         focal=config.class_weights == "focal",
     )
     learnt = config.loss_weighting == "uncertainty"
-    variances = np.zeros(-(-len(data.tasks) // kernels.LANES) * kernels.LANES if learnt else 0, kind)
+    variances = np.zeros(filled(len(data.tasks)) if learnt else 0, kind)
     weights = np.concatenate([layout.pack(first_weights(data, architecture, seed), kind), variances])
     decoupled = config.optimizer == "adamw"
-    constants = kernels.adam_constants(
+    constants = adam_constants(
         kind,
         config.learning_rate,
         penalty=0.0 if decoupled else config.weight_decay,
@@ -64,9 +67,9 @@ def train_network(
         data.validation.inputs.astype(kind, copy=False),
         labels_of(data, data.validation, config),
     )
-    net = kernels.Net(layout.layers, layout.tasks, layout.real(kind), weights)
-    adam = kernels.Adam(np.zeros(2 * len(weights), kind), constants)
-    dropout = kernels.Dropout(
+    net = layout.net(weights)
+    adam = Adam(np.zeros(2 * len(weights), kind), constants)
+    dropout = Dropout(
         np.uint64(key_of(seed, Purpose.DROPOUT)),
         inputs.shape[1] + sum(architecture.trunk),
         architecture.input_dropout,
@@ -104,7 +107,7 @@ def train_network(
     return stopping.result()
 
 
-def labels_of(data: MultiTaskData, clips: SplitData, config: TrainingConfig) -> kernels.Labels:
+def labels_of(data: MultiTaskData, clips: SplitData, config: TrainingConfig) -> Labels:
     """Targets of a split, with the class weights of the training split, as the compiled code reads them."""
     columns = [values.reshape(len(clips), -1) for values in clips.targets.values()]
     targets = np.concatenate(columns, axis=1).astype(np.float64)
@@ -112,7 +115,7 @@ def labels_of(data: MultiTaskData, clips: SplitData, config: TrainingConfig) -> 
         np.concatenate(list(found.values()))
         for found in (class_weights_of(data, config), logit_offsets_of(data, config))
     )
-    return kernels.Labels(targets, class_weights, offsets, config.label_smoothing)
+    return Labels(targets, class_weights, offsets, config.label_smoothing)
 
 
 def _epoch_losses(

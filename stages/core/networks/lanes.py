@@ -7,15 +7,20 @@ have the same bits on every processor.
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
-from numba import config, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.core.extending import intrinsic, models, register_model
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 LANES = 8
+# Numbers that are not compiled into the functions that take them, each value into one of its own.
+ZERO, ONE = np.int64(0), np.int64(1)
+kernel: Any = njit(nogil=True, error_model="numpy")
+"""Compiles a function that compiled functions call."""
 _intrinsic: Any = intrinsic
 
 
@@ -74,21 +79,30 @@ def _repeated(builder: Any, kind: Any, scalar: Any) -> Any:
     return builder.shuffle_vector(first, nothing, zeros)
 
 
-@_intrinsic
-def load(_: Any, array: Any, _index: Any) -> Any:
-    """Eight elements of a vector, from an index on."""
-
+def _load(array: Any, number: int) -> Any:
     def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, kind.args[0], *args)
         lanes = context.get_value_type(kind.return_type).as_pointer()
         return builder.load(builder.bitcast(pointer, lanes), align=array.dtype.bitwidth // 8)
 
-    return Lanes(array.dtype)(array, types.intp), code
+    return Lanes(array.dtype, number)(array, types.intp), code
+
+
+@_intrinsic
+def load(_: Any, array: Any, _index: Any) -> Any:
+    """Eight elements of a vector, from an index on."""
+    return _load(array, LANES)
+
+
+@_intrinsic
+def load_wide(_: Any, array: Any, _index: Any) -> Any:
+    """Sixteen elements of a vector, from an index on."""
+    return _load(array, 2 * LANES)
 
 
 @_intrinsic
 def store(_: Any, array: Any, _index: Any, lanes: Any) -> Any:
-    """Write eight elements of a vector, from an index on."""
+    """Write all lanes to a vector, from an index on."""
 
     def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, kind.args[0], *args[:2])
@@ -99,38 +113,24 @@ def store(_: Any, array: Any, _index: Any, lanes: Any) -> Any:
     return types.void(array, types.intp, lanes), code
 
 
-@_intrinsic
-def spread(_: Any, array: Any, _index: Any) -> Any:
-    """One element of a vector in all lanes."""
-
+def _spread(array: Any, number: int) -> Any:
     def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
         scalar = builder.load(_pointer(context, builder, kind.args[0], *args))
         return _repeated(builder, context.get_value_type(kind.return_type), scalar)
 
-    return Lanes(array.dtype)(array, types.intp), code
+    return Lanes(array.dtype, number)(array, types.intp), code
 
 
 @_intrinsic
-def load_wide(_: Any, array: Any, _index: Any) -> Any:
-    """Sixteen elements of a vector, from an index on."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, kind.args[0], *args)
-        lanes = context.get_value_type(kind.return_type).as_pointer()
-        return builder.load(builder.bitcast(pointer, lanes), align=array.dtype.bitwidth // 8)
-
-    return Lanes(array.dtype, 2 * LANES)(array, types.intp), code
+def spread(_: Any, array: Any, _index: Any) -> Any:
+    """One element of a vector in all of eight lanes."""
+    return _spread(array, LANES)
 
 
 @_intrinsic
 def spread_wide(_: Any, array: Any, _index: Any) -> Any:
     """One element of a vector in all of sixteen lanes."""
-
-    def code(context: Any, builder: Any, kind: Any, args: Any) -> Any:
-        scalar = builder.load(_pointer(context, builder, kind.args[0], *args))
-        return _repeated(builder, context.get_value_type(kind.return_type), scalar)
-
-    return Lanes(array.dtype, 2 * LANES)(array, types.intp), code
+    return _spread(array, 2 * LANES)
 
 
 @_intrinsic

@@ -3,20 +3,34 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture
-from stages.core.networks import kernels
-from stages.core.networks.kernels import LANES
+from stages.core.networks.lanes import LANES
 
-_LOSSES = {
-    "squared": kernels.SQUARED,
-    "absolute": kernels.ABSOLUTE,
-    "concordance": kernels.CONCORDANCE,
-}
+# Columns of the table of layers: where inputs come from (a layer, or −1: the features); inputs, outputs and
+# offset among all outputs, each filled up to lanes; real outputs; where weights, biases and normalization
+# begin (−1: none); whether Leaky ReLU follows; the first number that dropout draws for it (−1: none).
+SOURCE, INPUTS, OUTPUTS, OFFSET, WIDTH, WEIGHT, BIAS, NORM, ACTIVE, DRAW = range(10)
+# Columns of the table of tasks: the layer of the outputs, what is made of them, the loss, the number of
+# outputs, the first target column, the first class weight, the first column among the outputs of all tasks.
+LAYER, ACTIVATION, LOSS, UNITS, TARGET, CLASS, COLUMN = range(7)
+LINEAR, SIGMOID, SOFTMAX = range(3)
+SQUARED, ABSOLUTE, CONCORDANCE, CROSS_ENTROPY, FOCAL = range(5)
+
+_LOSSES = {"squared": SQUARED, "absolute": ABSOLUTE, "concordance": CONCORDANCE}
+
+
+class Net(NamedTuple):
+    """A network: tables of layers and tasks (see above), which units are real (1, else 0), all weights."""
+
+    layers: np.ndarray
+    tasks: np.ndarray
+    real: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class Layout:
     Attributes:
         names: the tasks.
         slots: one per parameter.
-        layers: int64 [layers, 10], see :mod:`stages.core.networks.kernels`.
+        layers: int64 [layers, 10], its columns as above.
         tasks: int64 [tasks, 7].
         size: weights, with those that fill up the lanes.
         units: outputs of all layers, filled up.
@@ -67,14 +81,18 @@ class Layout:
 
     def by_task(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Outputs of all tasks side by side → task → its own [n, outputs]."""
-        bounds = self.tasks[1:, kernels.COLUMN]
+        bounds = self.tasks[1:, COLUMN]
         return dict(zip(self.names, np.split(outputs, bounds, axis=1), strict=True))
+
+    def net(self, weights: np.ndarray) -> Net:
+        """The network that a vector of weights makes."""
+        return Net(self.layers, self.tasks, self.real(weights.dtype), weights)
 
     def real(self, dtype: np.dtype) -> np.ndarray:
         """1 for each unit of the network, 0 for one that fills up lanes: [units]."""
         real = np.zeros(self.units, dtype)
         for layer in self.layers:
-            real[layer[kernels.OFFSET] : layer[kernels.OFFSET] + layer[kernels.WIDTH]] = 1
+            real[layer[OFFSET] : layer[OFFSET] + layer[WIDTH]] = 1
         return real
 
 
@@ -102,7 +120,7 @@ def layout_of(
     size = offset = 0
     draw = inputs
     for name, source, before, width, in_trunk, active in _linear_layers(inputs, outputs, architecture):
-        columns, units = _filled(before), _filled(width)
+        columns, units = filled(before), filled(width)
         weight, bias = size, size + columns * units
         norm = bias + units if in_trunk else -1
         size = bias + units * (3 if in_trunk else 1)
@@ -150,9 +168,9 @@ def _task_rows(
     for name, size in outputs.items():
         task = tasks[name]
         if task.kind == "classification":
-            activation, loss = kernels.SOFTMAX, kernels.FOCAL if focal else kernels.CROSS_ENTROPY
+            activation, loss = SOFTMAX, FOCAL if focal else CROSS_ENTROPY
         else:
-            activation = kernels.SIGMOID if task.output == "sigmoid" else kernels.LINEAR
+            activation = SIGMOID if task.output == "sigmoid" else LINEAR
             loss = _LOSSES[task.score_loss if regression_loss == "score" else "squared"]
         yield [ends[name], activation, loss, size, target, classes, column]
         target += 1 if task.kind == "classification" else size
@@ -160,5 +178,6 @@ def _task_rows(
         classes += size
 
 
-def _filled(width: int) -> int:
+def filled(width: int) -> int:
+    """A width, filled up to a multiple of the lanes."""
     return -(-width // LANES) * LANES

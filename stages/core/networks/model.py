@@ -25,8 +25,7 @@ from stages.core.runtime.files import whole_folder, write_json, write_text
 from stages.core.runtime.tables import FeatureTable
 
 if TYPE_CHECKING:
-    from stages.core.networks.kernels import Net
-    from stages.core.networks.layout import Layout
+    from stages.core.networks.layout import Layout, Net
     from stages.core.networks.linear import Linear
 
 CLIPS = 4096  # predicted at a time, so that memory does not grow with their number
@@ -178,7 +177,6 @@ class Model:
     @cached_property
     def _nets(self) -> dict[str, tuple["Layout", "Net"]]:
         """Network → how it lies in memory, and the network as the compiled code reads it."""
-        from stages.core.networks.kernels import Net
         from stages.core.networks.layout import layout_of
 
         nets = {}
@@ -192,9 +190,7 @@ class Model:
             outputs = {task: self.description.outputs[task] for task in network.tasks}
             inputs = arrays.pop("columns", np.empty(len(self.feature_names))).size
             layout = layout_of(inputs, outputs, self.description.architecture, self.tasks)
-            kind = np.dtype(np.float32)
-            vector = layout.pack(arrays, kind)
-            nets[network.name] = layout, Net(layout.layers, layout.tasks, layout.real(kind), vector)
+            nets[network.name] = layout, layout.net(layout.pack(arrays, np.dtype(np.float32)))
         return nets
 
     def save(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from stages.core.networks.calibration import SMALLEST, Calibration
 from stages.core.networks.description import NetworkSummary
-from stages.core.networks.kernels import LEAK, NORM_EPSILON
+from stages.core.networks.forward import LEAK, NORM_EPSILON
 from stages.core.networks.model import Model
 from stages.core.networks.scaling import normal_quantiles
 from stages.core.prediction.predicting import output_names

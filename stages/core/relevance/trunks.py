@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.core.arithmetic.products import matmul
-from stages.core.networks import kernels
+from stages.core.networks.compiled_losses import Labels
 from stages.core.networks.description import NetworkSummary
+from stages.core.networks.forward import LEAK, NORM_EPSILON
+from stages.core.networks.kernels import gradients_of
 from stages.core.networks.layout import layout_of
 from stages.core.networks.model import Model
 
@@ -42,7 +44,7 @@ class Trunk:
         """What the trunk gives for scaled features [n, d]: float64 [n, units]."""
         return _out_of(self._forward(self._read(inputs))[-1])
 
-    def gradients(self, inputs: np.ndarray, labels: kernels.Labels) -> dict[str, Gradient]:
+    def gradients(self, inputs: np.ndarray, labels: Labels) -> dict[str, Gradient]:
         """Task → the gradient of its loss on a batch.
 
         Args:
@@ -63,7 +65,7 @@ class Trunk:
             focal=description.training.class_weights == "focal",
         )
         joined = np.concatenate([steps[-1] for steps in outputs.values()], axis=1)
-        asked = layout.by_task(kernels.gradients_of(joined, layout.tasks, labels))
+        asked = layout.by_task(gradients_of(joined, layout.tasks, labels))
         return {
             task: self._backward(layers, self._through_head(task, outputs[task], asked[task]))
             for task in self.network.tasks
@@ -82,7 +84,7 @@ class Trunk:
             name = f"trunk.{index}"
             sums = matmul(values, self._weight(f"{name}.0.weight").T) + self._weight(f"{name}.0.bias")
             centred = sums - sums.mean(axis=1, keepdims=True)
-            deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + kernels.NORM_EPSILON)
+            deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + NORM_EPSILON)
             normal = centred / deviation
             active = normal * self._weight(f"{name}.1.weight") + self._weight(f"{name}.1.bias")
             layers.append(_Layer(values, normal, deviation, active))
@@ -162,8 +164,8 @@ def _out_of(layer: _Layer) -> np.ndarray:
 
 
 def _leaky(values: np.ndarray) -> np.ndarray:
-    return np.where(values > 0, values, kernels.LEAK * values)
+    return np.where(values > 0, values, LEAK * values)
 
 
 def _slope(values: np.ndarray) -> np.ndarray:
-    return np.where(values > 0, 1.0, kernels.LEAK)
+    return np.where(values > 0, 1.0, LEAK)

@@ -1,53 +1,19 @@
-"""The compiled arithmetic: what it computes, and that no processor computes it otherwise."""
+"""Compiled training and prediction: what it computes, and that no processor computes it otherwise."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
-from stages.core.arithmetic.elementary import exp, log
 from stages.core.config.training import TrainingConfig
 from stages.core.networks import compiled, kernels
-from stages.core.networks.layout import layout_of
+from stages.core.networks.backward import Adam, adam_constants, adam_step
+from stages.core.networks.forward import Dropout
+from stages.core.networks.layout import Net, layout_of
 from tests.core.networks.test_training import JOINT, PROBLEM, TASKS
 
 RNG = np.random.default_rng(2)
-
-
-def test_exp_and_log_are_those_of_the_package_of_arithmetic() -> None:
-    values = np.concatenate([RNG.uniform(-760, 720, 5000), RNG.normal(size=5000), [0.0, -np.inf, np.inf]])
-    np.testing.assert_array_equal([kernels._exp(value) for value in values], exp(values))
-    assert np.isnan(kernels._exp(np.nan))
-    positive = np.concatenate([np.exp(RNG.uniform(-700, 700, 5000)), RNG.uniform(0.5, 2, 5000)])
-    np.testing.assert_array_equal([kernels._log(value) for value in positive], log(positive))
-
-
-@pytest.mark.parametrize(("rows", "columns", "terms"), [(8, 8, 1), (16, 24, 5), (24, 32, 300), (8, 16, 0)])
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("product", [kernels._product_by_four_rows, kernels._product_by_eight_rows])
-def test_a_product_adds_term_by_term(
-    rows: int, columns: int, terms: int, kind: type, product: Callable[..., None]
-) -> None:
-    left, right, start = (
-        RNG.normal(size=shape).astype(kind) for shape in ((rows, terms), (terms, columns), (rows, columns))
-    )
-    expected = start.copy()
-    for term in range(terms):
-        expected += left[:, term : term + 1] * right[term]
-    for turned in (False, True):
-        found = np.concatenate([np.zeros(3, kind), start.ravel()])
-        factors = (left.T if turned else left).copy().ravel()
-        steps = (rows, 1) if turned else (1, terms)
-        one = np.int64(1)
-        product(
-            (found, 3 * one, columns * one),
-            (factors, 0 * one, steps[0] * one, steps[1] * one),
-            (right.ravel(), 0 * one, columns * one),
-            (rows, columns, terms),
-        )
-        np.testing.assert_array_equal(found[3:].reshape(rows, columns), expected)
 
 
 def test_nothing_is_fused_in_the_compiled_code() -> None:
@@ -57,8 +23,8 @@ def test_nothing_is_fused_in_the_compiled_code() -> None:
     net, adam = net_of(np.dtype(np.float32))
     outputs_of = numba.njit(nogil=True, error_model="numpy")(kernels.outputs_of.py_func)
     outputs_of(PROBLEM.train.inputs, net)
-    kernels._adam(net, adam, np.int64(0), np.ones(8, np.float32), np.int64(8))
-    for function in (outputs_of, kernels._adam):
+    adam_step(net, adam, np.int64(0), np.ones(8, np.float32), np.int64(8))
+    for function in (outputs_of, adam_step):
         code = "".join(function.inspect_asm().values())
         assert "mulps" in code
         assert "fmadd" not in code
@@ -66,11 +32,11 @@ def test_nothing_is_fused_in_the_compiled_code() -> None:
         assert "fnmadd" not in code
 
 
-def net_of(kind: np.dtype) -> tuple[kernels.Net, kernels.Adam]:
+def net_of(kind: np.dtype) -> tuple[Net, Adam]:
     layout = layout_of(12, PROBLEM.outputs, JOINT, TASKS)
     weights = {slot.name: RNG.normal(size=slot.shape) for slot in layout.slots}
-    net = kernels.Net(layout.layers, layout.tasks, layout.real(kind), layout.pack(weights, kind))
-    return net, kernels.Adam(np.zeros(2 * layout.size, kind), kernels.adam_constants(kind, 0.01, 0.1, 0.0))
+    net = layout.net(layout.pack(weights, kind))
+    return net, Adam(np.zeros(2 * layout.size, kind), adam_constants(kind, 0.01, 0.1, 0.0))
 
 
 def test_what_fills_up_the_lanes_stays_zero() -> None:
@@ -83,12 +49,10 @@ def test_what_fills_up_the_lanes_stays_zero() -> None:
     for name, values in layout.unpack(vector).items():
         np.testing.assert_array_equal(values, ones[name])
     filling = vector == 0
-    net = kernels.Net(layout.layers, layout.tasks, layout.real(np.dtype(np.float64)), vector)
-    adam = kernels.Adam(
-        np.zeros(2 * len(vector)), kernels.adam_constants(np.dtype(np.float64), 0.01, 0.1, 0.0)
-    )
+    net = layout.net(vector)
+    adam = Adam(np.zeros(2 * len(vector)), adam_constants(np.dtype(np.float64), 0.01, 0.1, 0.0))
     labels = compiled.labels_of(PROBLEM, PROBLEM.train, TrainingConfig())
-    dropout = kernels.Dropout(np.uint64(5), 12 + 16 + 8, 0.2, 0.5)
+    dropout = Dropout(np.uint64(5), 12 + 16 + 8, 0.2, 0.5)
     order, inputs = np.arange(300), PROBLEM.train.inputs.astype(np.float64)
     kernels.epoch(inputs, order, 7, labels, net, adam, np.ones(3), False, 0.01, np.ones(2), 0, dropout)
     assert not vector[filling].any()
