@@ -1,17 +1,20 @@
-"""What every command runs under: errors become one sentence, with the remedy that the pipeline knows.
+"""What commands share: errors become one sentence with the remedy the pipeline knows; imports look alike.
 
 :mod:`stages.core` knows neither DVC nor params.yaml, so that its errors name options and files alone.
 """
 
+import argparse
 import errno
 import os
 import select
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
+from stages.core.runtime.console import say
 from stages.core.runtime.errors import OptionError, StageFileError, UserError
 
 _OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -63,6 +66,30 @@ def guarded(main: Callable[[], None]) -> None:
         ):
             os._exit(130)  # Python would wait for threads that compute
         raise SystemExit(130) from None
+
+
+def import_parser(module: str, description: str, source: str) -> argparse.ArgumentParser:
+    """The arguments SOURCE and DESTINATION of a command that writes a corpus.
+
+    Args:
+        module: of the command.
+        description: its docstring.
+        source: what SOURCE is.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, help=source)
+    parser.add_argument("destination", type=Path, help="a new folder for the corpus")
+    return parser
+
+
+def say_imported(clips: int, destination: Path, labels: Sequence[str]) -> None:
+    """Say what was written, and what to set in params.yaml."""
+    say(f"{clips} clips; set corpus.path in params.yaml to {destination}")
+    say(f"labels: {', '.join(labels) or 'none'}; declare under tasks which of them are learnt")
 
 
 def _reader_is_gone() -> bool:

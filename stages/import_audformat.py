@@ -7,7 +7,6 @@ data_info.csv, and what is known of the speakers (age, sex) too. A segment becom
 whole recording is copied unchanged. Tables that belong to a split of type train, dev or test say the Split.
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -17,9 +16,9 @@ from typing import Any
 import pandas as pd
 import soundfile
 
-from stages.command import guarded
+from stages.command import guarded, import_parser, say_imported
 from stages.core.corpus.writing import ImportedClip, unique_ids, write_corpus
-from stages.core.runtime.console import progress, say
+from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UserError, did_you_mean
 
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -27,19 +26,12 @@ SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 def main() -> None:
     """Run the import."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.import_audformat",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("source", type=Path, help="the folder with db.yaml")
-    parser.add_argument("destination", type=Path, help="a new folder for the corpus")
+    parser = import_parser("stages.import_audformat", __doc__, "the folder with db.yaml")
     parser.add_argument("--table", action="append", help="read this table alone; may be given several times")
     parser.add_argument("--speaker", default="speaker", help="the column of speakers (default: speaker)")
     options = parser.parse_args()
     number, columns = import_corpus(options.source, options.destination, options.table, options.speaker)
-    say(f"{number} clips; set corpus.path in params.yaml to {options.destination}")
-    say(f"labels: {', '.join(columns) or 'none'}; declare under tasks which of them are learnt")
+    say_imported(number, options.destination, columns)
 
 
 def import_corpus(

@@ -6,15 +6,14 @@ are copied unchanged. Clips of the categories that correspond to one of the pape
 get that emotion as 1 and the others as 0; all clips get their ``Category``. There is no age and no country.
 """
 
-import argparse
 import re
 import shutil
 from functools import partial
 from pathlib import Path
 
-from stages.command import guarded
+from stages.command import guarded, import_parser, say_imported
 from stages.core.corpus.writing import ImportedClip, write_corpus
-from stages.core.runtime.console import progress, say
+from stages.core.runtime.console import progress
 from stages.core.runtime.errors import UserError
 from stages.core.synthetic.speakers import EMOTIONS
 
@@ -36,12 +35,10 @@ FILE_NAME = re.compile(r"(\d{6})-(\d{2})-(\d)\.mp3")
 
 def main() -> None:
     """Run the import."""
-    parser = argparse.ArgumentParser(prog="python -m stages.import_emogator", description=__doc__)
-    parser.add_argument("source", type=Path, help="EmoGator's top folder")
-    parser.add_argument("destination", type=Path, help="a new folder for the corpus")
+    parser = import_parser("stages.import_emogator", __doc__, "EmoGator's top folder")
     arguments = parser.parse_args()
     clips = import_corpus(arguments.source, arguments.destination)
-    say(f"{clips} clips; set corpus.path in params.yaml to {arguments.destination}")
+    say_imported(clips, arguments.destination, [*EMOTIONS, "Category"])
 
 
 def import_corpus(source: Path, destination: Path) -> int:

@@ -8,7 +8,6 @@ columns of data_info.csv; the splits train, validation and test become the Split
 bytes. Nothing is fetched, and no code of the dataset runs.
 """
 
-import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.command import guarded
+from stages.command import guarded, import_parser, say_imported
 from stages.core.corpus.writing import ImportedClip, unique_ids, write_corpus
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
@@ -41,21 +40,14 @@ MAGIC = {
 
 def main() -> None:
     """Run the import."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.import_hf",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("source", type=Path, help="the folder of the dataset")
-    parser.add_argument("destination", type=Path, help="a new folder for the corpus")
+    parser = import_parser("stages.import_hf", __doc__, "the folder of the dataset")
     parser.add_argument("--name", help="of the corpus (default: that of the source's folder)")
     parser.add_argument(
         "--speaker", help=f"the column of speakers (default: the first of {', '.join(SPEAKERS)})"
     )
     options = parser.parse_args()
     number, columns = import_corpus(options.source, options.destination, options.name, options.speaker)
-    say(f"{number} clips; set corpus.path in params.yaml to {options.destination}")
-    say(f"labels: {', '.join(columns) or 'none'}; declare under tasks which of them are learnt")
+    say_imported(number, options.destination, columns)
 
 
 def import_corpus(
