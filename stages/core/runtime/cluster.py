@@ -176,7 +176,11 @@ class Cluster:
         from dask.sizeof import sizeof
 
         if monotonic() > self._counted + _PATIENCE:  # workers come and go
-            self._counted, self._threads = monotonic(), max(1, sum(self._client.nthreads().values()))
+            try:
+                found = self._client.nthreads()
+            except OSError:
+                raise self._gone() from None
+            self._counted, self._threads = monotonic(), max(1, sum(found.values()))
         return min(self._ahead * self._threads, max(1, _IN_FLIGHT // sizeof(argument)))
 
     def submit(self, argument: Any, /) -> "Future[Any]":
@@ -201,7 +205,9 @@ class Cluster:
                 return await self._client.gather(task, asynchronous=True)
             except KilledWorker:
                 continue
-            except CancelledError:
+            except (CancelledError, OSError):
+                if task.status == "error":  # raised by the item
+                    raise
                 raise LostError from None
         return Crash("the workers that worked on it died, one after the other")
 
@@ -224,11 +230,17 @@ class Cluster:
     def _recover(self) -> None:
         """Wait for workers and give them what all items share, if the scheduler is still there."""
         if self._client.status != "running" or not self._losses:
-            raise UserError(
-                f"the Dask scheduler at {self._address} went away, or all its workers did again and again; "
-                "start them and run the stage again."
-            )
+            raise self._gone()
         if self._data and self._data[0].status != "finished":
             self._losses -= 1
             self._await_workers()
-            self._scatter()
+            try:
+                self._scatter()
+            except OSError:
+                raise self._gone() from None
+
+    def _gone(self) -> UserError:
+        return UserError(
+            f"the Dask scheduler at {self._address} went away, or all its workers did again and again; "
+            "start them and run the stage again."
+        )

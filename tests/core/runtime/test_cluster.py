@@ -17,6 +17,9 @@ from tests.helpers import ROOT
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
+from distributed import Client  # noqa: E402
+from distributed.comm import CommClosedError  # noqa: E402
+
 from tests.helpers.dask_cluster import DaskCluster, dask_cluster  # noqa: E402
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -38,6 +41,12 @@ def square(number: int) -> int:
 def die_of_seven(number: int) -> int:
     if number == 7:
         os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def refuse_seven(number: int) -> int:
+    if number == 7:
+        raise FileNotFoundError("no 7")
     return number * number
 
 
@@ -132,6 +141,27 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.raises(UserError, match="has no workers; start one with `dask worker tcp://"),
     ):
         list(parallel_map(square, [(1, 1)], ComputeOptions(scheduler=empty.address)))
+
+
+def test_an_error_of_an_item_is_raised_here(cluster: DaskCluster) -> None:
+    with pytest.raises(FileNotFoundError, match="no 7"):
+        list(parallel_map(refuse_seven, enumerate(range(20)), ComputeOptions(scheduler=cluster.address)))
+
+
+def test_an_item_is_submitted_again_when_the_connection_fails(
+    cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather, failures = Client.gather, [CommClosedError("reset"), CommClosedError("reset")]
+
+    async def failing(self: Client, *arguments: object, **options: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await gather(self, *arguments, **options)
+
+    monkeypatch.setattr(Client, "gather", failing)
+    found = parallel_map(square, enumerate(range(20)), ComputeOptions(scheduler=cluster.address))
+    assert list(in_order(found)) == [number * number for number in range(20)]
+    assert not failures
 
 
 def test_a_scheduler_that_goes_away() -> None:
