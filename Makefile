@@ -28,7 +28,7 @@ test: .venv/ready   ## lint, type-check and test everything
 	@lint-imports
 	@python -m pytest --numprocesses=auto --cov=stages --cov-report=term-missing:skip-covered
 
-recipes: .venv/ready  ## run every recipe of the README, including the slow ones
+recipes: .venv/ready  ## run every recipe of the README and of docs/, including the slow ones
 	@RECIPES=all python -m pytest tests/test_readme.py
 
 faults: .venv/ready  ## kill a run at twenty random moments, and fuzz ten times as many files

@@ -1,4 +1,4 @@
-"""The README's recipes, run as printed on a tiny project. RECIPES=all includes the slow ones."""
+"""The recipes of README and docs/, run as printed on a tiny project. RECIPES=all includes the slow ones."""
 
 import json
 import os
@@ -14,10 +14,12 @@ import yaml
 from tests.helpers import ROOT
 from tests.helpers.whole_project import Project
 
-README = (ROOT / "README.md").read_text()
-METHOD = (ROOT / "docs/method.md").read_text()
-FINDINGS = (ROOT / "docs/findings.md").read_text()
-RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```(?:sh|python)\n(.*?)```", README, re.DOTALL))
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text()
+    for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
+}
+TEXT = "\n".join(PAGES.values())
+RECIPES = dict(re.findall(r"<!-- recipe: (\w+) -->\n```(?:sh|python)\n(.*?)```", TEXT, re.DOTALL))
 TWO_RUNS = ("compare-mtl1", "compare-mtl2")
 FOLDED = ("compare-stl", "compare-mtl2")
 UP_TO_DATE = "Data and pipelines are up to date."
@@ -44,7 +46,7 @@ def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
 
 
 def recipe(project: Project, name: str) -> str:
-    """What a recipe of the README prints."""
+    """What a recipe prints."""
     return project.run(RECIPES[name])
 
 
@@ -62,16 +64,17 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_link_has_a_target() -> None:
-    links = [*re.findall(r"\]\(([^)]+)\)", README), *re.findall(r'src="(.+?)"', README)]
-    local = [link.partition("#") for link in links if not link.startswith("https:")]
-    assert all((ROOT / file).exists() for file, _, _ in local)
-    known = {"": anchors(README), "docs/method.md": anchors(METHOD), "docs/findings.md": anchors(FINDINGS)}
-    assert all(anchor in known[file] for file, _, anchor in local if anchor)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_has_a_target(page: str) -> None:
+    links = [*re.findall(r"\]\(([^)]+)\)", PAGES[page]), *re.findall(r'src="(.+?)"', PAGES[page])]
+    for file, _, anchor in (link.partition("#") for link in links if not link.startswith("https:")):
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target.read_text()), anchor
 
 
 def test_every_file_that_is_named_exists() -> None:
-    named = re.findall(r"`((?:stages|tests|docs)/[\w/]+\.\w+)`", README + METHOD)
+    named = re.findall(r"`((?:stages|tests|docs)/[\w/]+\.\w+)`", TEXT)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
@@ -79,7 +82,7 @@ def test_every_file_that_is_named_exists() -> None:
 def test_every_parameter_that_is_named_exists() -> None:
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
     sections = "|".join(set(parameters) - {"tasks", "features", "models", "runs"})
-    named = re.findall(rf"`({sections})\.(\w+)", README + METHOD)
+    named = re.findall(rf"`({sections})\.(\w+)", TEXT)
     assert len(named) > 30
     assert [(section, key) for section, key in named if key not in parameters[section]] == []
 
