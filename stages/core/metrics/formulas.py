@@ -14,6 +14,11 @@ NumPy alone, so that early stopping can call them each epoch. Conventions:
 import numpy as np
 
 
+def _labelled(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = ~np.isnan(truth)
+    return truth[known].astype(np.float64), prediction[known].astype(np.float64)
+
+
 def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
     r"""Concordance correlation coefficient (Lin, 1989).
 
@@ -30,8 +35,7 @@ def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
     >>> ccc(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
     0.5714285714285714
     """
-    known = ~np.isnan(truth)
-    truth, prediction = truth[known].astype(np.float64), prediction[known].astype(np.float64)
+    truth, prediction = _labelled(truth, prediction)
     if len(truth) < 2 or truth.min() == truth.max():
         return float("nan")
     x, y = truth - truth.mean(), prediction - prediction.mean()
@@ -66,8 +70,7 @@ def pearson(truth: np.ndarray, prediction: np.ndarray) -> float:
     >>> pearson(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
     1.0
     """
-    known = ~np.isnan(truth)
-    truth, prediction = truth[known].astype(np.float64), prediction[known].astype(np.float64)
+    truth, prediction = _labelled(truth, prediction)
     if len(truth) < 2 or truth.min() == truth.max():
         return float("nan")
     if prediction.min() == prediction.max():
