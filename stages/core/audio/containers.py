@@ -17,6 +17,8 @@ from stages.core.runtime.errors import UnusableClipError
 # Programs that write to a pipe announce the largest number they can: 0x7FFFFFFF, 0xFFFFFFFF, or a bit less.
 _UNKNOWN = 0x7FFF0000
 _MOST_CHUNKS = 10_000
+_STRAY = 1024  # bytes behind the audio that nobody asks about
+_TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE")
 
 
 def inspect(path: Path) -> Source:
@@ -66,52 +68,89 @@ def _chunks(file: BinaryIO, first: int, header: str, padding: int) -> Iterator[t
 _W64_CHUNK = "<16sQ"
 
 
+def _only_chunks(file: BinaryIO, first: int, header: str, padding: int) -> bool:
+    """Whether from a byte on there is nothing, or nothing but well-formed chunks."""
+    size = _size(file)
+    for name, start, announced in _chunks(file, first, header, padding):
+        first = start + announced
+        if not 0 <= announced <= size - start or not all(32 <= byte < 127 for byte in name):
+            return False
+        first += -first % padding
+    return first >= size
+
+
+def _check_rest(file: BinaryIO, first: int, announced: int, header: str = "", padding: int = 1) -> None:
+    """Refuse what follows the announced audio, unless it is short, chunks, a tag or zeros: it may be audio.
+
+    Args:
+        file: the recording.
+        first: byte at which the audio begins.
+        announced: its bytes, as the header says.
+        header: form of the header of a chunk; empty: the container has no chunks.
+        padding: chunks begin at multiples of it, though some programs forget that.
+    """
+    end = first + announced
+    rest = _size(file) - end
+    if rest <= _STRAY or (header and _only_chunks(file, end + -end % padding, header, padding)):
+        return
+    if header and _only_chunks(file, end, header, 1):
+        return
+    file.seek(end)
+    if file.read(8).startswith(_TAGS):
+        return
+    file.seek(end)
+    if any(block.strip(b"\0") for block in iter(lambda: file.read(1 << 20), b"")):
+        raise UnusableClipError(
+            "damaged", f"{rest} bytes follow the {announced} announced bytes of audio, and are no chunk"
+        )
+
+
 def _riff(path: Path, file: BinaryIO) -> Source:
     """WAV (RIFF, RIFX) and RF64."""
     file.seek(0)
     container = file.read(4)
-    order = ">" if container == b"RIFX" else "<"
-    size, data_size = _size(file), None
-    for name, first, announced in _chunks(file, 12, f"{order}4sI", 2):
+    header = ">4sI" if container == b"RIFX" else "<4sI"
+    long_size = None
+    for name, first, announced in _chunks(file, 12, header, 2):
         if name == b"ds64":
-            file.seek(first + 8)
-            data_size = int.from_bytes(file.read(8), "little")
+            long_size = first + 8
         if name == b"data":
-            if container == b"RF64" and announced == 0xFFFFFFFF and data_size is not None:
-                if 0 < data_size < 1 << 63:
-                    _check_end(size, first, data_size)
-            elif announced == 0 and not _only_chunks(file, first, size):
-                rest = struct.pack(f"{order}I", min(size - first, 0xFFFFFFFF))  # never finished
-                return Source(path, patches={first - 4: rest})
-            elif announced < _UNKNOWN:
-                _check_end(size, first, announced)
-            return Source(path)
+            if container == b"RF64" and announced == 0xFFFFFFFF and long_size is not None:
+                file.seek(long_size)
+                size = int.from_bytes(file.read(8), "little")
+                return _data(path, file, header, first, size, (long_size, "<Q"))
+            return _data(path, file, header, first, announced, (first - 4, f"{header[0]}I"))
     return Source(path)
 
 
-def _only_chunks(file: BinaryIO, first: int, size: int) -> bool:
-    """Whether from a byte on there is nothing, or nothing but well-formed chunks."""
-    for name, start, announced in _chunks(file, first, "<4sI", 2):
-        first = start + announced + announced % 2
-        if not name.isalnum() and name.strip() not in (b"LIST", b"fact", b"id3"):
-            return False
-    return first >= size
+def _data(
+    path: Path, file: BinaryIO, header: str, first: int, announced: int, field: tuple[int, str]
+) -> Source:
+    """A WAV whose samples begin at byte ``first``; ``field``: where, and how, their bytes are announced."""
+    at, form = field
+    rest = _size(file) - first
+    unknown = announced >= (1 << 62 if form == "<Q" else _UNKNOWN)
+    if (unknown and form == "<Q") or (announced == 0 and not _only_chunks(file, first, header, 2)):
+        return Source(path, patches={at: struct.pack(form, min(rest, 0xFFFFFFFF))})  # never finished
+    if announced and not unknown:
+        _check_end(_size(file), first, announced)
+        _check_rest(file, first, announced, header, 2)
+    return Source(path)
 
 
 def _iff(path: Path, file: BinaryIO) -> Source:
     """AIFF, AIFC and 8SVX."""
-    for name, first, announced in _chunks(file, 12, ">4sI", 2):
+    header = ">4sI"
+    for name, first, announced in _chunks(file, 12, header, 2):
         if name in (b"SSND", b"BODY"):
             unfinished = announced in (0, 8) and _size(file) > first + 8
-            if unfinished and not _only_chunks_iff(file, first + announced):
+            if unfinished and not _only_chunks(file, first + announced, header, 2):
                 raise UnusableClipError("truncated", "the header was never finished")
             if announced < _UNKNOWN:
                 _check_end(_size(file), first, announced)
+                if name == b"SSND":  # libsndfile reads a BODY to the end of the file
+                    _check_rest(file, first, announced, header, 2)
     return Source(path)
-
-
-def _only_chunks_iff(file: BinaryIO, first: int) -> bool:
-    return all(name.strip().isalnum() for name, _, _ in _chunks(file, first, ">4sI", 2))
 
 
 def _w64(path: Path, file: BinaryIO) -> Source:
@@ -131,6 +170,7 @@ def _caf(path: Path, file: BinaryIO) -> Source:
             return Source(path, patches={first - 8: struct.pack(">q", _size(file) - first)})
         if name == b"data":
             _check_end(_size(file), first, announced)
+            _check_rest(file, first, announced, ">4sq")
     return Source(path)
 
 
@@ -144,21 +184,40 @@ def _au(path: Path, file: BinaryIO) -> Source:
             return Source(path, patches={8: b"\xff\xff\xff\xff"})
         if announced < _UNKNOWN:
             _check_end(_size(file), first, announced)
+            _check_rest(file, first, announced)
     return Source(path)
 
 
 def _nist(path: Path, file: BinaryIO) -> Source:
     file.seek(0)
+    lines = file.read(1024).decode("latin-1").splitlines()
     fields = {}
-    for line in file.read(1024).decode("latin-1").splitlines():
+    for line in lines:
         name, _, rest = line.partition(" ")
-        kind, _, value = rest.partition(" ")
-        if kind == "-i" and value.strip().isdigit():
+        _, _, value = rest.partition(" ")  # behind its type, -i or -s and a length
+        if value.strip().isdecimal():
             fields[name] = int(value)
     wanted = ("sample_count", "channel_count", "sample_n_bytes")
     if all(name in fields for name in wanted):
         announced = fields["sample_count"] * fields["channel_count"] * fields["sample_n_bytes"]
-        _check_end(_size(file), 1024, announced)
+        length = lines[1].strip() if len(lines) > 1 else ""
+        _check_end(_size(file), int(length) if length.isdecimal() else 1024, announced)
+    return Source(path)
+
+
+def _voc(path: Path, file: BinaryIO) -> Source:
+    """Creative's VOC: blocks of a type (one byte), a size (three) and content, until a type of 0."""
+    file.seek(20)
+    (first,) = struct.unpack("<H", file.read(2).ljust(2, b"\0"))
+    size = _size(file)
+    while first < size:
+        file.seek(first)
+        header = file.read(4)
+        if header[0] == 0:
+            break
+        announced = int.from_bytes(header[1:], "little")
+        _check_end(size, first + 4, announced)
+        first += 4 + announced
     return Source(path)
 
 
@@ -172,6 +231,7 @@ _CONTAINERS: dict[bytes, Callable[[Path, BinaryIO], Source]] = {
     b".snd": _au,
     b"dns.": _au,
     b"NIST_1A": _nist,
+    b"Creative Voi": _voc,
     b"fLaC": flac_source,
     b"OggS": ogg_source,
 }

@@ -40,6 +40,9 @@ WHOLE_BLOCKS = {
     "CAF/PCM_16": 0,
     "CAF/ALAC_16": 0,
     "NIST/PCM_16": 0,
+    "NIST/ULAW": 0,
+    "VOC/PCM_16": 0,
+    "VOC/ULAW": 1,
     "FLAC/PCM_16": 0,
     "FLAC/PCM_24": 0,
     "OGG/VORBIS": 0,
@@ -105,6 +108,59 @@ def test_unknown_lengths_of_other_containers_are_allowed(tmp_path: Path) -> None
     first = w64.find(b"data") + 16
     w64[first : first + 8] = bytes(8)
     assert frames_of(tmp_path, w64) == FRAMES
+
+
+@pytest.mark.parametrize("size", [0, 1 << 62, (1 << 64) - 1])
+def test_an_unknown_length_of_rf64_is_allowed(tmp_path: Path, size: int) -> None:
+    rf64 = bytearray(encoded("RF64/PCM_16"))
+    first = rf64.find(b"ds64") + 16
+    rf64[first : first + 8] = struct.pack("<Q", size)
+    assert frames_of(tmp_path, rf64) == FRAMES
+
+
+# Behind which word, and how many bytes, the header says how much audio there is; the form of the number, and
+# the bytes that it counts besides.
+LENGTHS = {
+    "WAV/PCM_16": (b"data", 0, "<I", 0),
+    "WAV/IMA_ADPCM": (b"data", 0, "<I", 0),
+    "WAV/ULAW": (b"data", 0, "<I", 0),
+    "RF64/PCM_16": (b"ds64", 12, "<Q", 0),
+    "AIFF/PCM_16": (b"SSND", 0, ">I", 8),
+    "CAF/PCM_16": (b"data", 0, ">q", 4),
+    "AU/PCM_16": (b".snd", 4, ">I", 0),
+}
+
+
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_more_audio_than_announced_is_not_left_out_in_silence(tmp_path: Path, kind: str) -> None:
+    data, (word, skipped, form, more) = bytearray(encoded(kind)), LENGTHS[kind]
+    first = data.find(word) + 4 + skipped
+    (announced,) = struct.unpack_from(form, data, first)
+    for shorter in (announced // 4 * 2 + more, announced - 2000):
+        struct.pack_into(form, data, first, shorter)
+        assert reason_of(tmp_path, data) == "damaged"
+    struct.pack_into(form, data, first, announced)
+    found = frames_of(tmp_path, data)
+    for tail in (b"TAG" + bytes(range(125)) * 20, bytes(5000), b"stray" * 200):
+        assert frames_of(tmp_path, data + tail) == found
+
+
+def test_chunks_behind_the_audio_are_no_audio(tmp_path: Path) -> None:
+    wav, text = encoded("WAV/PCM_16"), bytes(range(256)) * 8
+    chunks = b"".join(
+        name + struct.pack("<I", len(text)) + text for name in (b"cue ", b"bext", b"_PMX", b"LIST")
+    )
+    assert frames_of(tmp_path, wav + chunks) == FRAMES
+    odd = bytearray(encoded("WAV/PCM_U8", tone(FRAMES / RATE, RATE)[:-1]))
+    assert (
+        frames_of(tmp_path, bytes(odd[: odd.find(b"data") + 8 + FRAMES - 1]) + chunks) == FRAMES - 1
+    )  # no padding
+    assert reason_of(tmp_path, wav + chunks[:-1]) == "damaged"
+    header = bytearray(wav[:44])
+    header[40:44] = bytes(4)
+    assert reason_of(tmp_path, header + chunks) == "empty"
+    aiff = encoded("AIFF/PCM_16")
+    assert frames_of(tmp_path, aiff + b"(c) " + struct.pack(">I", len(text)) + text) == FRAMES
 
 
 def test_an_empty_wav_is_empty_whatever_follows(tmp_path: Path) -> None:
