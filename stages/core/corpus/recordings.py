@@ -13,9 +13,12 @@ from stages.core.runtime.errors import UnusableClipError, UserError
 
 AUDIO = "wav"
 # Of several files with a clip's name, those that are audio by their suffix count: the others are annotations.
-AUDIO_SUFFIXES = frozenset(
-    ".wav .wave .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .nist .voc .gsm "
-    ".raw .m4a .mp4 .aac .wma .amr .webm .3gp .mka .ac3".split()
+# Audio that has to be converted first, and videos, count where there is no other.
+READABLE_SUFFIXES = frozenset(
+    ".wav .wave .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .nist .voc".split()
+)
+CONVERTIBLE_SUFFIXES = frozenset(
+    ".gsm .raw .m4a .mp4 .aac .wma .amr .webm .3gp .mka .mkv .mov .avi .ac3".split()
 )
 # Names of content: DVC's cache (md5 in two parts), git-annex's keys, blobs of data managers (a digest).
 _CONTENT = re.compile(
@@ -47,13 +50,21 @@ class Recordings:
             UnusableClipError: if there is none, or several, or the id or a link leads out of the corpus.
         """
         parts = PurePosixPath(clip_id).parts
-        if ".." in parts or clip_id.startswith("/") or clip_id in {".", ""} or re.search(r"[\\\0]", clip_id):
+        if "\\" in clip_id and ".." not in parts:
             raise UnusableClipError(
-                "unsafe id", f"File_ID {clip_id!r} would name a file outside {self.audio}/"
+                "unsafe id", f"File_ID {clip_id!r} has a backslash; write / between folders"
+            )
+        if ".." in parts or clip_id.startswith("/") or clip_id in {".", ""} or "\0" in clip_id:
+            raise UnusableClipError(
+                "unsafe id",
+                f"File_ID {clip_id!r} would name a file outside {self.audio}/; write the path below it",
             )
         found = self._found(clip_id)
-        audio = [path for path in found if path.suffix.lower() in AUDIO_SUFFIXES]
-        found = audio or found
+        for suffixes in (READABLE_SUFFIXES, CONVERTIBLE_SUFFIXES):
+            audio = [path for path in found if path.suffix.lower() in suffixes]
+            if audio:
+                found = audio
+                break
         if not found:
             raise UnusableClipError(
                 "missing", f"no file {self.audio}/{clip_id}.* in the corpus{self._near(clip_id)}"
@@ -85,22 +96,37 @@ class Recordings:
 
     def _near(self, clip_id: str) -> str:
         """Why a file was not found, where another name is nearly the same."""
-        wanted = clip_id.rpartition("/")[2]
-        if wanted.lower() in self._by_lower:
-            return f"; {self._shown(self._by_lower[wanted.lower()])} differs in upper and lower case"
-        if wanted.isdigit() and wanted.lstrip("0") in self._without_zeros:
+        path = self._by_form.get(_form(clip_id))
+        if path is None:
+            links = self._linked_folders
             return (
-                f"; {self._shown(self._without_zeros[wanted.lstrip('0')])} is there: were leading zeros lost?"
+                f"; {self._shown(links[0])} is a link to a folder, whose files are not looked for"
+                if links
+                else ""
             )
-        return ""
+        shown, wanted = self._shown(path), clip_id.rpartition("/")[2]
+        names = _names("", path.name, path.stem)
+        if clip_id.startswith(f"{self.audio}/") and self._found(clip_id.removeprefix(f"{self.audio}/")):
+            return f"; {shown} is there: leave {self.audio}/ out"
+        if wanted in names:
+            return f"; {shown} lies in another folder"
+        if wanted.lower() in map(str.lower, names):
+            return f"; {shown} differs in upper and lower case"
+        if path.stem.endswith(wanted) and not path.stem.removesuffix(wanted).strip("0"):
+            return f"; {shown} is there: were leading zeros lost?"
+        return f"; {shown} has nearly the same name"
 
     @cached_property
-    def _by_lower(self) -> dict[str, Path]:
-        return {name.lower(): self._found(name)[0] for name in self.files}
+    def _by_form(self) -> dict[str, Path]:
+        found = {_form(name): self._found(name)[0] for name in self.files}
+        return {form: path for form, path in found.items() if form}
 
     @cached_property
-    def _without_zeros(self) -> dict[str, Path]:
-        return {name.lstrip("0"): self._found(name)[0] for name in self.files if name.isdigit()}
+    def _linked_folders(self) -> list[Path]:
+        folders = (
+            Path(parent, name) for parent, names, _ in os.walk(self.folder / self.audio) for name in names
+        )
+        return sorted(folder for folder in folders if folder.is_symlink())
 
     def _shown(self, path: Path) -> str:
         """A path below the corpus; bytes that are not UTF-8 are escaped."""
@@ -120,9 +146,11 @@ def list_recordings(folder: Path, audio: str = AUDIO, follow_links: bool = False
     """
     wav = folder / audio
     if not wav.is_dir():
+        others = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+        there = f" ({folder} holds the folders {', '.join(others)})"[:200] if others else ""
         raise UserError(
             f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav, or where "
-            "corpus.audio says."
+            f"corpus.audio says{there}."
         )
     files: dict[str, str | list[str]] = {}
     for parent, name in _below(wav):
@@ -142,6 +170,19 @@ def list_recordings(folder: Path, audio: str = AUDIO, follow_links: bool = False
 def _names(inside: str, name: str, stem: str) -> tuple[str, ...]:
     """What File_ID may say of a file: with or without folder, suffix and brackets."""
     return stem, name, clip_id_of(stem), inside + name, inside + stem, inside + clip_id_of(stem)
+
+
+def _form(name: str) -> str:
+    """What a name has in common with those that a person or a spreadsheet takes for the same.
+
+    >>> _form("S1/Clip 007.wav"), _form("clip_7.0"), _form("clip-7.MP3")
+    ('clip7', 'clip7', 'clip7')
+    """
+    plain = name.rpartition("/")[2].casefold()
+    while (suffix := Path(plain).suffix) in READABLE_SUFFIXES | CONVERTIBLE_SUFFIXES:
+        plain = plain.removesuffix(suffix)
+    plain = re.sub(r"[\W_]+", "", re.sub(r"(?<=\d)\.0$", "", plain))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
 
 def _below(folder: Path) -> Iterator[tuple[str, str]]:

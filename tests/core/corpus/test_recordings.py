@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.corpus.recordings import list_recordings, undigestible
-from stages.core.runtime.errors import UnusableClipError
+from stages.core.runtime.errors import UnusableClipError, UserError
 
 
 @pytest.fixture
@@ -53,12 +53,53 @@ def test_annotations_beside_the_recordings(wav: Path) -> None:
     assert fault(wav, "1") == "ambiguous: several files: wav/1.mp3, wav/1.wav"
 
 
-def test_near_misses_are_named(wav: Path) -> None:
-    for name in ("00007.wav", "a1.wav"):
+def test_a_video_beside_a_recording_is_no_recording(wav: Path) -> None:
+    for name in ("1.wav", "1.mp4", "1.txt", "2.m4a", "2.txt"):
         (wav / name).touch()
-    assert fault(wav, "7").endswith("wav/00007.wav is there: were leading zeros lost?")
-    assert fault(wav, "A1").endswith("wav/a1.wav differs in upper and lower case")
-    assert fault(wav, "8") == "missing: no file wav/8.* in the corpus"
+    assert list_recordings(wav.parent).of("1") == wav / "1.wav"
+    assert list_recordings(wav.parent).of("2") == wav / "2.m4a"
+
+
+@pytest.mark.parametrize(
+    ("file", "file_id", "advice"),
+    [
+        ("00007.wav", "7", "wav/00007.wav is there: were leading zeros lost?"),
+        ("7.wav", "00007", "wav/7.wav has nearly the same name"),
+        ("S007.wav", "S7", "wav/S007.wav has nearly the same name"),
+        ("a1.wav", "A1", "wav/a1.wav differs in upper and lower case"),
+        ("a1.wav", "a1.WAV", "wav/a1.wav differs in upper and lower case"),
+        ("a1.wav", "a1.mp3", "wav/a1.wav has nearly the same name"),
+        ("a1.wav.wav", "a1", "wav/a1.wav.wav has nearly the same name"),
+        ("a1.wav", "S00/a1", "wav/a1.wav lies in another folder"),
+        ("a1.wav", "wav/a1.wav", "wav/a1.wav is there: leave wav/ out"),
+        ("S00/a1.wav", "wav/S00/a1", "wav/S00/a1.wav is there: leave wav/ out"),
+        ("S00/a1.wav", "S01/a1.wav", "wav/S00/a1.wav lies in another folder"),
+        ("00007.wav", "7.0", "wav/00007.wav has nearly the same name"),
+        ("clip_7.wav", "clip 7", "wav/clip_7.wav has nearly the same name"),
+        ("7.wav", "(7)", "wav/7.wav has nearly the same name"),
+    ],
+)
+def test_near_misses_are_named(wav: Path, file: str, file_id: str, advice: str) -> None:
+    (wav / file).parent.mkdir(exist_ok=True)
+    (wav / file).touch()
+    (wav / "#.wav").touch()
+    assert fault(wav, file_id) == f"missing: no file wav/{file_id}.* in the corpus; {advice}"
+    for other in ("8", "#!", "7a"):
+        assert fault(wav, other) == f"missing: no file wav/{other}.* in the corpus"
+
+
+def test_links_to_folders_are_named(wav: Path) -> None:
+    (wav.parent.parent / "elsewhere").mkdir()
+    (wav.parent.parent / "elsewhere" / "1.wav").touch()
+    (wav / "more").symlink_to(wav.parent.parent / "elsewhere")
+    assert fault(wav, "1").endswith("; wav/more is a link to a folder, whose files are not looked for")
+
+
+def test_another_folder_of_recordings_is_named(wav: Path) -> None:
+    wav.rename(wav.parent / "WAV")
+    (wav.parent / ".git").mkdir()
+    with pytest.raises(UserError, match=r"or where corpus.audio says \(.*corpus holds the folders WAV\)\.$"):
+        list_recordings(wav.parent)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +108,8 @@ def test_near_misses_are_named(wav: Path) -> None:
 def test_ids_that_leave_the_folder(wav: Path, file_id: str) -> None:
     (wav.parent.parent / "secret.wav").touch()
     assert fault(wav, file_id).startswith("unsafe id")
+    backslash = fault(wav, "S00\\1")
+    assert backslash == "unsafe id: File_ID 'S00\\\\1' has a backslash; write / between folders"
 
 
 @pytest.mark.parametrize(
