@@ -13,7 +13,9 @@ from stages.core.runtime.errors import UnusableClipError
 
 UNLABELLED = frozenset(["", "nan", "NaN", "-1", "-1.0"])
 LOOKS_MISSING = frozenset(
-    "na n/a n.a. #n/a #na <na> nan none null nil ? ?? - -- – . unknown missing unspecified undefined".split()
+    "na n/a n.a. #n/a #na <na> nan none null nil ? ?? - -- – — . unknown missing unspecified".split()
+    + "undefined nd n.d. tbd refused #value! #ref! #null! #div/0! #name? #num!".split()
+    + ["not available", "not applicable", "not known", "not specified", "no answer", "prefer not to say"]
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
@@ -33,6 +35,7 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
     >>> number("Age", "27,5", (0, 120), decimal_comma=True), number("Age", "N/A", (0, 120))
     (27.5, nan)
     """
+    cell = cell.replace("\N{MINUS SIGN}", "-")
     means_minus_one = limits is not None and limits[0] <= -1 <= limits[1]
     if cell.lower() in LOOKS_MISSING or (
         cell in UNLABELLED and not (means_minus_one and cell.startswith("-1"))
@@ -40,6 +43,8 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
         return math.nan
     has_comma = _DECIMAL_COMMA.fullmatch(cell) is not None
     try:
+        if "_" in cell:  # which Python reads over
+            raise ValueError
         value = float(cell.replace(",", ".") if has_comma and decimal_comma else cell)
     except ValueError:
         cause = "; write a decimal point" if has_comma else ""

@@ -16,7 +16,8 @@ from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 INFO = "data_info.csv"
 _HEADER = 100_000  # characters among which the first line ends
 _KNOWN = 1 << 16  # different cells that are remembered while a file is read
-_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # what Excel writes and reads as a first line
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)  # a first line that Excel writes and reads
+_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # zero-width characters, marks of direction
 
 
 class Cells(Mapping[str, str]):
@@ -118,7 +119,7 @@ def _read_file(folder: Path, name: str) -> Info:
     declared = _SEPARATOR_LINE.match(text)
     text = text[declared.end() :] if declared else text
     first = next(io.StringIO(text[:_HEADER]), "")
-    separator = declared[1] if declared else max(",;\t", key=first.count)
+    separator = declared[1] if declared else max(",;\t|", key=first.count)
     lines = _parse(path, text, separator, 2 if declared else 1)
     if not lines:
         raise UserError(f"{path} is empty; it must begin with a header line that holds File_ID.")
@@ -212,7 +213,7 @@ def _read_text(folder: Path, path: Path) -> str:
             "corpus.path", f"is {str(folder)!r}, which is no folder; name one that holds {INFO}"
         )
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist; corpus.path must name a folder that holds it, and corpus.labels its "
@@ -224,6 +225,18 @@ def _read_text(folder: Path, path: Path) -> str:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); check what it is and who may read it."
         ) from None
+    if "\0" in text[:8]:
+        raise UserError(f"{path} is not UTF-8 but looks like UTF-16; save it as CSV in UTF-8.")
+    return text
+
+
+def _bare(cell: str) -> str:
+    """A cell without blanks and characters that are not seen at its ends.
+
+    >>> _bare(" China\\u200b ")
+    'China'
+    """
+    return cell.strip().strip(_UNSEEN).strip()
 
 
 def _parse(path: Path, text: str, separator: str, first_line: int) -> list[tuple[int, list[str]]]:
@@ -238,7 +251,7 @@ def _parse(path: Path, text: str, separator: str, first_line: int) -> list[tuple
         return known.setdefault(cell, cell) if len(known) < _KNOWN else known.get(cell, cell)
 
     try:
-        lines = ((reader.line_num + first_line - 1, [once(cell.strip()) for cell in row]) for row in reader)
+        lines = ((reader.line_num + first_line - 1, [once(_bare(cell)) for cell in row]) for row in reader)
         return [(number, cells) for number, cells in lines if any(cells)]
     except csv.Error as error:
         raise UserError(

@@ -1,5 +1,6 @@
 """What looks wrong in a corpus but can be used, and what of it is not used: one sentence each."""
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -37,6 +38,7 @@ def warnings_of(
         *_of_columns(info, tasks, balance),
         *_of_speakers(clips, balance, options.speaker),
         *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
+        *(note for column in named for note in _of_speaker_spellings(column, clips["speaker"])),
         *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
     ]
 
@@ -58,6 +60,10 @@ def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> I
         absent = [column for column in task.columns if column not in info.columns]
         if absent:
             yield f"task {name}: {info.name} has no column {', '.join(absent)}, so no clip is labelled for it"
+    split = next((column for column in info.columns if column.strip(" _").casefold() == "split"), "Split")
+    if split != "Split" and "Split" not in info.columns:
+        what = "if it is the official split, call it Split"
+        yield f"{info.name} has a column {split!r}, which is not read; {what}"
     if balance and balance not in info.columns:
         yield f"{info.name} has no column {balance} (split.balance), so that splits are not balanced by it"
 
@@ -88,11 +94,39 @@ def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str
 
 
 def _of_spellings(column: str, values: pd.Series) -> Iterator[str]:
-    """Classes that differ in case or blanks alone."""
+    """Classes that may be one class in several spellings."""
     spellings = defaultdict(list)
     for value in sorted(values.dropna().unique()):
-        spellings["".join(value.split()).casefold()].append(value)
+        spellings[_letters(value)].append(value)
     for alike in spellings.values():
         if len(alike) > 1:
             names = " and ".join(map(repr, alike))
-            yield f"{column} has the classes {names}, which differ in case or blanks alone"
+            of_case = len({"".join(name.split()).casefold() for name in alike}) == 1
+            how = "case or blanks" if of_case else "case, blanks, marks or the form of letters and numbers"
+            yield f"{column} has the classes {names}, which differ in {how} alone"
+
+
+def _of_speaker_spellings(column: str, speakers: pd.Series) -> Iterator[str]:
+    """Speakers who may be one speaker, without their names."""
+    names = speakers.dropna().unique()
+    alike = len(names) - len({_letters(name) for name in names})
+    if alike:
+        yield (
+            f"{alike} speakers in {column} differ from another in case, blanks, marks or the form of letters "
+            "and numbers alone; if they are one, spell them alike, or they may be in two splits"
+        )
+
+
+def _letters(text: str) -> str:
+    """What stays of a text without case, blanks, marks, accents and the form of letters and numbers.
+
+    >>> _letters("United States") == _letters("united_states"), _letters("01") == _letters("1.0")
+    (True, True)
+    >>> _letters("M\\u00e9xico") == _letters("Mexico"), _letters("+") == _letters("-")
+    (True, False)
+    """
+    try:
+        return str(float(text))
+    except ValueError:
+        apart = unicodedata.normalize("NFKD", text).casefold()
+        return "".join(filter(str.isalnum, apart)) or text

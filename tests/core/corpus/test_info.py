@@ -31,6 +31,10 @@ def test_a_stray_comma_shifts_no_label(tmp_path: Path) -> None:
         lambda text: text.replace(",", "\t").encode(),
         lambda text: text.replace("United States", '"United States"').encode(),
         lambda text: (text + "\n\n").encode(),
+        lambda text: text.replace(",", "|").encode(),
+        lambda text: ("sep=;\n" + text.replace(",", ";")).encode(),
+        lambda text: ("SEP=;\r\n" + text.replace(",", ";")).encode(),
+        lambda text: ('"sep=,"\n' + text).encode(),
     ],
 )
 def test_dialects_of_csv_read_alike(tmp_path: Path, change: Any) -> None:
@@ -52,6 +56,8 @@ def test_dialects_of_csv_read_alike(tmp_path: Path, change: Any) -> None:
         (b"File_ID,Subject_ID\n1,2\n[1],3\n", "lines 2 and 3 have the same File_ID '1'"),
         (b"File_ID,Subject_ID\n,2\n", "line 2 has no File_ID"),
         (b"File_ID,Subject_ID\n\xff,2\n", "is not UTF-8 at byte 19"),
+        ("File_ID,Subject_ID\n1,2\n".encode("utf-16"), "is not UTF-8 at byte 0"),
+        ("File_ID,Subject_ID\n1,2\n".encode("utf-16-le"), "looks like UTF-16"),
         (b'File_ID,Subject_ID\n"1"x,2\n', "line 2 is not CSV"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,3 +219,63 @@ def test_spellings_of_one_class(tmp_path: Path) -> None:
         "Country has the classes 'United  States' and 'United States' and 'united states', "
         "which differ in case or blanks alone"
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("M\u00e9xico", "Mexico"),
+        ("1", "1.0"),
+        ("1", "01"),
+        ("a-b", "a_b"),
+        ("\uff23hina", "China"),
+        ("a.", "A"),
+    ],
+)
+def test_forms_of_one_class(tmp_path: Path, one: str, other: str) -> None:
+    rows = [info_row(index, index, Country=word) for index, word in enumerate([one, other, "Peru", "+", "-"])]
+    warnings = [said for said in read(make(tmp_path, rows), TASKS, "Country").warnings if "classes" in said]
+    first, second = sorted([one, other])
+    assert warnings == [
+        f"Country has the classes {first!r} and {second!r}, which differ in case, blanks, marks or the form "
+        "of letters and numbers alone"
+    ]
+
+
+def test_spellings_of_one_speaker_are_counted_and_not_named(tmp_path: Path) -> None:
+    rows = [
+        info_row(index, index, Subject_ID=name) for index, name in enumerate(["Ann", "ann", "ann ", "Bob"])
+    ]
+    corpus = read(make(tmp_path, rows), TASKS)
+    assert corpus.clips["speaker"].nunique() == 3
+    [said] = [said for said in corpus.warnings if "spell" in said]
+    assert said.startswith("1 speakers in Subject_ID differ from another in case")
+    assert "nn" not in said.replace("spell", "").replace("another", "")
+
+
+def test_what_is_not_seen_makes_no_class(tmp_path: Path) -> None:
+    words = ["China", "China\u200b", "\ufeffChina", " \u200e China", "\u200b", "\xa0"]
+    rows = [info_row(index, index, Country=word) for index, word in enumerate(words)]
+    assert read(make(tmp_path, rows), TASKS, "Country").clips["Country"].fillna("-").tolist() == [
+        *["China"] * 4,
+        *["-"] * 2,
+    ]
+
+
+def test_words_and_signs_in_columns_of_numbers(tmp_path: Path) -> None:
+    cells = {"\u22121": None, "\u2014": None, "#REF!": None, "not known": None, "+30": 30.0, "3e1": 30.0}
+    rows = [info_row(index, index, Age=cell) for index, cell in enumerate(cells)]
+    ages = read(make(tmp_path, rows), TASKS).clips["Age"]
+    assert [None if math.isnan(age) else age for age in ages] == list(cells.values())
+    rows = [info_row(0, 0), info_row(1, 1, Age="2_5")]
+    [fault] = read(make(tmp_path / "b", rows), TASKS).faults
+    assert fault.detail == "data_info.csv line 3: Age is '2_5'"
+
+
+def test_a_split_in_another_spelling_is_named(tmp_path: Path) -> None:
+    folder = make(tmp_path, [info_row(1, 1), info_row(2, 2)])
+    assert not any("call it Split" in said for said in read(folder, TASKS).warnings)
+    info = folder / "data_info.csv"
+    info.write_text(info.read_text().replace("Split", "split", 1))
+    said = "data_info.csv has a column 'split', which is not read; if it is the official split, call it Split"
+    assert said in read(folder, TASKS).warnings
