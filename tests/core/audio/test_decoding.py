@@ -210,6 +210,9 @@ def test_a_damaged_flac_is_not_used(tmp_path: Path) -> None:
 def test_ogg_streams(tmp_path: Path, kind: str) -> None:
     ogg = encoded(kind)
     assert frames_of(tmp_path, ogg + encoded(kind, tone(0.3))) == frames_of(tmp_path, ogg) + round(0.3 * RATE)
+    (tmp_path / "x.wav").write_bytes(ogg + encoded(kind, tone(0.3)))
+    both = measure(tmp_path / "x.wav", PreprocessOptions())
+    assert both == pytest.approx((FRAMES + round(0.3 * RATE)) / (48_000 if kind == "OGG/OPUS" else RATE))
     assert frames_of(tmp_path, ogg + b"a tag" * 20) == FRAMES
     assert reason_of(tmp_path, ogg[: ogg.rfind(b"OggS")]) == "truncated"
     assert reason_of(tmp_path, ogg + encoded("OGG/VORBIS", tone(0.3, 22_050), 22_050)) == "not readable"

@@ -69,6 +69,34 @@ def test_samples_without_a_voice_are_named_by_their_fault(samples: np.ndarray, r
     assert caught.value.reason == reason
 
 
+def test_limits_themselves_are_allowed() -> None:
+    assert len(clip_of(tone(0.1, 16_000)[:, None], 16_000)) == 1600
+    half = tone(0.5, 16_000)[:, None] * 0.5
+    half[::2] = np.where(half[::2] < 0, -1, 1)
+    assert mix_blocks([(16_000, half)]).clipped == 0.5
+    assert len(clip_of(half, 16_000)) == 8000
+
+
+def test_the_peak_is_half_of_what_lies_between_the_extremes() -> None:
+    voice = tone(0.5, 16_000)[:, None] / np.abs(tone(0.5, 16_000)).max()
+    with pytest.raises(UnusableClipError, match=r"its peak is -62\.\d dB, the limit is -60 dB"):
+        clip_of(0.25 + voice * 0.0008, 16_000)
+    assert len(clip_of(0.25 + voice * 0.0012, 16_000)) == 8000
+
+
+def test_clipping_is_a_share_of_the_samples_of_all_channels() -> None:
+    shout = np.clip(tone(0.5, 16_000) * 200, -1, 1)
+    assert mix_blocks([(16_000, np.c_[shout, shout * 0.1])]).clipped == pytest.approx(
+        mix_blocks([(16_000, shout[:, None])]).clipped / 2
+    )
+
+
+def test_the_largest_sample_does_not_overflow() -> None:
+    samples = np.tile([0.2, -0.1], 1000)[:, None]
+    clip = clip_of(samples, 16_000, PreprocessOptions(peak_db=0))
+    assert (clip.max(), clip.min()) == (32_767, -16_384)
+
+
 def test_what_lies_above_8_khz_is_no_voice() -> None:
     time = np.arange(96_000) / 96_000
     fade = np.sin(np.pi * time)

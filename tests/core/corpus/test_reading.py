@@ -130,6 +130,10 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         assert f"task x: data_info.csv has no column {stranger}" in " ".join(
             read(folder, {**TASKS, "x": task}).warnings
         )
+    paged = make(
+        tmp_path / "paged", [info_row(1, 1) | {"Page": 3}], ["File_ID", "Subject_ID", "Country", "Page"]
+    )
+    assert "task age: data_info.csv has no column Age" in " ".join(read(paged, TASKS).warnings)
     assert "no column Dialect (split.balance)" in " ".join(read(folder, TASKS, "Dialect").warnings)
 
 
@@ -188,6 +192,10 @@ def test_columns_may_have_the_names_of_ours(tmp_path: Path) -> None:
     assert clips["source_split"].tolist() == ["train", "train"]
     for task in tasks.values():
         assert clips[task.label_columns[0]].tolist() == ["7", "8"]
+    numbers = {name: Task("regression", task.columns, "mae") for name, task in tasks.items()}
+    clips = read(tmp_path, numbers).clips
+    for task in numbers.values():
+        assert clips[task.label_columns[0]].tolist() == [7.0, 8.0]
 
 
 def test_words_that_look_missing(tmp_path: Path) -> None:

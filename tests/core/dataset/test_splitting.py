@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from stages.core.config.data import SplitOptions
 from stages.core.config.tasks import Task
+from stages.core.dataset.folds import stratified
 from stages.core.dataset.splitting import SPLITS, assign, table_1, unlearnable
 from stages.core.runtime.errors import OptionError, UserError
 
@@ -41,6 +42,13 @@ def test_no_speaker_in_two_splits_and_countries_in_thirds(seed: int) -> None:
         largest = rows.groupby("speaker").size().max()
         counts = rows["split"].value_counts()
         assert (counts - len(rows) / 3).abs().max() <= max(0.02 * len(rows) / 3, largest), country
+
+
+def test_the_seed_decides_who_is_in_which_split() -> None:
+    table = recordings(60, 1)
+    first, again, other = (assign(table, SplitOptions(seed=seed)) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
 
 
 def test_official_splits_are_taken_and_checked() -> None:
@@ -114,6 +122,14 @@ def test_what_cannot_be_learnt_or_judged(
     assert found == problem if problem is None else (found or "").startswith(problem)
 
 
+def test_each_column_must_vary_in_validation() -> None:
+    both = Task("regression", ("Awe", "Fear"), "ccc")
+    labels = pd.DataFrame({"Awe": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "Fear": [0.1, 0.2, 0.3, 0.3, 0.5, 0.6]})
+    found = unlearnable(both, labels, np.repeat(SPLITS, 2))
+    assert found == "has no two different labels in the validation split, where its score is not defined"
+    assert unlearnable(AGE, labels.rename(columns={"Awe": "Age"}), np.repeat(SPLITS, 2)) is None
+
+
 def test_balancing_by_nothing() -> None:
     table = recordings(9, 2)
     assert set(assign(table, SplitOptions(balance=None))) == set(SPLITS)
@@ -145,3 +161,9 @@ def test_table_1_adds_up() -> None:
         "y": {"clips": 2, "speakers": 2},
     }
     assert table_1(table, splits, None)["test"]["groups"] == {}
+
+
+def test_the_parts_are_train_validation_and_test_in_this_order() -> None:
+    table = recordings(60, 1)
+    parts = stratified(table, SplitOptions(), 3)
+    assert assign(table, SplitOptions()).tolist() == [SPLITS[part] for part in parts]

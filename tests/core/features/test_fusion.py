@@ -51,6 +51,9 @@ def test_tables_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
         fuse_tables({"one": one, "two": two}, tmp_path / "both.parquet", "fused-both")
     with pytest.raises(UserError, match=r"features of three were made from other recordings"):
         fuse_tables({"one": one, "three": three}, tmp_path / "both.parquet", "fused-both")
+    table(three, ["a", "b"], 2, 3, {"corpus": "another"})
+    with pytest.raises(UserError, match=r"features of three were made from other recordings"):
+        fuse_tables({"one": one, "three": three}, tmp_path / "both.parquet", "fused-both")
     table(two, ["b", "a"], 2, 2)
     with pytest.raises(UserError, match=r"in different orders, first at a"):
         fuse_tables({"one": one, "two": two}, tmp_path / "both.parquet", "fused-both")
