@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from stages.command import guarded, section
 from stages.core.audio.decoding import measure
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
+from stages.core.config.parameters import FILE
 from stages.core.config.sources import OpenSmileSet
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.corpus.recordings import undigestible
@@ -35,6 +38,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="store_true", help="check every recording, too")
     arguments = parser.parse_args()
     parameters = load()
+    _refuse_lost_keys()
     _refuse_unknown_feature_sets(parameters)
     folder = Path(parameters.corpus.path)
     labels = parameters.corpus.labels
@@ -59,6 +63,28 @@ def main() -> None:
             _check_corpus(corpus, folder, parameters)
     if not arguments.corpus:
         write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
+
+
+def _refuse_lost_keys() -> None:
+    """Refuse to leave out a key that has a default but that dvc.yaml names: DVC would stop much later."""
+    pipeline = Path("dvc.yaml")
+    if not pipeline.exists():
+        return
+    stages = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"].values()
+    asked = {name for stage in stages for name in stage.get("do", stage).get("params", ())}
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    lost = sorted(name for name in asked if "$" not in name and not _holds(content, name.split(".")))
+    if lost:
+        raise UserError(
+            f"params.yaml: {', '.join(lost)} must stay, since dvc.yaml names it; write its default."
+        )
+
+
+def _holds(content: Any, keys: Sequence[str]) -> bool:
+    """Whether nested dictionaries have a key of keys."""
+    if not keys:
+        return True
+    return isinstance(content, dict) and keys[0] in content and _holds(content[keys[0]], keys[1:])
 
 
 def _refuse_unknown_feature_sets(parameters: Parameters) -> None:

@@ -1,12 +1,15 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 
 from stages import check
 from stages.core.runtime.errors import UserError
+from tests.helpers import ROOT
 from tests.helpers.corpora import COLUMNS, info_row, tone, write_info
 
 
@@ -18,6 +21,24 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 def test_the_embedded_corpus_may_come_later(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch)
     assert json.loads((project / "data/checked.json").read_text()) == {"corpus": "data/synthetic"}
+
+
+@pytest.mark.parametrize("section", ["split", "boaw", "corpus"])
+def test_what_dvc_asks_for_must_not_be_left_out(
+    project: Path, section: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "dvc.yaml", project / "dvc.yaml")
+    run(monkeypatch)
+    content = yaml.safe_load((project / "params.yaml").read_text())
+    content[section] = {"corpus": {"path": "data/synthetic"}}.get(section, {})
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    if section == "corpus":
+        run(monkeypatch)
+        return
+    with pytest.raises(
+        UserError, match=rf"params\.yaml: {section}\.\w+.* must stay, since dvc\.yaml names it"
+    ):
+        run(monkeypatch)
 
 
 def test_a_wrong_path_is_one_sentence(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stages.core.bags import assignment
 from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import standardization
+from stages.core.bags.codebook import Codebook, Counting, standardization
 from stages.core.bags.codebook_file import for_descriptors, from_text
 from stages.core.bags.gpu import GpuCounter
 from stages.core.bags.layout import column_groups
@@ -184,6 +184,21 @@ def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     counts = Assigner(codebook, columns).count(frames, np.array([20, 30]))
     assert np.array_equal(counts.bags, np.concatenate(expected, axis=1))
     assert counts.frames.tolist() == [20, 30]
+
+
+@pytest.mark.parametrize("gaussian", [0.0, 1e6])  # so wide that each nearest word counts 1
+def test_groups_may_count_different_numbers_of_words(gaussian: float) -> None:
+    rng = np.random.default_rng(1)
+    frames = rng.standard_normal((40, 5)).astype(np.float32)
+    words = [rng.standard_normal((6, 2)).astype(np.float32), rng.standard_normal((8, 3)).astype(np.float32)]
+    columns = [np.array([1, 3]), np.array([0, 2, 4])]
+    codebook = Codebook(tuple(words), (Counting(1, gaussian), Counting(4, gaussian)))
+    expected = [
+        counted(brute(frames[:, group], own, wanted), [15, 25], len(own))
+        for group, own, wanted in zip(columns, words, (1, 4), strict=True)
+    ]
+    bags = Assigner(codebook, columns).count(frames, np.array([15, 25])).bags
+    assert np.array_equal(bags, np.concatenate(expected, axis=1))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

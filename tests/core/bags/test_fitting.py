@@ -2,8 +2,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.bags.fitting import sample_frames
+from stages.core.bags.assignment import Assigner
+from stages.core.bags.codebook import Codebook
+from stages.core.bags.fitting import fit_codebook, sample_frames
+from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import open_descriptors
+from stages.core.runtime.compute import ComputeOptions
 from tests.core.features.test_descriptors import CLIPS
 from tests.helpers.descriptors import write_clips
 
@@ -31,6 +35,27 @@ def test_the_sample_is_uniform(tmp_path: Path) -> None:
     everyone = np.ones(4, bool)
     ones = [(sample_frames(descriptors, everyone, 64, seed)[0] == 1).all(axis=1).sum() for seed in range(200)]
     assert abs(np.mean(ones) / 64 - 300 / 512) < 0.02
+
+
+def test_bags_are_scaled_as_they_are_normalized(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    clips = {f"{clip}": rng.standard_normal((5 + 7 * clip, 2)).astype(np.float32) for clip in range(5)}
+    write_clips(tmp_path, clips)
+    training, group = np.array([True, True, False, True, True]), [np.arange(2)]
+    options = CodebookOptions(size=4, standardize=False)
+    counting = BagOptions(assignments=2, log=False, standardize_output=True, normalize="frames")
+    codebook = fit_codebook(
+        open_descriptors(tmp_path), training, group, options, counting, ComputeOptions(1)
+    ).codebook
+    plain = Codebook(codebook.words, codebook.counting)
+    bags = [
+        Assigner(plain, group).count(values, np.array([len(values)])).bags[0] * (4 / len(values))
+        for values, chosen in zip(clips.values(), training, strict=True)
+        if chosen
+    ]
+    assert codebook.output is not None
+    np.testing.assert_allclose(codebook.output.offset, np.mean(bags, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(codebook.output.divisor, np.std(bags, axis=0, ddof=1), rtol=1e-5)
 
 
 def test_frames_that_are_not_finite_are_dropped(tmp_path: Path) -> None:

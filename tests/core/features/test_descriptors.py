@@ -30,6 +30,13 @@ def test_frames_come_back_clip_after_clip(tmp_path: Path, monkeypatch: pytest.Mo
     assert np.array_equal(np.concatenate(batches), np.concatenate(list(CLIPS.values())))
 
 
+def test_a_clip_of_more_frames_than_are_read_at_once(tmp_path: Path) -> None:
+    write_clips(tmp_path, {"a": np.zeros((3, 1)), "b": np.zeros((70_000, 1)), "c": np.zeros((2, 1))})
+    descriptors = open_descriptors(tmp_path)
+    assert descriptors.clip_ids == ("a", "b", "c")
+    assert descriptors.lengths.tolist() == [3, 70_000, 2]
+
+
 def test_many_columns_stay_in_order(tmp_path: Path) -> None:
     values = np.random.default_rng(0).standard_normal((20, 130)).astype(np.float32)
     write_clips(tmp_path, {"a": values})
