@@ -7,7 +7,11 @@ import numpy as np
 import soxr
 
 SAMPLE_RATE = 16_000
-_CLIPPING = 0.98  # of full scale: the largest sample of µ-law is 0.980, of 8 bit 0.992
+_CLIPPING = 0.98  # of the way from a channel's middle to its extremes, which an attenuation moves with it
+_STEPS = 1000  # of levels, from zero to full scale
+_FAINT = 0.1  # of full scale: a smaller swing has too few levels; of the largest swing: a channel is dead
+FEW_VALUES = 3
+"""So many different samples, in all channels, hold no voice: those of a muted microphone, of clicks."""
 _CANCELLED_DB = -20.0  # the mix against the loudest channel
 
 
@@ -22,7 +26,9 @@ class Mix:
         frames: samples per channel of the recording.
         low: the smallest sample in mono, before resampling; full scale is 1.
         high: the largest.
-        clipped: share of all channels' samples at full scale; 0 where samples exceed it.
+        clipped: share of the samples at an extreme of their channel, of channels that are not dead; 0 where
+            samples exceed full scale or are faint.
+        values: how many different samples there are; from ``FEW_VALUES`` + 1 on, they are not counted.
         loudest: index of the loudest channel if the channels cancel each other in the mix; else None.
     """
 
@@ -33,6 +39,7 @@ class Mix:
     low: float
     high: float
     clipped: float
+    values: int
     loudest: int | None
 
 
@@ -48,7 +55,8 @@ def mix_blocks(blocks: Iterable[tuple[int, np.ndarray]], channel: int | None = N
     >>> len(mix.samples), mix.channels, mix.loudest
     (16000, 1, None)
     """
-    frames = clipped = rate = channels = 0
+    frames = rate = channels = 0
+    levels, values = np.zeros((1, 2 * _STEPS + 1), np.int64), set[float]()
     low, high, largest = np.inf, -np.inf, 0.0
     sums = squares = np.zeros(1)
     resampler: soxr.ResampleStream | None = None
@@ -57,6 +65,7 @@ def mix_blocks(blocks: Iterable[tuple[int, np.ndarray]], channel: int | None = N
         if not rate:
             rate, channels = block_rate, block.shape[1]
             sums, squares = np.zeros((2, channels + 1))
+            levels = np.zeros((channels, 2 * _STEPS + 1), np.int64)
             if rate != SAMPLE_RATE:
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float64", "HQ")
         mono = block.mean(axis=1) if channel is None else block[:, channel].copy()
@@ -64,8 +73,12 @@ def mix_blocks(blocks: Iterable[tuple[int, np.ndarray]], channel: int | None = N
         low, high = min(low, mono.min()), max(high, mono.max())
         block_peak = max(-block.min(), block.max())
         largest = max(largest, block_peak)
-        if block_peak >= _CLIPPING:
-            clipped += int(np.count_nonzero(np.abs(block) >= _CLIPPING))
+        if largest <= 1:
+            levels += [np.bincount(of_channel, minlength=2 * _STEPS + 1) for of_channel in _levels(block)]
+        for first in range(0, len(block), 1000):
+            if len(values) > FEW_VALUES:
+                break
+            values.update(np.unique(block[first : first + 1000])[: FEW_VALUES + 1].tolist())
         if channels > 1 and channel is None:
             signals = np.vstack([block.T, mono])
             sums += signals.sum(axis=1)
@@ -83,6 +96,25 @@ def mix_blocks(blocks: Iterable[tuple[int, np.ndarray]], channel: int | None = N
         frames,
         float(low),
         float(high),
-        clipped / (frames * channels) if largest <= 1 else 0.0,
+        _clipped(levels) if largest <= 1 else 0.0,
+        len(values),
         loudest if cancelled else None,
     )
+
+
+def _levels(block: np.ndarray) -> np.ndarray:
+    """Where samples lie between both ends of full scale, in steps: int64 [channels, n]."""
+    return ((block.T + 1) * _STEPS).astype(np.int64)
+
+
+def _clipped(levels: np.ndarray) -> float:
+    """Share of the samples at an extreme of their channel, of int64 [channels, levels]: their counts."""
+    low, high = (levels > 0).argmax(axis=1), 2 * _STEPS - (levels[:, ::-1] > 0).argmax(axis=1)
+    swing = (high - low) / 2
+    if swing.max() < _FAINT * _STEPS:
+        return 0.0
+    heard = swing >= _FAINT * swing.max()
+    level = np.arange(2 * _STEPS + 1)
+    clipped = np.abs(level - ((high + low) / 2)[:, None]) >= _CLIPPING * swing[:, None]
+    clipped[:, level == _STEPS] = False  # silence, even where all else lies on one side of it
+    return float((levels * clipped)[heard].sum() / levels[heard].sum())

@@ -14,7 +14,7 @@ import numpy as np
 
 from stages.core.audio.decoding import decode
 from stages.core.audio.enhancing import ENHANCING_PACKAGES, gate_noise
-from stages.core.audio.mixing import Mix, mix_blocks
+from stages.core.audio.mixing import FEW_VALUES, Mix, mix_blocks
 from stages.core.audio.silence import VAD_PACKAGES, trim_by_energy, trim_to_voice
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError, UserError
@@ -122,8 +122,12 @@ def _check(mix: Mix, options: PreprocessOptions) -> None:
             "too quiet", f"its peak below 8 kHz is {peak:.1f} dB, the limit is {limit:g} dB"
         )
     if mix.clipped > options.max_clipped:
-        detail = f"{mix.clipped:.0%} of the samples are at full scale, the limit is {options.max_clipped:.0%}"
+        detail = f"{mix.clipped:.0%} of the samples are at the peak, the limit is {options.max_clipped:.0%}"
         raise UnusableClipError("clipped", detail)
+    if mix.values <= FEW_VALUES and options.max_clipped < 1:
+        raise UnusableClipError(
+            "too few values", f"its samples have {mix.values} different values, as no voice has"
+        )
 
 
 def _decibels(amplitude: float) -> float:

@@ -65,7 +65,8 @@ class PreprocessOptions:
         min_seconds: shorter recordings are quarantined.
         max_seconds: longer recordings are quarantined.
         min_peak_db: recordings whose peak lies below it, in dB of full scale, are quarantined.
-        max_clipped: recordings of which a larger share of the samples is at full scale are quarantined.
+        max_clipped: recordings of which a larger share of the samples is at its peak are quarantined; so are,
+            below 1, those of up to three different samples.
     """
 
     peak_db: Annotated[float, Ge(-60), Le(0)] = -3.0

@@ -61,6 +61,12 @@ def test_the_peak_is_that_of_the_result_not_of_the_recording() -> None:
         (np.eye(8000, 1) / 32_768, "too quiet"),
         (np.sign(tone(0.5, 16_000))[:, None], "clipped"),
         (np.clip(tone(0.5, 16_000) * 200, -1, 0.992)[:, None], "clipped"),
+        (np.clip(tone(0.5, 16_000) * 200, -0.6, 0.6)[:, None], "clipped"),
+        (np.clip(tone(0.5, 16_000) * 200, -1, 1)[:, None] * [0, 1], "clipped"),
+        (np.clip(tone(0.5, 16_000) * 200, -1, 1)[:, None] * [1, 0.3], "clipped"),
+        (np.random.default_rng(0).integers(-1, 2, (8000, 1)) / 128, "too few values"),
+        (np.random.default_rng(0).integers(-1, 2, (8000, 2)) / 128, "too few values"),
+        (np.eye(8000, 1, -4000) * 0.9, "too few values"),
     ],
 )
 def test_samples_without_a_voice_are_named_by_their_fault(samples: np.ndarray, reason: str) -> None:
@@ -75,6 +81,9 @@ def test_limits_themselves_are_allowed() -> None:
     half[::2] = np.where(half[::2] < 0, -1, 1)
     assert mix_blocks([(16_000, half)]).clipped == 0.5
     assert len(clip_of(half, 16_000)) == 8000
+    four = np.random.default_rng(0).integers(0, 4, (8000, 1)) / 16 - 0.1
+    assert mix_blocks([(16_000, four[:10]), (16_000, four[10:])]).values == 4
+    assert len(clip_of(four, 16_000)) == 8000
 
 
 def test_the_peak_is_half_of_what_lies_between_the_extremes() -> None:
@@ -85,14 +94,18 @@ def test_the_peak_is_half_of_what_lies_between_the_extremes() -> None:
 
 
 def test_clipping_is_a_share_of_the_samples_of_all_channels() -> None:
-    shout = np.clip(tone(0.5, 16_000) * 200, -1, 1)
-    assert mix_blocks([(16_000, np.c_[shout, shout * 0.1])]).clipped == pytest.approx(
-        mix_blocks([(16_000, shout[:, None])]).clipped / 2
-    )
+    voice = tone(0.5, 16_000)
+    shout = np.clip(voice * 200, -1, 1)
+    alone, soft = (mix_blocks([(16_000, samples[:, None])]).clipped for samples in (shout, voice))
+    assert alone > 0.9
+    assert soft < 0.2
+    assert mix_blocks([(16_000, np.c_[shout, voice])]).clipped == pytest.approx((alone + soft) / 2)
+    assert mix_blocks([(16_000, np.c_[shout, voice * 0.01])]).clipped == alone
+    assert mix_blocks([(16_000, shout[:, None] * 0.01)]).clipped == 0
 
 
 def test_the_largest_sample_does_not_overflow() -> None:
-    samples = np.tile([0.2, -0.1], 1000)[:, None]
+    samples = np.tile([0.2, -0.1, 0.05, 0.01], 1000)[:, None]
     clip = clip_of(samples, 16_000, PreprocessOptions(peak_db=0))
     assert (clip.max(), clip.min()) == (32_767, -16_384)
 

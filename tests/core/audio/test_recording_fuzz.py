@@ -28,6 +28,7 @@ FORMATS = {
     "MP3": "MPEG_LAYER_III",
 }
 REASONS = {
+    "too few values",
     "clipped",
     "constant",
     "damaged",
