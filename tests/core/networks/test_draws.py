@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.core.networks import kernels
+from stages.core.networks import forward
 from stages.core.networks.draws import GAMMA, Purpose, bits, first_weights, key_of, order_of_clips
 from stages.core.networks.network import dropout_masks, signed
 from tests.core.networks.test_training import JOINT, PROBLEM
@@ -28,7 +28,7 @@ def test_draws_are_splitmix64() -> None:
     assert bits(key, 5, 20).tolist() == expected
     for threshold in (0, 2**31, 2**32):
         for number, drawn in zip(range(5, 25), expected, strict=True):
-            keeps = kernels._keeps(np.uint64(key), np.uint64(number), np.uint64(threshold))
+            keeps = forward._keeps(np.uint64(key), np.uint64(number), np.uint64(threshold))
             assert keeps == (drawn >> 32 >= threshold)
 
 
