@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from stages.core.runtime.files import whole
 # Okabe and Ito (2008), yellow darkened for white paper, and two more; marks differ as well as colours.
 COLOURS = tuple("#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #999933 #000000 #7F7F7F #882255".split())
 MARKERS = "osD^vP*XdH"
-# Of a label beside its mark: alignment, and offset in points; the first that is free is taken.
+# Of a label beside its mark: alignment, and offset in points; earlier ones are preferred.
 POSITIONS = (
     ("left", "bottom", 4.0, 2.0),
     ("left", "top", 4.0, -2.0),
@@ -34,6 +35,8 @@ POSITIONS = (
     ("center", "top", 0.0, -5.0),
     ("left", "bottom", 4.0, 9.0),
     ("left", "top", 4.0, -9.0),
+    ("right", "bottom", -4.0, 9.0),
+    ("right", "top", -4.0, -9.0),
 )
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -247,13 +250,7 @@ def curves(table: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
                 axes.xaxis.get_major_locator().set_params(integer=True)
         for axes in panels[-1]:
             axes.set_xlabel("epoch")
-        drawn = {
-            label: line
-            for axes in figure.axes
-            for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        shown = [model for model in order if model in drawn]
-        figure.legend([drawn[model] for model in shown], shown, loc="outside lower center", ncols=7)
+        _legend(figure, order, max(1, int(size[0] / 1.4)))
     return figure
 
 
@@ -264,42 +261,76 @@ def cost(points: pd.DataFrame, tasks: Mapping[str, str]) -> Figure:
         points: columns run, features, multiply_adds, and one column of scores for each task.
         tasks: task → score.
     """
+    order = sorted(set(points["features"]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.3 * len(tasks), 3.4), layout="constrained")
         for axes, (task, score) in zip(
             figure.subplots(1, len(tasks), squeeze=False)[0], tasks.items(), strict=True
         ):
-            for index, (features, rows) in enumerate(points.dropna(subset=[task]).groupby("features")):
-                axes.plot(
-                    rows["multiply_adds"], rows[task], MARKERS[index], color=COLOURS[index], label=features
-                )
+            for features, rows in points.dropna(subset=[task]).groupby("features"):
+                index = order.index(features)
+                colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+                axes.plot(rows["multiply_adds"], rows[task], marker, color=colour, label=features)
                 for _, row in rows.sort_values("multiply_adds", kind="stable").iterrows():
                     name, point = row["run"].removeprefix(f"{features}-"), (row["multiply_adds"], row[task])
                     axes.annotate(name, point, (0, 0), textcoords="offset points", fontsize=7)
             axes.set(title=task, xscale="log", xlabel="multiply-adds per clip", ylabel=axis_label(score))
             axes.margins(x=0.25, y=0.1)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        _legend(figure, order, min(4, 3 * len(tasks)))
         figure.draw_without_rendering()
         for axes in figure.axes:
             _spread(axes)
     return figure
 
 
+def _legend(figure: Figure, order: Sequence[str], columns: int) -> None:
+    """A legend of what any panel shows, below the figure."""
+    drawn = {
+        label: line
+        for axes in figure.axes
+        for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    shown = [label for label in order if label in drawn]
+    figure.legend([drawn[label] for label in shown], shown, loc="outside lower center", ncols=columns)
+
+
 def _spread(axes: Axes) -> None:
-    """Put each annotation beside its mark where it covers least of the marks and of other annotations."""
+    """Put each annotation beside its mark so that little of the marks and of other annotations is covered.
+
+    Each starts where it covers least of the marks; then two at a time move as long as less is covered.
+    """
     ink = axes.figure.dpi / 72  # pixels per point
     labels = [text for text in axes.texts if isinstance(text, Annotation)]
-    points = [axes.transData.transform(text.xy) for text in labels]
-    marks = [Bbox([point - 4 * ink, point + 4 * ink]) for point in points]
-    placed: list[Bbox] = []
+    if not labels:
+        return
+    points = axes.transData.transform([text.xy for text in labels])
+    marks = np.hstack([points - 4 * ink, points + 4 * ink])[:, None]
+    boxes = np.array([[_put(text, position).extents for position in POSITIONS] for text in labels])
+    alone = _common(boxes, marks).sum(axis=(2, 3)) + 1e-3 * np.arange(len(POSITIONS))  # equals: the first
+    pairs = _common(boxes, boxes)
+    chosen, better = alone.argmin(axis=1), True
+    while better:
+        better = False
+        for pair in map(list, combinations(range(len(labels)), 2)):
+            others = np.delete(np.arange(len(labels)), pair)
+            one, two = alone[pair] + pairs[pair][:, :, others, chosen[others]].sum(axis=2)
+            covered = one[:, None] + two + pairs[pair[0], :, pair[1]]
+            place = np.unravel_index(covered.argmin(), covered.shape)
+            if covered[place] < covered[*chosen[pair]] - 1e-6:
+                chosen[pair], better = place, True
+    for text, place in zip(labels, chosen, strict=True):
+        _put(text, POSITIONS[place])
 
-    def covered(position: tuple[str, str, float, float]) -> float:
-        text.set(ha=position[0], va=position[1])
-        text.xyann = position[2:]
-        box = text.get_window_extent()
-        common = [Bbox.intersection(box, other) for other in (*marks, *placed)]
-        return sum(overlap.width * overlap.height for overlap in common if overlap)
 
-    for text in labels:
-        covered(min(POSITIONS, key=covered))
-        placed.append(text.get_window_extent())
+def _put(text: Annotation, position: tuple[str, str, float, float]) -> Bbox:
+    """Move an annotation, and where it then is."""
+    text.set(ha=position[0], va=position[1])
+    text.xyann = position[2:]
+    return text.get_window_extent()
+
+
+def _common(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Common areas [n, k, m, l] of boxes [n, k, 4] and boxes [m, l, 4], each x0, y0, x1, y1."""
+    a, b = some[:, :, None, None], others
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    return np.asarray(np.clip(sides, 0, None).prod(axis=-1))

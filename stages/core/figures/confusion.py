@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from stages.core.figures.charts import STYLE
 from stages.core.metrics.formulas import recalls
 
 _FEW = 12  # classes that leave room for counts beside percent
@@ -17,7 +19,7 @@ class Matrix:
     """A confusion matrix to draw: a row per true class, a column per predicted one.
 
     Attributes:
-        title: what stands above it.
+        title: what stands above it, in a line or two.
         classes: names, in the order of rows and columns.
         counts: integers [classes, classes], added over seeds.
         seeds: how many.
@@ -38,17 +40,17 @@ def figure_of(matrices: Sequence[Matrix]) -> Figure:
     Args:
         matrices: at least one.
     """
-    sides = [2.6 + (0.7 if len(matrix.classes) <= _FEW else 0.3) * len(matrix.classes) for matrix in matrices]
-    columns = (
-        len(matrices) if max(len(matrix.classes) for matrix in matrices) <= _FEW else min(2, len(matrices))
-    )
+    numbers = [len(matrix.classes) for matrix in matrices]
+    sides = [max(3.4, 1.9 + 0.5 * number) if number <= _FEW else 2.6 + 0.3 * number for number in numbers]
+    columns = len(matrices) if max(numbers) <= _FEW else min(2, len(matrices))
     rows = -(-len(matrices) // columns)
-    figure = Figure(figsize=(sum(sides[:columns]), max(sides) * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, width_ratios=sides[:columns]).ravel()
-    for axes, matrix in zip(grid, matrices, strict=False):
-        _draw(axes, matrix)
-    for axes in grid[len(matrices) :]:
-        axes.remove()
+    with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
+        figure = Figure(figsize=(sum(sides[:columns]), (max(sides) + 0.3) * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, width_ratios=sides[:columns]).ravel()
+        for axes, matrix in zip(grid, matrices, strict=False):
+            _draw(axes, matrix)
+        for axes in grid[len(matrices) :]:
+            axes.remove()
     return figure
 
 

@@ -1,6 +1,7 @@
 """The report as one HTML page that opens from disk and loads nothing."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,7 +66,7 @@ figure {
   background: var(--card); color: #1b1f24;
 }
 figure .plot { overflow-x: auto; }
-figure svg { display: block; margin: auto; max-width: 100%; height: auto; min-width: 32rem; }
+figure svg { display: block; margin: auto; max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #4a535d; margin-top: .6rem; }
 td.number { cursor: copy; }
 td.number:hover { text-decoration: underline dotted; }
@@ -110,9 +111,15 @@ def link(target: str, text: str) -> str:
 
 
 def figure(svg: str, caption: str, alternative: str, link: str = "") -> str:
-    """An SVG with a caption for those who see it, a text for those who do not, and a link to its numbers."""
+    """An SVG with a caption for those who see it, a text for those who do not, and a link to its numbers.
+
+    A narrow screen shrinks it to 32 rem and scrolls the rest; no screen enlarges it, so that the type of all
+    figures has one size.
+    """
     label = html.escape(alternative, quote=True)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    width = re.search(r'width="([\d.]+pt)"', svg)
+    least = f' style="min-width: min(32rem, {width[1]})"' if width else ""
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}"{least} ', 1)
     text = f"{html.escape(caption)} {link}".strip()
     return f'<figure><div class="plot" tabindex="0">{svg}</div><figcaption>{text}</figcaption></figure>'
 

@@ -181,7 +181,7 @@ def confusions(results: Results) -> Iterator[ReportFigure]:
             if scores is None or scores.confusion is None or scores.confusion.counts is None:
                 continue
             classes, counts = scores.confusion.classes, np.array(scores.confusion.counts)
-            title = f"{run}, {metric.label} {scores.value or 0:.3f}"
+            title = f"{run}\n{metric.label} {scores.value or 0:.3f}"
             matrices.append(Matrix(title, classes, counts, len(scores.seeds)))
             rows += [
                 (run, classes[actual], classes[predicted], int(clips))

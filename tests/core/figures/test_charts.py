@@ -145,6 +145,48 @@ def test_labels_of_neighbours_do_not_cover_each_other():
     assert not any(box.overlaps(other) for box in boxes for other in boxes if other is not box)
 
 
+def test_a_label_makes_room_for_one_that_follows():
+    """Two of these labels, each placed once and for all, would lie on each other."""
+    of_compare = {
+        "stl": (2_472_768, 0.602),
+        "mtl1": (414_496, 0.548),
+        "mtl2": (830_560, 0.586),
+        "mtl2-relative": (830_560, 0.641),
+        "regularized-stl": (883_224, 0.747),
+        "regularized-mtl": (321_112, 0.753),
+    }
+    others = {"all-fused-mtl": (480_460, 0.738), "egemaps-regularized-stl": (169_128, 0.718)}
+    runs = {f"compare-{name}": point for name, point in of_compare.items()} | others
+    points = pd.DataFrame.from_dict(runs, "index", columns=["multiply_adds", "country"]).rename_axis("run")
+    points = points.reset_index().assign(emotion=0.5, age=3.0)
+    points["features"] = points["run"].str.split("-").str[0]
+    axes = cost(points, {"emotion": "ccc", "country": "uar", "age": "mae"}).axes[1]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(box.overlaps(other) for box in boxes for other in boxes if other is not box)
+
+
+def test_a_feature_set_has_one_colour_in_all_panels_and_is_in_the_legend():
+    points = pd.DataFrame({"run": ["a-x", "b-x"], "features": ["a", "b"], "multiply_adds": [9, 99]})
+    figure = cost(points.assign(sex=[None, 0.5], age=[3.0, None]), {"sex": "uar", "age": "mae"})
+    b, a = (axes.lines[0] for axes in figure.axes)
+    assert (a.get_color(), b.get_color()) == COLOURS[:2] and (a.get_marker(), b.get_marker()) == ("o", "s")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_a_panel_without_scores_is_empty():
+    points = pd.DataFrame({"run": ["x-a"], "features": "x", "multiply_adds": 9, "age": None, "sex": 0.5})
+    assert [len(axes.texts) for axes in cost(points, {"age": "mae", "sex": "uar"}).axes] == [0, 1]
+
+
+def test_legends_fit_the_width_of_one_panel():
+    runs = [f"x-regularized-{number}" for number in range(8)]
+    table = pd.DataFrame({"run": runs, "features": "x", "seed": 1, "epoch": 1, "split": "validation"})
+    figure = curves(table.assign(task="kind", score=0.5), {"kind": "uar"})
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize(("score", "word"), [("ccc", "higher"), ("uar", "higher"), ("mae", "lower")])
 def test_axes_say_which_way_is_better(score, word):
     assert word in axis_label(score)

@@ -17,3 +17,9 @@ def test_a_figure_has_a_caption_and_an_alternative_text():
     assert "<figcaption>what to see</figcaption>" in text
     linked = figure("<svg width='1'></svg>", "a < b", "text", '<a href="data:,x">CSV</a>')
     assert '<figcaption>a &lt; b <a href="data:,x">CSV</a></figcaption>' in linked
+
+
+def test_a_figure_is_never_enlarged_on_the_page():
+    text = figure('<svg width="302.4pt" height="9pt"></svg>', "caption", "text")
+    assert 'style="min-width: min(32rem, 302.4pt)"' in text
+    assert "min-width" not in page("t", [], [], []).split("figure svg {")[1].split("}")[0]

@@ -75,7 +75,7 @@ def test_confusions_are_of_test_of_the_papers_pair_and_the_best_run():
     (shown,) = report_figures.confusions(found)
     for run, axes in zip(RUNS, shown.figure.axes, strict=True):
         scores = found.runs[run].task("country", "test")
-        assert axes.get_title() == f"{run}, UAR {scores.value:.3f}"
+        assert axes.get_title() == f"{run}\nUAR {scores.value:.3f}"
         cells = [text.get_text().split("\n")[1] for text in axes.texts]
         assert cells == [f"{count / 2:.0f}" for row in scores.confusion.counts for count in row]
 
