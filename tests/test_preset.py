@@ -56,6 +56,16 @@ def test_a_preset_sets_its_sections_and_no_other(
     assert (project / "params.yaml").read_text() == after
 
 
+@pytest.mark.usefixtures("project")
+def test_comments_are_true_of_the_presets_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_stage(preset, monkeypatch, "a-vb-type", "--path", "x")
+    (balance,) = (line for line in Path("params.yaml").read_text().splitlines() if " balance:" in line)
+    assert balance.split("#")[1] == " a column of the label files; empty: no balancing"
+    run_stage(preset, monkeypatch, "exvo-multitask", "--path", "x")
+    (balance,) = (line for line in Path("params.yaml").read_text().splitlines() if " balance:" in line)
+    assert balance == "  balance: Country          # a column of the label files; empty: no balancing"
+
+
 def test_what_does_not_fit_leaves_the_file_as_it_is(
     project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

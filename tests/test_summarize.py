@@ -205,7 +205,7 @@ def test_table_in_the_terminal(summarized, monkeypatch, capsys):
     ]
     assert order == sorted(order)
     assert "egemaps-mtl2 – egemaps-stl" in text
-    assert text.index("Feature sets of the same model") < text.index("Runs trained otherwise")
+    assert text.index("Feature sets of the same model") < text.index("Runs with other training options")
     assert text.index("Multi-task against single-task") < text.index("Feature sets of the same model")
     assert max(map(len, text.splitlines())) < 160
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from stages.core.config.load import parse_text
-from stages.core.config.writing import with_entry, with_section
+from stages.core.config.writing import remark_of, with_entry, with_section
 from stages.core.runtime.errors import UserError, did_you_mean
 
 FOLDER = Path(__file__).with_suffix("")
@@ -60,6 +60,8 @@ def preset(name: str) -> Preset:
 def with_preset(text: str, chosen: Preset, path: str) -> str:
     """The text of params.yaml with a preset in it; what the preset does not name stays as it is.
 
+    A comment at the end of a line stays too, unless the preset has one of its own there.
+
     Args:
         text: of params.yaml.
         chosen: the preset.
@@ -72,7 +74,7 @@ def with_preset(text: str, chosen: Preset, path: str) -> str:
     for section in ("corpus", "split"):
         entries = {**({"path": path} if section == "corpus" else {}), **content[section]}
         for key, value in entries.items():
-            text = with_entry(text, section, key, value)
+            text = with_entry(text, section, key, value, remark_of(chosen.text, section, key))
     for section in ("tasks", "runs"):
         text = with_section(text, section, chosen.text)
     parse_text(text)

@@ -23,10 +23,15 @@ def write_entry(path: Path, section: str, name: str, entry: Mapping[str, Any]) -
     write_text(path, text)
 
 
-def with_entry(text: str, section: str, name: str, entry: Any) -> str:
+def with_entry(text: str, section: str, name: str, entry: Any, remark: str = "") -> str:
     """The text of a YAML file with an entry of a section added or replaced.
 
-    A comment at the end of the line of a replaced value stays.
+    Args:
+        text: of the file.
+        section: that has the entry.
+        name: of the entry.
+        entry: its value.
+        remark: the comment at the end of its line; empty: the comment of the value that it replaces stays.
 
     Raises:
         UserError: if there is no such section, or it stands in braces.
@@ -40,6 +45,7 @@ def with_entry(text: str, section: str, name: str, entry: Any) -> str:
         if key.value == name:
             first, last = key.start_mark.line, _end(lines, value)
             comment = _comment(lines, value) if last == first + 1 else ""
+    comment = remark or comment
     content = yaml.dump(
         {name: _plain(entry)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
     )
@@ -47,6 +53,17 @@ def with_entry(text: str, section: str, name: str, entry: Any) -> str:
     if comment and len(added) == 1:
         added = [f"{added[0].rstrip():27} {comment}"]
     return "\n".join([*lines[:first], *added, *lines[last:]]) + "\n"
+
+
+def remark_of(text: str, section: str, name: str) -> str:
+    """The comment at the end of an entry's line, with its sign; empty: it has none, or is not there.
+
+    Raises:
+        UserError: if there is no such section, or it stands in braces.
+    """
+    _, entries = _section(text, section)
+    values = [value for key, value in entries.value if key.value == name]
+    return _comment(text.splitlines(), values[0]) if values else ""
 
 
 def with_section(text: str, section: str, source: str) -> str:

@@ -51,9 +51,8 @@ def model_table(results: Results) -> Table:
             ]
         )
     caption = (
-        "The models: networks per seed, widths of their layers (shared by all tasks where there is one "
-        "network), "
-        "widths of the layers of each task, and what differs from the common training."
+        "The models: networks per seed, widths of the layers (shared by all tasks if there is one network), "
+        "widths of the layers of each task, and training options that differ from the common ones."
     )
     return Table("models", caption, ["Model", "Networks", "Layers", "Per task", "Training"], rows)
 
@@ -106,10 +105,10 @@ def bill_table(results: Results) -> Table | None:
         "forward and backward) until a score is reached on validation, mean ± standard deviation over seeds."
     )
     notes = (
-        "The score is the best that every seed of both runs reaches. For all tasks, the networks of single "
-        "tasks are added, and the joint network is trained until each task has been at its score. Ratio: "
-        "multiply-adds of the joint network over those of the others. Processor seconds differ from machine "
-        "to machine; `python -m stages.scores` prints them."
+        "The score is the best that every seed of both runs reaches. For all tasks, the costs of the "
+        "single-task networks are added up, and the joint network is trained until each task has reached its "
+        "score. Ratio: multiply-adds of the joint network over those of the single-task networks. Processor "
+        "seconds differ from machine to machine; `python -m stages.scores` prints them."
     )
     header = ["Task", "Score", "Epochs, single", "Epochs, joint", "10⁹, single", "10⁹, joint", "Ratio"]
     return Table("bill", caption, header, rows, notes) if rows else None

@@ -39,8 +39,8 @@ class FoldReport:
         opening = [
             paragraph(
                 f"{clips:,} clips of {speakers:,} speakers in {len(summary.folds)} folds, "
-                f"{kind_of(summary)}. Each clip is tested once, by networks that know nobody of its fold; "
-                "the next fold chooses their epochs, the others train them.",
+                f"{kind_of(summary)}. Each clip is tested once, by networks trained without its fold; the "
+                "next fold is their validation split, and all others are their training split.",
                 "lead",
             ),
             *map(paragraph, self.sentences),
@@ -147,10 +147,10 @@ def across(summary: FoldedSummary, task: str, beside: Beside | None) -> str:
     ]
     found, of = scores.tasks[task], summary.of
     text = (
-        f"{task.capitalize()} where training never heard the {of}: {run} has {metric.label} "
+        f"{task.capitalize()}, with the {of} left out of training: {run} has {metric.label} "
         f"{number(found.value)} ({ends(found.low, found.high)}), the naive predictor "
-        f"{number(naive.tasks[task].value)}; {run} does better than it on {sum(gain > 0 for gain in gains)} "
-        f"of {len(gains)}."
+        f"{number(naive.tasks[task].value)}; {run} is better than it in {sum(gain > 0 for gain in gains)} of "
+        f"{len(gains)} folds."
     )
     for row in beside.rows.get(run, {}).get("all", []) if beside else []:
         if row.task == task and row.low is not None:

@@ -149,7 +149,7 @@ def page(title: str, opening: Sequence[str], sections: Sequence[Section], closin
 <body>
 <h1>{html.escape(title)}</h1>
 {chr(10).join(opening)}
-<nav>{links}<br>A click on a number copies it.</nav>
+<nav>{links}<br>Click a number to copy it.</nav>
 {body}
 <footer>{chr(10).join(closing)}</footer>
 <div id="copied" role="status"></div>

@@ -69,7 +69,7 @@ class Report:
         closing = [
             paragraph(CLOSING),
             paragraph(
-                f"Results {digest}; `git log -1 -- metrics/details.json` names the commit that holds them."
+                f"Results {digest}; `git log -1 -- metrics/details.json` shows the commit that contains them."
             ),
             folded("Parameters", parameters),
         ]
@@ -82,20 +82,20 @@ class Report:
         groups, rows = results.groups, results.on_test("multi-task")
         otherwise = [row for row in rows if not groups.is_common(row.baseline)]
         plain = [row for row in rows if groups.is_common(row.candidate)]
-        weighed = [row for row in rows if row not in plain and row not in otherwise]
+        weighted = [row for row in rows if row not in plain and row not in otherwise]
         content = {
             "The recordings": self._tables("splits", "quarantine"),
             "The runs": [*self._tables("scores"), *self._figures("network"), *self._tables("models")],
             "Does multi-task learning help?": [
                 *self._findings("multi-task learning", plain),
                 *self._shares(),
-                *self._findings("multi-task learning with weighed or scaled losses", weighed),
-                *self._findings("multi-task learning, trained otherwise,", otherwise),
+                *self._findings("multi-task learning with weighted or scaled losses", weighted),
+                *self._findings("multi-task learning with other training options", otherwise),
                 *self._figures("multi-task"),
                 *self._tables("multi-task"),
             ],
             "Which features?": [*self._figures("features"), *self._tables("features")],
-            "Does other training help?": [
+            "Do other training options help?": [
                 *self._figures("training"),
                 *self._tables("training"),
                 *self._speakers(),
@@ -105,11 +105,11 @@ class Report:
                 *self._tables("parts"),
                 *self._figures("columns", "confusion", "scatter", "map"),
             ],
-            "For whom it works": [
+            "Scores by group": [
                 *self._figures("groups"),
                 *map(paragraph, groups_not_shown(results)),
             ],
-            "What is heard": [link(f"explain/{run}/index.html", run) for run in groups.parameters.explain],
+            "What a run hears": [link(f"explain/{run}/index.html", run) for run in groups.parameters.explain],
             "Training and cost": [*self._figures("curves", "cost"), *self._tables("cost", "bill")],
             "Misprints in the paper": [paragraph(sentence) for sentence in paper.MISPRINTS]
             if self.results.paper["rows"]
@@ -141,7 +141,7 @@ class Report:
         return [paragraph(speakers_known(runs))] if runs else []
 
     def _shares(self) -> list[str]:
-        """What the tasks contribute to the loss of the multi-task networks of the common training."""
+        """What the tasks contribute to the loss of the multi-task networks with common training options."""
         groups, curves = self.results.groups, self.curves
         chosen = curves["run"].isin(groups.multi_task) & (curves["split"] == "train")
         rows = curves[chosen & (curves["task"] != "total")]

@@ -18,6 +18,7 @@ from stages.core.figures.tsne import tsne
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.html import figure
 from stages.core.reporting.results import Results
+from stages.core.reporting.sentences import listed
 from stages.core.reporting.tables import download
 from stages.core.runtime.files import csv_text
 from stages.core.scoring.predictions import RunPredictions
@@ -94,7 +95,7 @@ def rating_map(results: Results, labels: pd.DataFrame, predictions: Predictions)
         f"map-{name}",
         charts.maps(map_, panels, columns),
         f"t-SNE of the {name} ratings of {len(train):,} training clips, coloured by the strongest rating "
-        f"(left) and by the strongest prediction of {run}, mean of its seeds (right); both agree "
+        f"(left) and by the strongest prediction of {run}, mean of its seeds (right); the two agree "
         f"on {agree:.0%} of these clips, which the networks were trained on. Islands of one colour are "
         f"clips with one clear {name}; mixtures lie between them.",
         f"Two maps of training clips by {name} rating, one coloured by rating, one by prediction.",
@@ -130,9 +131,9 @@ def scatter(results: Results, labels: pd.DataFrame, predictions: Predictions) ->
         yield ReportFigure(
             f"scatter-{name}",
             charts.scatter(panels),
-            f"Predicted against true {name} of {len(test):,} test clips, {run}, mean of its seeds. On the "
-            "dotted "
-            "line a prediction is exact; a flatter cloud tells less than the labels do.",
+            f"Predicted against true {name} of {len(test):,} test clips, {run}, mean of its seeds. "
+            "Predictions on the dotted line are exact; predictions that vary less than the labels make a "
+            "flatter cloud.",
             f"Scatter plot of predicted against true {name}.",
             ["column", "true", "predicted"],
             sorted(rows),
@@ -187,13 +188,13 @@ def confusions(results: Results) -> Iterator[ReportFigure]:
                 (run, classes[actual], classes[predicted], int(clips))
                 for (actual, predicted), clips in np.ndenumerate(counts)
             ]
-        titles = " and ".join(matrix.title.replace("\n", ", ") for matrix in matrices)
+        titles = listed([matrix.title.replace("\n", " with ") for matrix in matrices])
         if matrices:
             yield ReportFigure(
                 f"confusion-{task}",
                 figure_of(matrices),
                 f"Test clips of {results.corpus_name} by actual and predicted {task}, mean over seeds. "
-                "Rows add up to 100%; the diagonal is the recall, whose mean is the UAR.",
+                "Rows add up to 100%; the diagonal shows the recalls, whose mean is the UAR.",
                 f"Confusion matrices of {task}: {titles}.",
                 ["run", "actual", "predicted", "clips, all seeds"],
                 rows,
@@ -222,7 +223,7 @@ def columns(results: Results) -> Iterator[ReportFigure]:
                 f"Test {metric.label} of each column of {task}, mean over seeds, with "
                 f"{results.confidence:.0%} "
                 "intervals over speakers and seeds, best first.",
-                f"{metric.label} of each column of {task} for {' and '.join(ordered)}.",
+                f"{metric.label} of each column of {task} for {listed(list(ordered))}.",
                 *_numbers(ordered),
             )
 
@@ -241,7 +242,7 @@ def groups(results: Results) -> Iterator[ReportFigure]:
         first = next(iter(found.values()))
         metric = METRICS[declared.score]
         who = f"group of speakers ({first.column})" if first.of_speakers else first.column
-        other = ", or come of labels that vary less in a group" if metric.kind == "regression" else ""
+        other = ", or come from labels that vary less within a group" if metric.kind == "regression" else ""
         undefined = [
             f"{name} ({part.clips:,} clips)" for name, part in first.scores.items() if part.low is None
         ]
@@ -257,7 +258,7 @@ def groups(results: Results) -> Iterator[ReportFigure]:
             f"{results.confidence:.0%} "
             f"intervals over speakers and seeds. A gap may be a bias that the average hides{other}."
             + (f" Undefined for groups {why}: {', '.join(undefined)}." if undefined else ""),
-            f"Scores of {task} by {who} for {' and '.join(series)}.",
+            f"Scores of {task} by {who} for {listed(list(series))}.",
             *_numbers(series),
         )
 
@@ -271,8 +272,8 @@ def learning_curves(table: pd.DataFrame, results: Results) -> ReportFigure:
     return ReportFigure(
         "curves",
         charts.curves(table.assign(features=table["run"].map(features)), metrics),
-        "Validation score after each epoch, mean over the seeds that still train. Early stopping ends a "
-        "network; the weights of its best epoch are kept.",
+        "Validation score after each epoch, mean over the seeds still in training. Early stopping ends the "
+        "training of a network; the weights of its best epoch are kept.",
         "Learning curves of all runs, a panel per task and feature set.",
         list(means),
         means.to_numpy().tolist(),
@@ -295,9 +296,8 @@ def cost(results: Results) -> ReportFigure:
     return ReportFigure(
         "cost",
         charts.cost(pd.DataFrame(rows, columns=header), metrics),
-        "What a prediction of all tasks costs, and what it scores on test, mean over seeds. A single-task "
-        "run "
-        "needs a network for each task, a multi-task run one for all.",
+        "Multiply-adds of the prediction of all tasks for one clip, and test scores, mean over seeds. A "
+        "single-task run needs one network per task, a multi-task run one for all.",
         "Test score against multiply-adds per clip, a panel per task.",
         header,
         rows,

@@ -16,7 +16,7 @@ from stages.core.scoring.run_scores import Interval, best_run
 TITLES: dict[Contrast, str] = {
     "multi-task": "Multi-task against single-task networks",
     "features": "Feature sets of the same model",
-    "training": "Runs trained otherwise against the best run of the common training",
+    "training": "Runs with other training options against the best run with the common ones",
     "fusion": "Fused runs against the best of their members on validation, mean predictions of the seeds",
 }
 
@@ -55,7 +55,7 @@ def headline_table(results: Results) -> Table:
         f"predictor ignores its input. {_metrics(results)} {DAGGER}"
     )
     if shown:
-        notes += " Last, how many of the comparisons below are significant, and which way."
+        notes += " The last columns count the significant comparisons in the tables below."
     caption = f"The best run of each task, chosen on validation, on the test split of {results.corpus_name}."
     return Table("headline", caption, header, rows, notes, wide=header[5:])
 
@@ -81,7 +81,7 @@ def task_table(task: str, results: Results) -> Table:
     for title, runs in (
         ("Single-task networks", groups.single_task),
         ("Multi-task networks", groups.multi_task),
-        ("Trained otherwise", groups.trained_otherwise),
+        ("Other training options", groups.trained_otherwise),
     ):
         found = list(_run_rows(results, task, runs, best, printed))
         rows += [[title], *found] if found else []
@@ -194,8 +194,9 @@ def comparison_table(contrast: Contrast, results: Results) -> Table:
     if seeds >= 10:
         return table
     few = (
-        f" With {seeds} seed{'s' * (seeds > 1)} p is too small where seeds vary as much as speakers do: with "
-        "three, p falls below 0.05 in 11 to 15 of 100 comparisons of equal models."
+        " With few seeds, p is too small where seeds vary as much as speakers do: with three, it falls below "
+        "0.05 in 11 to 15 of 100 comparisons of equal models. "
+        f"There {'is one' if seeds == 1 else f'are {seeds}'} here."
     )
     return replace(table, notes=table.notes + few)
 

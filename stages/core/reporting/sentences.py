@@ -21,34 +21,39 @@ def size_of_corpus(results: Results) -> str:
     """One sentence on the clips that are used and those that are not."""
     clips, total = results.corpus["clips"], results.split["total"]
     return (
-        f"{total['clips']:,} clips of {total['speakers']:,} speakers, {total['seconds'] / 3600:.2f} hours; "
-        f"{clips['listed']:,} listed, {clips['listed'] - total['clips']:,} not usable before training."
+        f"{total['clips']:,} clips of {total['speakers']:,} speakers, {total['seconds'] / 3600:.2f} hours. "
+        f"{clips['listed'] - total['clips']:,} of the {clips['listed']:,} clips in the label files cannot be "
+        "used."
     )
 
 
 def few_speakers(results: Results) -> str | None:
-    """A warning where intervals are too narrow; None where there are speakers enough."""
+    """A warning where intervals are too narrow; None if test has enough speakers."""
     speakers = results.split["test"]["speakers"]
     if speakers >= FEW_SPEAKERS:
         return None
-    return (
-        f"Only {speakers} speakers are in test. With so few, intervals are too narrow and p-values too small."
-    )
+    return f"Test has only {speakers} speakers. With so few, intervals are too narrow and p-values too small."
 
 
 def verdict(results: Results) -> str:
-    """One sentence on which tasks are predicted better than by a predictor that ignores its input."""
+    """One sentence on the tasks for which the best run beats a predictor that ignores its input."""
     best = {task: results.best(task) for task in results.tasks}
     better = [task for task, run in best.items() if run and results.beats_naive(run, task, "test")]
     others = [task for task in best if task not in better]
-    if not others:
-        return f"Test clips are predicted better than by the naive predictor: {', '.join(better)}."
+    sure = "significantly better than the naive predictor"
     if not better:
-        return f"No task is predicted better than by the naive predictor: {', '.join(others)}."
-    return (
-        f"Predicted better than by the naive predictor: {', '.join(better)}; not significantly better: "
-        f"{', '.join(others)}."
-    )
+        return f"On test, the best run is not {sure} for {listed(others, 'or')}."
+    rest = f", but not for {listed(others, 'or')}" if others else ""
+    return f"On test, the best run is {sure} for {listed(better)}{rest}."
+
+
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["emotion", "country", "age"]), listed(["age"])
+    ('emotion, country and age', 'age')
+    """
+    return f" {conjunction} ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
 
 
 def sure_differences(results: Results, contrast: Contrast, task: str) -> str:
@@ -64,28 +69,28 @@ def finding(what: str, task: str, rows: Sequence[Comparison], results: Results) 
     """One sentence on what a change does for a task, from comparisons that have an interval.
 
     Args:
-        what: the change, as the subject of a sentence: ``joint learning``.
+        what: the change, as the subject of a sentence: ``multi-task learning``.
         task: the task.
         rows: its comparisons.
         results: of all stages.
     """
     gains = [row.difference or 0.0 for row in rows if results.is_sure(row)]
     counts = [(sum(gain > 0 for gain in gains), "better"), (sum(gain < 0 for gain in gains), "worse")]
-    (most, adverb), (least, other) = sorted(counts, reverse=True)
+    (most, word), (least, other) = sorted(counts, reverse=True)
     several, of = len(rows) > 1, f" of {len(rows)} comparisons"
     if most:
-        detail = f" in {most}{of} and {other} in {least or 'none'}" if several else ""
-        verdict = f"does significantly {adverb}{detail}"
+        detail = f" in {most}{of}" + (f", {other} in {least}" if least else "") if several else ""
+        verdict = f"is significantly {word}{detail}"
     else:
         verdict = "makes no significant difference" + (f" in any{of}" if several else "")
     median = sorted(rows, key=lambda row: row.difference or 0)[(len(rows) - 1) // 2]
-    pair = f"{median.candidate} against {median.baseline}"
+    where = f"in the median comparison, {median.candidate} against {median.baseline}"
+    where = where if several else f"for {median.candidate} against {median.baseline}"
     metric = METRICS[median.score]
     p = f"{p_equals(median.p)}, corrected {p_value(median.p_corrected)}"
     return (
-        f"{task}: {what} {verdict}; {f'the median one, {pair},' if several else pair} differs by "
-        f"{signed(median.difference)} "
-        f"{metric.label}{'' if metric.higher_is_better else ' (positive: smaller)'} "
+        f"For {task}, {what} {verdict}; {where}, the difference is {signed(median.difference)} "
+        f"{metric.label}{'' if metric.higher_is_better else ' (positive: a smaller error)'} "
         f"({results.confidence:.0%} interval {ends(median.low, median.high)}, {p})."
     )
 
@@ -97,13 +102,12 @@ def imbalance(shares: Mapping[str, float]) -> str:
         shares: task → its share of the total training loss, mean over epochs and networks.
 
     >>> imbalance({"emotion": 0.004, "country": 0.05, "age": 0.946})
-    'Equal weights are not equal shares: age makes up 94.6% of the total training loss, country 5.0%, \
-emotion 0.4%.'
+    'With equal weights, age makes up 94.6% of the total training loss, country 5.0% and emotion 0.4%.'
     """
     ordered = sorted(shares.items(), key=lambda share: -share[1])
     (first, most), *others = [(task, f"{share:.1%}") for task, share in ordered]
-    rest = ", ".join(f"{task} {share}" for task, share in others)
-    return f"Equal weights are not equal shares: {first} makes up {most} of the total training loss, {rest}."
+    rest = listed([f"{first} makes up {most} of the total training loss", *map(" ".join, others)])
+    return f"With equal weights, {rest}."
 
 
 def groups_not_shown(results: Results) -> list[str]:
@@ -119,8 +123,10 @@ def groups_not_shown(results: Results) -> list[str]:
         why = "no group has labelled clips"
         if groups:
             sizes = [f"{name} has {part.clips:,} clips" for name, part in groups[0].scores.items()]
-            why = f"fewer than two groups have clips of two speakers and classes ({', '.join(sizes)})"
-        sentences.append(f"{task} is not scored by group: {why}.")
+            classified = results.tasks[task].kind == "classification"
+            two = f"two speakers{' and two classes' if classified else ''}"
+            why = f"fewer than two groups have clips of {two} ({', '.join(sizes)})"
+        sentences.append(f"Groups are not scored for {task}: {why}.")
     return sentences
 
 
@@ -128,9 +134,9 @@ def speakers_known(runs: Sequence[str]) -> str:
     """That some runs are of another setting.
 
     >>> print(speakers_known(["all-speaker-mtl"]))
-    Another setting, in which a speaker's other clips are known: all-speaker-mtl.
+    In another setting, where it is known which clips are of one speaker: all-speaker-mtl.
     """
-    return f"Another setting, in which a speaker's other clips are known: {', '.join(runs)}."
+    return f"In another setting, where it is known which clips are of one speaker: {', '.join(runs)}."
 
 
 CLOSING = (
@@ -143,7 +149,7 @@ def baseline_sentences(parameters: Parameters, synthetic: bool) -> str:
     """What must be known before scores are compared with those of a challenge's organizers."""
     said = ["The organizers' value is on the challenge's test split."]
     if parameters.split.method != "official":
-        said.append("Ours are of another split (split.method), so that they must not be ranked against it.")
+        said.append("Ours are on another split (split.method) and must not be ranked against it.")
     if synthetic:
-        said.append("This corpus is synthetic, so that they must not be ranked against it.")
+        said.append("This corpus is synthetic: its scores must not be ranked against it.")
     return " ".join(said)

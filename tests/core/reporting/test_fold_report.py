@@ -99,9 +99,9 @@ def test_each_country_that_was_left_out_has_a_row() -> None:
 def test_whether_a_task_is_learnt_across_countries() -> None:
     emotion, age = build(summary(), TASKS, 0.95, beside()).sentences
     # The numbers of the naive predictor come last and are the highest.
-    assert "Emotion where training never heard the Country: stl has CCC" in emotion
-    assert "stl does better than it on 0 of 3." in emotion
-    assert "stl does better than it on 2 of 2." in age
+    assert "Emotion, with the Country left out of training: stl has CCC" in emotion
+    assert "stl is better than it in 0 of 3 folds." in emotion
+    assert "stl is better than it in 2 of 2 folds." in age
     assert (
         "leaving the Country out makes a difference of −0.250 (−0.350 to −0.150, positive: better)" in emotion
     )

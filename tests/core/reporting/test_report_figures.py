@@ -35,7 +35,7 @@ def test_the_map_is_of_normalized_ratings_of_training_by_the_best_run():
         (shown,) = report_figures.rating_map(results(), corpus(values), predicted(corpus(values)))
         maps.append(points(shown))
     np.testing.assert_array_equal(*maps)
-    assert "both agree on 100% of these clips" in shown.caption and len(shown.rows) == 40
+    assert "the two agree on 100% of these clips" in shown.caption and len(shown.rows) == 40
     labels = corpus(ratings, ["train"] * 30 + ["test"] * 10)
     (shown,) = report_figures.rating_map(results(), labels, predicted(labels, shift=1))
     assert len(points(shown)) == 30 and "agree on 0% " in shown.caption

@@ -35,7 +35,7 @@ def test_every_number_of_a_task_stands_in_its_column(task):
         "compare-stl",
         "Multi-task networks",
         "compare-mtl2",
-        "Trained otherwise",
+        "Other training options",
         "compare-other",
         "naive predictor",
     ]
@@ -170,7 +170,7 @@ def test_comparison_table_marks_what_is_significant_after_correction():
         ],
     ]
     assert strong(table) == [("compare-mtl2 against compare-stl", 3)]
-    assert "corrected for the 2 comparisons" in table.notes and "With 3 seeds p is too small" in table.notes
+    assert "corrected for the 2 comparisons" in table.notes and "There are 3 here." in table.notes
 
 
 def test_further_scores_have_a_column_of_their_own():

@@ -19,39 +19,46 @@ def test_findings_count_significant_differences_and_name_the_median():
     uncorrected = comparison(0.2, 0.1, 0.3, "c", p_corrected=0.06)
     found = results()
     text = finding("joint learning", "emotion", [worse, unsure], found)
-    assert "joint learning does significantly worse in 1 of 2 comparisons and better in none" in text
+    assert text.startswith(
+        "For emotion, joint learning is significantly worse in 1 of 2 comparisons; in the median"
+    )
     both = finding("x", "emotion", [worse, unsure, better, better], found)
-    assert "does significantly better in 2 of 4 comparisons and worse in 1" in both
-    assert "median one, b against compare-stl, differs by +0.000 CCC (95% interval −0.100 to 0.100" in both
+    assert "is significantly better in 2 of 4 comparisons, worse in 1;" in both
+    assert "b against compare-stl, the difference is +0.000 CCC (95% interval −0.100 to 0.100" in both
     for rows in ([unsure], [uncorrected]):
         assert "x makes no significant difference; " in finding("x", "emotion", rows, found)
-    assert "in any of 2 comparisons; the median one, b" in finding("x", "emotion", [unsure] * 2, found)
+    assert "in any of 2 comparisons; in the median comparison, b" in finding(
+        "x", "emotion", [unsure] * 2, found
+    )
 
 
 def test_the_verdict_names_the_tasks_that_beat_the_naive_predictor():
     assert verdict(results()) == (
-        "Test clips are predicted better than by the naive predictor: emotion, country, age."
+        "On test, the best run is significantly better than the naive predictor for emotion, country and age."
     )
     # The best run on validation decides: the last for CCC and UAR, the first for MAE.
     rows = beating(but=[("compare-stl", "age", "test"), ("compare-stl", "emotion", "test")])
-    assert verdict(results(comparisons=rows)).endswith("emotion, country; not significantly better: age.")
+    assert verdict(results(comparisons=rows)).endswith("predictor for emotion and country, but not for age.")
     rows = beating(but=[("compare-stl", "age", "validation")])
-    assert verdict(results(comparisons=rows)).endswith("emotion, country, age.")
-    assert verdict(results(comparisons=[])).startswith("No task is predicted better")
+    assert verdict(results(comparisons=rows)).endswith("for emotion, country and age.")
+    assert verdict(results(comparisons=[])) == (
+        "On test, the best run is not significantly better than the naive predictor for emotion, country or "
+        "age."
+    )
 
 
 def test_size_of_corpus_and_a_warning_where_speakers_are_few():
     found = results()
     assert size_of_corpus(found) == (
-        "1,003 clips of 43 speakers, 0.02 hours; 1,010 listed, 7 not usable before training."
+        "1,003 clips of 43 speakers, 0.02 hours. 7 of the 1,010 clips in the label files cannot be used."
     )
     assert few_speakers(found) is None
     found.split["test"]["speakers"] = 19
-    assert "Only 19 speakers are in test" in few_speakers(found)
+    assert "Test has only 19 speakers." in few_speakers(found)
 
 
 def test_runs_of_another_setting_are_named() -> None:
-    assert speakers_known(["a", "b"]).endswith("other clips are known: a, b.")
+    assert speakers_known(["a", "b"]).endswith("clips are of one speaker: a, b.")
 
 
 def test_a_task_without_two_groups_says_why():
@@ -62,8 +69,8 @@ def test_a_task_without_two_groups_says_why():
         found = changed(found, run, "age", "test", groups=Groups("Country", True, parts))
         found = changed(found, run, "emotion", "test", groups=None)
     assert groups_not_shown(found) == [
-        "emotion is not scored by group: no group has labelled clips.",
-        "age is not scored by group: fewer than two groups have clips of two speakers and classes "
+        "Groups are not scored for emotion: no group has labelled clips.",
+        "Groups are not scored for age: fewer than two groups have clips of two speakers "
         "(China has 1,203 clips, Venezuela has 9 clips).",
     ]
     without = results(groups=groups(split={"method": "balanced", "balance": None, "seed": 1}))
