@@ -120,7 +120,7 @@ def _check_folder(folder: Path, labels: Sequence[str]) -> None:
                 "this experiment runs in a copy of the repository, which has only what git and DVC track: "
                 f"set corpus.path to {str(elsewhere)!r} or `dvc add` the corpus."
                 if elsewhere
-                else f"name the corpus's top folder, or {SYNTHETIC} for the embedded one."
+                else f"name the corpus's top folder{_label_files(folder)}, or {SYNTHETIC} (embedded)."
             )
         )
     problems = list(undigestible(folder))
@@ -130,6 +130,12 @@ def _check_folder(folder: Path, labels: Sequence[str]) -> None:
         raise UserError(
             f"{path} {problem}, so that DVC cannot digest the corpus; correct or remove it{more}."
         )
+
+
+def _label_files(folder: Path) -> str:
+    """A remark on the tables of a folder, which may be the label files that corpus.labels must name."""
+    names = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in (".csv", ".tsv", ".txt"))
+    return f", its label files in corpus.labels (here {', '.join(names[:3])}?)" if names else ""
 
 
 def _in_the_repository(folder: Path, name: str) -> Path | None:

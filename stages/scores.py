@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from stages.command import guarded
 from stages.core.config.load import load
 from stages.core.reporting.sentences import speakers_known
@@ -52,6 +54,8 @@ def beside_committed() -> str | None:
     changed = [line[3:] for line in _git("status", "--porcelain", "--", *results)]
     if not changed:
         return "These results equal the committed ones."
+    if changed == ["dvc.lock"] and _outputs(Path("dvc.lock").read_text()) == _outputs(_committed("dvc.lock")):
+        return "These results equal the committed ones; dvc.lock notes other code or parameters."
     causes = sorted(
         {line[3:].partition("/")[0] for line in _git("status", "--porcelain", "--", "params.yaml", "stages")}
     )
@@ -62,6 +66,17 @@ def beside_committed() -> str | None:
     )
     shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
     return f"These results differ from the committed ones in {shown}: {why}; `git diff --stat` shows where."
+
+
+def _outputs(lock: str) -> dict[str, str]:
+    """Output → hash, as the text of a dvc.lock has them."""
+    stages = (yaml.safe_load(lock) or {}).get("stages", {}).values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+
+
+def _committed(file: str) -> str:
+    """The text of a file in the last commit."""
+    return "\n".join(_git("show", f"HEAD:{file}"))
 
 
 def _git(*words: str) -> list[str]:

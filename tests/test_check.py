@@ -41,6 +41,17 @@ def test_what_dvc_asks_for_must_not_be_left_out(
         run(monkeypatch)
 
 
+def test_label_files_of_another_name_are_shown(
+    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "mine").mkdir()
+    for name in ("labels.tsv", "notes.md"):
+        (project / "mine" / name).write_text("File_ID\n")
+    set_parameters(corpus={"path": "mine"})
+    with pytest.raises(UserError, match=r"its label files in corpus\.labels \(here labels\.tsv\?\), or"):
+        run(monkeypatch)
+
+
 def test_a_wrong_path_is_one_sentence(
     set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

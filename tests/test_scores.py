@@ -38,6 +38,17 @@ def test_results_are_compared_with_the_committed_ones():
 
 
 @pytest.mark.usefixtures("committed")
+def test_the_same_outputs_of_other_code_are_equal():
+    lock = "stages: {a: {deps: [{path: a.py, md5: CODE}], outs: [{path: plots/b.csv, md5: OUT}]}}\n"
+    Path("dvc.lock").write_text(lock)
+    git("commit", "--quiet", "--all", "--message", "Lock")
+    Path("dvc.lock").write_text(lock.replace("CODE", "other"))
+    assert scores.beside_committed().startswith("These results equal the committed ones; dvc.lock notes")
+    Path("dvc.lock").write_text(lock.replace("OUT", "other"))
+    assert "differ from the committed ones in dvc.lock" in scores.beside_committed()
+
+
+@pytest.mark.usefixtures("committed")
 def test_without_a_repository_or_committed_results_nothing_is_said():
     git("rm", "--quiet", "--cached", "-r", "metrics", "plots", "dvc.lock")
     git("commit", "--quiet", "--message", "None")

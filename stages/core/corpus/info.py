@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class Info:
         """What sentences call it."""
         return " and ".join(self.files)
 
+    @property
+    def has(self) -> str:
+        """The name and its verb."""
+        return f"{self.name} {'have' if len(self.files) > 1 else 'has'}"
+
 
 def read_info(folder: Path, files: Sequence[str] = (INFO,), speaker: str | None = "Subject_ID") -> Info:
     """Read the label files of a corpus and join them by File_ID.
@@ -95,9 +100,9 @@ def read_info(folder: Path, files: Sequence[str] = (INFO,), speaker: str | None 
     found = [_read_file(folder, name) for name in files]
     info = found[0] if len(found) == 1 else _joined(found)
     if speaker and speaker not in info.columns:
-        where = " and ".join(str(folder / name) for name in files)
+        where = replace(info, files=tuple(str(folder / name) for name in files))
         raise UserError(
-            f"{where} has no column {speaker}; {_nearest(speaker, info.columns)}, or say in corpus.speaker "
+            f"{where.has} no column {speaker}; {_nearest(speaker, info.columns)}, or say in corpus.speaker "
             "which column names the speaker (empty: none does)."
         )
     return info

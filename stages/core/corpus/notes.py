@@ -59,13 +59,13 @@ def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> I
     for name, task in tasks.items():
         absent = [column for column in task.columns if column not in info.columns]
         if absent:
-            yield f"task {name}: {info.name} has no column {', '.join(absent)}, so no clip is labelled for it"
+            yield f"task {name}: {info.has} no column {', '.join(absent)}, so no clip is labelled for it"
     split = next((column for column in info.columns if column.strip(" _").casefold() == "split"), "Split")
     if split != "Split" and "Split" not in info.columns:
         what = "if it is the official split, call it Split"
-        yield f"{info.name} has a column {split!r}, which is not read; {what}"
+        yield f"{info.has} a column {split!r}, which is not read; {what}"
     if balance and balance not in info.columns:
-        yield f"{info.name} has no column {balance} (split.balance), so that splits are not balanced by it"
+        yield f"{info.has} no column {balance} (split.balance), so that splits are not balanced by it"
 
 
 def _of_speakers(clips: pd.DataFrame, balance: str | None, column: str | None) -> Iterator[str]:

@@ -229,7 +229,7 @@ def _refuse_misspelt(info: Info, tasks: Mapping[str, Task], balance: str | None,
             if column not in info.columns and near:
                 raise OptionError(
                     where,
-                    f"names {column!r}, which {info.name} does not have; it has {known[where][near[0]]!r}",
+                    f"names {column!r}, but {info.has} {known[where][near[0]]!r} instead",
                 )
 
 
@@ -242,7 +242,7 @@ def _refuse_unlearnable(
     if all(rows.empty for rows in labelled.values()):
         columns = [name for name in info.columns if name not in ("File_ID", speaker, "Split")]
         raise UserError(
-            f"{info.name} has no label for any declared task; "
+            f"{info.has} no label for any declared task; "
             f"declare a task for one of its columns ({', '.join(columns)[:200] or 'it has none of labels'})."
         )
     for name, task in tasks.items():

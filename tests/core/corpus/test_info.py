@@ -213,13 +213,11 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"high\.csv does not exist; .* and corpus\.labels its label files"):
         read_several(folder, labels=(HIGH,))
     with pytest.raises(
-        UserError, match=r"two\.csv and .*type\.csv has no column Subject_ID; .* corpus\.speaker"
+        UserError, match=r"two\.csv and .*type\.csv have no column Subject_ID; .* corpus\.speaker"
     ):
         read_several(folder, speaker="Subject_ID")
     with pytest.raises(UserError, match=r"wav does not exist; .* corpus\.audio"):
         read_several(folder, audio="wav")
     task = {"affect": Task("regression", ("valence",), "ccc")}
-    with pytest.raises(
-        UserError, match=r"which labels/two\.csv and labels/type\.csv does not have; it has 'Valence'"
-    ):
+    with pytest.raises(UserError, match=r"but labels/two\.csv and labels/type\.csv have 'Valence' instead"):
         read(folder, task, labels=(TWO, TYPE), audio="audio/wav", speaker=None)
