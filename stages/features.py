@@ -8,11 +8,7 @@ costs its changes only.
 """
 
 import argparse
-import errno
-import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +29,7 @@ from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError, did_you_mean
 from stages.core.runtime.files import digest_of
 from stages.core.runtime.quarantine import Fault, write_faults
+from stages.core.runtime.store import disk_may_be_full
 from stages.core.runtime.tables import write_features
 
 AUDIO = Path("data/audio")
@@ -49,7 +46,7 @@ def main() -> None:
         raise UserError(f"params.yaml: features has no {key!r}{did_you_mean(key, parameters.sources)}.")
     section = "external" if key in parameters.external else "features"
     try:
-        with disk_may_be_full():
+        with disk_may_be_full(CACHE):
             if isinstance(source := parameters.sources[key], TableSource):
                 summary = from_table(key, source)
             else:
@@ -127,29 +124,6 @@ def from_table(key: str, source: TableSource) -> str:
         f"{key}: {len(clip_ids)} clips, {len(joined.names)} columns of {source.path}; "
         f"{joined.others} rows of other clips, {len(lacking)} clips quarantined"
     )
-
-
-@contextmanager
-def disk_may_be_full() -> Iterator[None]:
-    """Turn what a full disk raises into one sentence.
-
-    Raises:
-        UserError: if there is no space left.
-    """
-    try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        full = (
-            error.sqlite_errorcode == sqlite3.SQLITE_FULL
-            if isinstance(error, sqlite3.OperationalError)
-            else error.errno == errno.ENOSPC
-        )
-        if not full:
-            raise
-        raise UserError(
-            "the disk is full; free some space and run the stage again; .cache/features keeps what "
-            "is computed."
-        ) from None
 
 
 if __name__ == "__main__":

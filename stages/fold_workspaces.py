@@ -27,6 +27,7 @@ from stages.core.runtime.errors import UserError
 
 FOLDER = Path(".cache/folds")
 PROJECT = ("dvc.yaml", "dvc.lock", ".dvcignore", "params.yaml")
+COMPUTED = (".cache/audio", ".cache/features")
 SYNTHETIC = "data/synthetic"  # made by a stage, wherever that runs
 _BEGUN = re.compile(r"(?:Running stage|Stage) '(.+?)'")
 _LINES = 12  # of a log that an error repeats, where no stage says why
@@ -198,14 +199,14 @@ def copy_code() -> Path:
     return copy
 
 
-def share_features(base: Path) -> None:
-    """Let the base workspace take features that were computed before from where the project keeps them."""
-    kept = Path(".cache/features")
-    kept.mkdir(parents=True, exist_ok=True)
-    link = base / kept
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        link.symlink_to(kept.resolve())
+def share_computed(base: Path) -> None:
+    """Let the base workspace take what was computed before from where the project keeps it."""
+    for kept in map(Path, COMPUTED):
+        kept.mkdir(parents=True, exist_ok=True)
+        link = base / kept
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(kept.resolve())
 
 
 @contextmanager

@@ -47,7 +47,7 @@ from stages.core.scoring.folds import (
 from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import Cost, RunScores, read_record, to_json
 from stages.core.scoring.summary import CorpusName
-from stages.fold_workspaces import FOLDER, Workspace, alone, cache_of_project, copy_code, plan, share_features
+from stages.fold_workspaces import FOLDER, Workspace, alone, cache_of_project, copy_code, plan, share_computed
 
 RESULTS = Path("data/folds")
 # Sections of params.yaml that decide no prediction of a clip, but for what its fold is.
@@ -95,7 +95,7 @@ def sweep(base: Workspace, folds: int | str, runs: Sequence[str], jobs: int) -> 
     base.write(code, cache, options, load().compute.workers)
     parameters = load(base.folder / "params.yaml")
     runs, notes = scorable(parameters, runs)
-    share_features(base.folder)
+    share_computed(base.folder)
     base.repair()
     base.reproduce("preprocess")
     recordings = read_table(base.folder / "data/recordings.parquet")

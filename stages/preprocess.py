@@ -1,12 +1,12 @@
 """Any recording → −3 dB peak, 16 kHz, 16 bit, mono; and the table of the usable clips.
 
 Reads the corpus at ``corpus.path``. Writes data/recordings.parquet, data/audio/NNNN.parquet,
-data/quarantine/preprocess.csv and metrics/corpus.json.
+data/quarantine/preprocess.csv and metrics/corpus.json. What was converted before is taken from
+.cache/audio/: a stopped run continues where it was, and a changed corpus costs its changes only.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from stages.command import guarded, section
-from stages.core.audio.converting import convert_recordings
+from stages.core.audio.cache import ClipCache
+from stages.core.audio.converting import convert_recordings, stamp_of
 from stages.core.audio.recording import preparation
 from stages.core.audio.shards import write_shards
 from stages.core.config.data import PreprocessOptions
@@ -27,9 +28,11 @@ from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UnusableClipError, UserError
 from stages.core.runtime.files import whole_folder, write_json
 from stages.core.runtime.quarantine import Fault, write_faults
+from stages.core.runtime.store import disk_may_be_full
 from stages.core.runtime.tables import write_table
 
 AUDIO = Path("data/audio")
+CACHE = Path(".cache/audio")
 CLIPS_PER_SHARD = 1000
 
 
@@ -62,7 +65,8 @@ def convert(
         One row per usable clip (clip_id, seconds, source_rate, source_channels), and the other clips' faults.
 
     Raises:
-        UserError: if a recording changes meanwhile, or a package that the options ask for is missing.
+        UserError: if a recording changes meanwhile, the cache is damaged or in use, the disk is full, or a
+            package that the options ask for is missing.
     """
     stamps = _stamps(corpus)
     origin = {"preprocess": preparation(options), "synthetic": corpus.synthetic, "corpus": corpus.name}
@@ -72,8 +76,9 @@ def convert(
 
     def usable() -> Iterator[tuple[str, bytes]]:
         clip_ids = corpus.clips["clip_id"].tolist()
-        clips = convert_recordings(map(corpus.paths.__getitem__, clip_ids), options, compute)
-        clips = progress(clips, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
+        found = map(corpus.paths.__getitem__, clip_ids)
+        paths = progress(found, len(clip_ids), "clip", lambda: f"{len(faults)} quarantined")
+        clips = convert_recordings(paths, options, compute, cache)
         for clip_id, clip in zip(clip_ids, clips, strict=True):
             if isinstance(clip, UnusableClipError):
                 faults.append(Fault(clip_id, "preprocess", clip.reason, clip.detail))
@@ -83,7 +88,7 @@ def convert(
             if clip.note:
                 notes[clip.note] = [*notes.get(clip.note, []), clip_id]
 
-    with whole_folder(AUDIO) as folder:
+    with disk_may_be_full(CACHE), ClipCache(CACHE, options) as cache, whole_folder(AUDIO) as folder:
         write_shards(folder, usable(), CLIPS_PER_SHARD, origin)
         changed = np.flatnonzero((stamps != _stamps(corpus)).any(axis=1))
         if len(changed):
@@ -99,12 +104,8 @@ def convert(
 
 def _stamps(corpus: Corpus) -> np.ndarray:
     """Size and time of change of each recording, int64 [clips, 2]; −1 of a missing one."""
-    stamps = np.full((len(corpus.paths), 2), -1)
-    for row, path in enumerate(corpus.paths.values()):
-        with suppress(OSError):
-            facts = path.stat()
-            stamps[row] = facts.st_size, facts.st_mtime_ns
-    return stamps
+    stamps = [stamp_of(path) or (-1, -1) for path in corpus.paths.values()]
+    return np.array(stamps, np.int64).reshape(-1, 2)
 
 
 def summary(

@@ -1,6 +1,4 @@
 import csv
-import errno
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +41,6 @@ def written() -> dict[str, bytes]:
         *Path("data/quarantine").iterdir(),
     ]
     return {str(path): path.read_bytes() for path in sorted(files)}
-
-
-def full_database() -> sqlite3.OperationalError:
-    """What SQLite raises on a full disk."""
-    with pytest.raises(sqlite3.OperationalError) as caught, sqlite3.connect(":memory:") as file:
-        file.execute("PRAGMA max_page_count = 1")
-        file.execute("CREATE TABLE clips (key BLOB)")
-        file.execute("CREATE TABLE more (key BLOB)")
-    return caught.value
 
 
 @pytest.fixture
@@ -196,14 +185,3 @@ def test_a_corpus_of_unusable_clips_stops(monkeypatch):
     write_audio({"a": voice()[:10]})
     with pytest.raises(UserError, match="openSMILE can use none of 1 clips"):
         run(monkeypatch)
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), full_database()])
-def test_full_disk_is_one_sentence(error):
-    with pytest.raises(UserError, match="the disk is full; free some space"), features.disk_may_be_full():
-        raise error
-
-
-def test_other_errors_are_not_taken_for_a_full_disk():
-    with pytest.raises(PermissionError), features.disk_may_be_full():
-        raise PermissionError(errno.EACCES, "no")

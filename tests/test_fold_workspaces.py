@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from stages import fold_workspaces
-from stages.fold_workspaces import Workspace, alone, copy_code, plan, share_features
+from stages.fold_workspaces import Workspace, alone, copy_code, plan, share_computed
 from tests.helpers import ROOT
 
 
@@ -79,10 +79,11 @@ def test_files_of_the_base_are_linked_and_replaced(workspace: Workspace, tmp_pat
             assert (workspace.folder / name).samefile(base / name)
 
 
-def test_features_that_were_computed_are_shared(project: Path) -> None:
+def test_what_was_computed_is_shared(project: Path) -> None:
     for _ in range(2):
-        share_features(project / ".cache/folds/base")
-    assert (project / ".cache/folds/base/.cache/features").samefile(project / ".cache/features")
+        share_computed(project / ".cache/folds/base")
+    for kept in (".cache/audio", ".cache/features"):
+        assert (project / ".cache/folds/base" / kept).samefile(project / kept)
 
 
 def test_the_stages_that_a_fold_changes_are_those_from_split_on() -> None:

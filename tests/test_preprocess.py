@@ -1,6 +1,8 @@
 import csv
 import json
-from collections.abc import Callable, Iterator
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,13 @@ import pytest
 import soundfile
 
 from stages import preprocess
+from stages.core.audio import converting
+from stages.core.audio.cache import ClipCache
 from stages.core.audio.shards import read_shards
+from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.parallel import parallel_map
 from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
 
 
@@ -64,19 +71,108 @@ def test_the_zoo_of_bad_clips(corpus: Path, project: Path) -> None:
     )
 
 
-@pytest.mark.usefixtures("corpus")
-def test_the_same_bytes_whatever_the_processes(
-    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def written(project: Path) -> dict[str, bytes]:
+    files = [*(project / "data").rglob("*.parquet"), *(project / "data").rglob("*.csv")]
+    files += (project / "metrics").iterdir()
+    return {str(path.relative_to(project)): path.read_bytes() for path in sorted(files)}
+
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the recordings that are converted, with one process on a thread of this one."""
+    numbers = []
+
+    def noted(items: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        for number, argument in items:
+            numbers.append(number)
+            yield number, argument
+
+    def mapped(
+        function: Callable[..., Any], items: Iterable[tuple[int, Any]], compute: ComputeOptions
+    ) -> Any:
+        here = "threads" if compute.processes == 1 else "processes"
+        return parallel_map(function, noted(items), compute, here=here)
+
+    monkeypatch.setattr(converting, "parallel_map", mapped)
+    return numbers
+
+
+def test_the_same_bytes_whatever_the_processes_and_the_cache(
+    corpus: Path,
+    project: Path,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    converted: list[int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(preprocess, "CLIPS_PER_SHARD", 10)
-    outputs = []
-    for processes in (1, 2):
+    soundfile.write(corpus / "wav/00003.wav", np.c_[tone(), -tone()], 44_100)
+    (corpus / "wav/00005.wav").write_text("no sound at all")
+    outputs, said, numbers = [], [], []
+    damage = {
+        "a part": "DELETE FROM clips WHERE rowid % 3 = 0",
+        "damaged": "UPDATE clips SET flac = substr(flac, 1, 99) WHERE rowid = 4",
+    }
+    cases = {"nothing": 1, "everything": 1, "a part": 2, "damaged": 1, "all but the damaged": 2}
+    for kept, processes in cases.items():
         set_parameters(compute={"processes": processes})
+        (store,) = (project / ".cache/audio").iterdir() if kept != "nothing" else [Path()]
+        if kept in damage:
+            file = sqlite3.connect(store)
+            file.execute(damage[kept])
+            file.commit()
+            file.close()
+        if kept == "damaged":
+            with pytest.raises(UserError, match="was damaged and has been removed; run the command again"):
+                preprocess.main()
+            converted.clear()
+            continue
+        shutil.rmtree(project / "data/audio", ignore_errors=True)
         preprocess.main()
-        files = sorted((project / "data").rglob("*.parquet")) + sorted((project / "metrics").iterdir())
-        outputs.append({path.name: path.read_bytes() for path in files})
-    assert outputs[0] == outputs[1]
-    assert {"0000.parquet", "0001.parquet", "0002.parquet"} <= set(outputs[0])
+        outputs.append(written(project))
+        said.append([line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")])
+        numbers.append(len(converted))
+        converted.clear()
+    assert outputs[1:] == outputs[:1] * 3
+    assert {f"data/audio/{number:04d}.parquet" for number in range(3)} <= set(outputs[0])
+    assert b"00005,preprocess,not audio" in outputs[0]["data/quarantine/preprocess.csv"]
+    assert said[1:] == said[:1] * 3
+    assert len(said[0]) == 1
+    assert "its channels cancel each other" in said[0][0]
+    assert numbers == [24, 1, 1 + 7, 1 + 1]  # the recording that is no sound each time
+
+
+def test_a_changed_corpus_costs_its_changes_only(
+    corpus: Path, set_parameters: Callable[..., None], converted: list[int], project: Path
+) -> None:
+    set_parameters(compute={"processes": 1})
+    preprocess.main()
+    converted.clear()
+    soundfile.write(corpus / "wav/00004.wav", tone(1.0), 44_100)
+    soundfile.write(corpus / "wav/00007b.wav", tone(1.1), 44_100)
+    rows = [info_row(number, number // 2) for number in range(24)]
+    write_info(corpus, [*rows, info_row(0, 3, File_ID="00007b")])
+    preprocess.main()
+    assert converted == [4, 8]
+    changed = written(project)
+    shutil.rmtree(project / ".cache")
+    preprocess.main()
+    assert written(project) == changed
+    set_parameters(preprocess={"peak_db": -6})
+    converted.clear()
+    preprocess.main()
+    assert converted == list(range(25))
+    assert written(project) != changed
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_second_run_at_once_is_told_to_wait() -> None:
+    with (
+        ClipCache(preprocess.CACHE, PreprocessOptions()),
+        pytest.raises(UserError, match=r"\.sqlite is in use by another run; wait until it ends"),
+    ):
+        preprocess.main()
+    assert not Path("data/recordings.parquet").exists()
 
 
 def test_a_corpus_of_faults_stops_at_once(corpus: Path) -> None:

@@ -18,7 +18,7 @@ pytest.importorskip("distributed")
 from tests.helpers.dask_cluster import dask_cluster  # noqa: E402
 
 STAGES = {
-    "preprocess": ("data/audio", "data/recordings.parquet"),
+    "preprocess": ("data/audio", "data/recordings.parquet", ".cache/audio"),
     "features compare": ("data/features/compare.parquet", "data/lld/compare", ".cache/features"),
     "boaw": ("data/features/boaw.parquet",),
     "train compare-mtl2": ("data/models/compare-mtl2",),

@@ -1,11 +1,12 @@
 """The recordings of a corpus as clips, side by side; one that kills its process stops no other."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from stages.core.audio.cache import ClipCache, ConvertedClip, key_of
 from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.audio.recording import read_clip
 from stages.core.audio.shards import encode
@@ -17,31 +18,14 @@ from stages.core.runtime.parallel import Crash, in_order, parallel_map
 _LARGEST_SENT = 32_000_000  # bytes of a file that is sent to another machine
 
 
-@dataclass(frozen=True)
-class ConvertedClip:
-    """A clip, ready to be written.
-
-    Attributes:
-        flac: 16 kHz, 16 bit, mono, without loss.
-        seconds: its length.
-        source_rate: sample rate of the recording, in Hz.
-        source_channels: channels of the recording.
-        note: what a person should know about it; empty: nothing.
-    """
-
-    flac: bytes
-    seconds: float
-    source_rate: int
-    source_channels: int
-    note: str
-
-
-Outcomes = Iterator[tuple[int, ConvertedClip | UnusableClipError | Crash]]
-"""Number of a recording, and what became of it."""
+Outcome = ConvertedClip | UnusableClipError | Crash
+"""What became of a recording."""
+Numbered = Iterator[tuple[int, Path]]
+"""Recordings and their numbers."""
 
 
 def convert_recordings(
-    paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions
+    paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions, cache: ClipCache
 ) -> Iterator[ConvertedClip | UnusableClipError]:
     """Yield for each recording, in order, its clip or why it cannot be used.
 
@@ -49,30 +33,73 @@ def convert_recordings(
         paths: the recordings; they are asked for as they are worked on.
         options: how a recording becomes a clip.
         compute: where the work runs.
+        cache: the clips that were converted before, with the same options; new ones are added.
+
+    Raises:
+        UserError: if the cache is damaged.
     """
-    convert_all = _on_cluster if compute.scheduler else _on_this_machine
-    for outcome in in_order(convert_all(paths, options, compute)):
-        yield UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
+    known: deque[tuple[int, bytes]] = deque()
+    begun: dict[int, tuple[Path, bytes | None, tuple[int, int] | None]] = {}
+
+    def missing() -> Numbered:
+        for number, path in enumerate(paths):
+            stamp, key = stamp_of(path), key_of(path, cache.fingerprint)
+            if key is not None and key in cache:
+                known.append((number, key))
+            else:
+                begun[number] = path, key, stamp
+                yield number, path.absolute()
+
+    def outcomes() -> Iterator[tuple[int, Outcome | bytes]]:
+        convert_all = _on_cluster if compute.scheduler else _on_this_machine
+        for number, outcome in convert_all(missing(), options, compute):
+            path, key, stamp = begun.pop(number)
+            # A file that was written to meanwhile may have been converted with other bytes than its key's.
+            if isinstance(outcome, ConvertedClip) and key is not None and stamp_of(path) == stamp:
+                cache.put(key, outcome)
+            yield number, outcome
+            while known:
+                yield known.popleft()
+        yield from known
+
+    for outcome in in_order(outcomes()):
+        if isinstance(outcome, bytes):
+            yield cache.clip(outcome)
+        else:
+            yield UnusableClipError("crash", outcome.detail) if isinstance(outcome, Crash) else outcome
 
 
-def _on_this_machine(paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
-    yield from parallel_map(partial(convert, options), enumerate(path.absolute() for path in paths), compute)
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """Size of a file in bytes, and when it changed in ns; None if there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns
 
 
-def _on_cluster(paths: Iterable[Path], options: PreprocessOptions, compute: ComputeOptions) -> Outcomes:
+def _on_this_machine(
+    recordings: Numbered, options: PreprocessOptions, compute: ComputeOptions
+) -> Iterator[tuple[int, Outcome]]:
+    yield from parallel_map(partial(convert, options), recordings, compute)
+
+
+def _on_cluster(
+    recordings: Numbered, options: PreprocessOptions, compute: ComputeOptions
+) -> Iterator[tuple[int, Outcome]]:
     """Workers elsewhere get the files themselves; those too large to be sent are converted here."""
     kept: dict[int, ConvertedClip | UnusableClipError] = {}
 
     def sent() -> Iterator[tuple[int, tuple[str, bytes]]]:
-        for index, path in enumerate(paths):
+        for number, path in recordings:
             try:
                 small = path.is_file() and path.stat().st_size <= _LARGEST_SENT
                 if small:
-                    yield index, (path.name, path.read_bytes())
+                    yield number, (path.name, path.read_bytes())
             except OSError:
                 small = False
             if not small:
-                kept[index] = convert(options, path)
+                kept[number] = convert(options, path)
 
     for result in parallel_map(partial(convert_sent, options), sent(), compute):
         yield result

@@ -4,7 +4,6 @@ Arguments reach the workers through the scheduler, few at a time, so that its me
 what all items share, pass between this process and the workers directly. No disk is shared.
 """
 
-import hashlib
 import platform
 from asyncio import run_coroutine_threadsafe
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import digest_of
 
 _PATIENCE = 10  # seconds that a scheduler has to answer
 _IN_FLIGHT = 128_000_000  # bytes of arguments that the scheduler holds at once
@@ -50,10 +50,7 @@ class LostError(Exception):
 @cache
 def identity() -> dict[str, str]:
     """What must be equal on all sides: versions of Python and packages, and a digest of the source."""
-    digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(_SOURCE.rglob("*.py")):
-        digest.update(file.relative_to(_SOURCE).as_posix().encode() + b"\0" + file.read_bytes())
-    found = {"python": ".".join(platform.python_version_tuple()[:2]), "source": digest.hexdigest()}
+    found = {"python": ".".join(platform.python_version_tuple()[:2]), "source": digest_of(_SOURCE, "*.py")}
     for package in (*_PACKAGES, *_OPTIONAL):
         try:
             found[package] = version(package)

@@ -124,10 +124,10 @@ def read_json(path: Path) -> Any:
         raise StageFileError(path, "is damaged") from None
 
 
-def digest_of(path: Path) -> str:
-    """Hex digest of a file, or of the names and the content of all files below a folder."""
+def digest_of(path: Path, pattern: str = "*") -> str:
+    """Hex digest of a file, or of the names and the content of all files of a pattern below a folder."""
     digest = hashlib.blake2b(digest_size=8)
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    files = sorted(file for file in path.rglob(pattern) if file.is_file()) if path.is_dir() else [path]
     for file in files:
         digest.update(file.relative_to(path).as_posix().encode() + b"\0")
         with file.open("rb") as content:
