@@ -114,6 +114,14 @@ def test_a_clip_without_features_shifts_no_label() -> None:
     )
 
 
+def test_splits_of_different_sizes_keep_their_own_features() -> None:
+    kept = [row for row in range(12) if row not in (0, 6)]
+    some = prepared(features=FEATURES[kept], clips=[CLIPS[row] for row in kept], config=TrainingConfig())
+    assert (len(some.data.train), len(some.data.validation)) == (2, 4)
+    np.testing.assert_array_equal(some.data.train.inputs, some.scaling(FEATURES[[3, 9]]))
+    np.testing.assert_array_equal(some.data.validation.inputs, some.scaling(FEATURES[[1, 4, 7, 10]]))
+
+
 def test_the_order_of_the_features_is_the_order_of_the_clips() -> None:
     backwards = prepared(features=FEATURES[::-1], clips=CLIPS[::-1], config=TrainingConfig()).data
     forwards = prepared(config=TrainingConfig()).data
@@ -143,6 +151,16 @@ def test_a_task_that_cannot_be_learnt_is_left_out(changes: dict[str, Any], left_
     assert found.classes.keys() == set(found.data.tasks) & {"country"}
 
 
+def test_a_class_of_validation_alone_leaves_a_task_whose_others_are_known() -> None:
+    rows, country = rows_of("validation"), RECORDINGS["Country"].copy()
+    country[rows[:1]] = "Peru"
+    assert prepared(RECORDINGS.assign(Country=country)).left_out == {}
+    country[rows] = "Peru"
+    assert prepared(RECORDINGS.assign(Country=country)).left_out == {
+        "country": "no class of the validation split"
+    }
+
+
 def test_labels_of_validation_alone_teach_nothing() -> None:
     ages = RECORDINGS["Age"].where(RECORDINGS.index.isin(rows_of("validation")))
     assert prepared(RECORDINGS.assign(Age=ages)).left_out == {"age": "no labels"}
@@ -151,7 +169,7 @@ def test_labels_of_validation_alone_teach_nothing() -> None:
 
 
 def test_a_speakers_clips_are_scaled_in_that_speakers_units() -> None:
-    speakers = np.array(["x", "y"])[np.arange(12) // 3 % 2]
+    speakers = np.array(list("xxyyxyyxxxyx"))  # another pattern in each split
     recordings = RECORDINGS.assign(speaker=speakers)
     found = prepared(recordings, config=TrainingConfig(scaling="speaker"))
     for split, data in (("train", found.data.train), ("validation", found.data.validation)):

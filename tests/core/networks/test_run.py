@@ -1,13 +1,24 @@
 """Which clips, seeds and sizes the networks of a run stand for."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
-from stages.core.networks.run import RunTables, Trained, in_order_of_seeds, model_of, number_of_networks
+from stages.core.networks import run
+from stages.core.networks.linear import fit_linear
+from stages.core.networks.model import Model
+from stages.core.networks.run import (
+    RunTables,
+    Trained,
+    blended,
+    in_order_of_seeds,
+    model_of,
+    number_of_networks,
+)
 from stages.core.networks.stopping import TrainingResult
 from tests.core.networks.test_data import CLIPS, FEATURES, RECORDINGS, SPLIT, prepared, rows_of
 
@@ -60,3 +71,57 @@ def test_the_model_says_how_many_clips_it_learnt_from() -> None:
     config = TrainingConfig(seeds=(7,))
     model = model_of("r", RunOptions("f", "m"), TABLES, data, JOINT, config, [trained(7)])
     assert model.description.clips == {"train": 4, "validation": 3}
+
+
+def made(config: TrainingConfig, tasks: list[str]) -> Model:
+    network = replace(trained(config.seeds[0]), tasks=tasks)
+    return model_of("r", RunOptions("f", "m"), TABLES, prepared(config=config), JOINT, config, [network])
+
+
+def test_a_blend_is_chosen_among_networks_linear_model_and_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrainingConfig(target_scale="standard", calibration="match", seeds=(7, 8))
+    monkeypatch.setattr(run, "calibrated", lambda model, _: model)
+    model, data = made(config, ["age", "type"]), prepared(config=config).data
+    by_seed = {
+        7: {"age": [[20.0]] * 4, "type": [[0.1, 0.2]] * 4},
+        8: {"age": [[50.0]] * 4, "type": [[0.5, 0.8]] * 4},
+    }
+    monkeypatch.setattr(
+        Model,
+        "predict_scaled",
+        lambda *_: {
+            seed: {name: np.array(rows, np.float32) for name, rows in of.items()}
+            for seed, of in by_seed.items()
+        },
+    )
+    asked: dict[str, Any] = {}
+
+    def chosen(task: Any, truth: Any, members: Any, speakers: Any, spread: Any) -> tuple[float, ...]:
+        asked[task.columns[0]] = truth, members, speakers, spread
+        return (1.0, 0.0, 0.0)[: len(members)]
+
+    monkeypatch.setattr(run, "chosen_shares", chosen)
+    speakers = np.array(list("abca"))
+    blended(model, data, speakers)
+    mean, deviation = data.scales["age"]
+    for name, column, networks in (("age", "Age", (35 - mean) / deviation), ("type", "Awe", [0.3, 0.5])):
+        truth, members, whose, spread = asked[column]
+        np.testing.assert_array_equal(truth, data.validation.targets[name])
+        np.testing.assert_allclose(members[0], np.zeros((4, 1)) + networks, rtol=1e-6)
+        linear = fit_linear(data, name, config, {"f": slice(0, 5)})
+        assert linear is not None
+        np.testing.assert_array_equal(members[1], linear.predict(data.validation.inputs, data.tasks[name]))
+        assert whose is speakers
+        if name == "age":
+            np.testing.assert_allclose(members[2], np.median(data.train.targets["age"]))
+            assert spread is None
+        else:
+            assert len(members) == 2
+            np.testing.assert_array_equal(spread, data.train.targets["type"])
+
+
+def test_the_speakers_of_validation_choose_a_blend(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(run, "blended", lambda model, _, speakers: asked.append(list(speakers)) or model)
+    made(TrainingConfig(seeds=(7,), blend="validation"), ["age"])
+    assert asked == [[f"speaker s{row}" for row in rows_of("validation")]]
