@@ -79,6 +79,13 @@ def test_scores_are_those_of_validation_in_label_units() -> None:
     assert all(row["score"] is None for row in curves if row["split"] == "train")
 
 
+def test_a_coefficient_has_no_unit() -> None:
+    scaled = replace(DATA, scales={**DATA.scales, "emotion": (1.0, 10.0), "country": (0.0, 3.0)})
+    curves = run("loss", [1.0], data=scaled, epochs=1).curves
+    found = {row["task"]: row["score"] for row in curves if row["split"] == "validation"}
+    assert found == pytest.approx({**SCORES, "total": None})
+
+
 def test_the_skill_is_the_mean_of_scores_and_of_the_error_that_is_saved() -> None:
     stopping = EarlyStopping(DATA, TrainingConfig(monitor="score"))
     assert stopping._skill(SCORES) == pytest.approx(SKILL, rel=1e-12)

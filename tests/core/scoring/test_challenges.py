@@ -35,6 +35,13 @@ def test_the_score_of_forty_columns_is_the_mean_of_four_countries() -> None:
     assert np.isnan(challenge.combined(CULTURE, [0.1, np.nan, 0.3, 0.6]))
 
 
+def test_a_task_counts_by_its_columns() -> None:
+    few, many = (Task("regression", columns, "ccc") for columns in (EMOTIONS[:2], EMOTIONS[2:]))
+    challenge = CHALLENGES["a-vb-high"]
+    assert challenge.tasks({"few": few, "many": many}) == {"few": few, "many": many}
+    assert challenge.combined({"few": few, "many": many}, [0.6, 0.1]) == pytest.approx(0.2)
+
+
 def test_exvo_is_its_harmonic_mean() -> None:
     tasks = {
         "emotion": Task("regression", EMOTIONS, "ccc"),
@@ -106,6 +113,11 @@ def test_the_joint_score_of_one_task_is_that_task_s_own() -> None:
     alone = Sampling.of(labels.assign(speaker="S"), EvaluationOptions(bootstrap=20))
     single = alone.sums("ccc", truth, predictions.of_task(name, task.columns, labels["clip_id"]).values())
     value, low, high = alone.joint(["ccc"], [single], lambda scores: scores[0])
+    assert value == pytest.approx(own.value)
+    assert np.isnan([low, high]).all()
+    of_one = sums.copy()
+    of_one[:, 1:] = 0  # the other task is labelled for one speaker alone
+    value, low, high = sampling.joint(["ccc", "ccc"], [sums, of_one], lambda scores: scores[0])
     assert value == pytest.approx(own.value)
     assert np.isnan([low, high]).all()
 
