@@ -32,7 +32,12 @@ done
 [ -z "$waits" ] || { wait; cat slurm-$$-*.out; echo "jobs are done"; }
 echo "Submitted batch job $!"
 """
-slow = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
+
+
+def slow(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test in `make recipes` alone, where it may take an hour."""
+    skipped = pytest.mark.skipif(os.environ.get("RECIPES") != "all", reason="make recipes runs all of them")
+    return pytest.mark.timeout(3600)(skipped(test))
 
 
 def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
@@ -186,7 +191,7 @@ def test_recipe_grid(finished_copy: Project) -> None:
 def test_recipe_queue(finished_copy: Project) -> None:
     recipe(finished_copy, "queue")
     try:
-        assert wait_for(lambda: finished_copy.run("dvc queue status").count("Success") == 2, 240)
+        assert wait_for(lambda: finished_copy.run("dvc queue status").count("Success") == 2, 3000)
     finally:
         finished_copy.run("dvc queue stop --kill")
     names = finished_copy.run("dvc exp list --name-only").split()

@@ -48,7 +48,6 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
             check=False,
         )
         assert ended.returncode == 0, f"{text}\n{ended.stdout}"
