@@ -84,6 +84,16 @@ def test_every_file_that_is_named_exists() -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
+def test_every_file_that_is_named_beside_another_exists_there() -> None:
+    lacking = []
+    for line in PAGES["docs/code.md"].splitlines():
+        folder = ROOT
+        for path, name in re.findall(r"`([\w/]+/)?(\w+\.py)`", line):
+            folder = ROOT / path if path else folder
+            lacking += [] if (folder / name).is_file() else [f"{folder}/{name}"]
+    assert lacking == []
+
+
 def test_every_parameter_that_is_named_exists() -> None:
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
     sections = "|".join(set(parameters) - {"tasks", "features", "models", "runs"})
