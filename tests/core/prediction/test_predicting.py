@@ -142,9 +142,23 @@ def test_what_is_printed_is_what_is_predicted(model: Any) -> None:
     assert text[3].split() == ["age", "30.0"]
 
 
+def test_values_are_kept_to_six_places(model: Any) -> None:
+    content = record(model, PATHS[0], {"age": np.array([31.2345674])})
+    assert content == {"file": "in/7.wav", "age": {"Age": 31.234567}}
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0.5, -0.97], 2), ([31.2], 1), ([99.0, 0.1], 1), ([2500.0], 0), ([0.0], 2), ([0.02], 3)],
+    [
+        ([0.5, -0.97], 2),
+        ([31.2], 1),
+        ([99.0, 0.1], 1),
+        ([2500.0], 0),
+        ([0.0], 2),
+        ([0.02], 3),
+        ([10.0], 1),
+        ([1000.0], 0),
+    ],
 )
 def test_decimals_follow_the_size_of_the_values(values: list[float], expected: int) -> None:
     assert decimals(np.array(values)) == expected

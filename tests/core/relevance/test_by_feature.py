@@ -1,12 +1,23 @@
 """Correlations and shifts of single features, against scipy and by hand."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from stages.core.config.evaluation import EvaluationOptions
-from stages.core.relevance.by_family import Asked
-from stages.core.relevance.by_feature import _strongest, correlations, label_columns, shift, with_interval
+from stages.core.relevance import by_feature
+from stages.core.relevance.by_family import Asked, Heard
+from stages.core.relevance.by_feature import (
+    _strongest,
+    correlations,
+    label_columns,
+    shift,
+    strongest_features,
+    with_interval,
+)
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sampling import Sampling
 
@@ -50,3 +61,29 @@ def test_a_class_is_a_column_of_its_own() -> None:
 def test_the_strongest_go_with_the_label_or_against_it_one_of_each_descriptor() -> None:
     names = ["F0final_sma_amean", "F0final_sma_stddev", "pcm_zcr_sma_amean", "jitterLocal_sma_amean"]
     assert _strongest(names, np.array([0.3, -0.5, -0.9, 0.1])) == [2, 1, 3]
+
+
+def test_training_chooses_and_test_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["F0final_sma_amean", "pcm_zcr_sma_amean"]
+    rising, noise = np.arange(12.0), np.random.default_rng(3).permutation(12).astype(float)
+    train, test = np.c_[rising, noise], np.c_[noise, rising]
+    ages = Asked("mae", ["Age"], rising[:, None])
+    network = SimpleNamespace(tasks=["age"], seed=1)
+    layer = SimpleNamespace(
+        bias=np.zeros(1),
+        weights=np.array([[1.0], [2.0]]),
+        added=lambda inputs, _: inputs @ np.array([[1.0], [2.0]]),
+        predict=lambda sums: {"age": sums},
+    )
+    monkeypatch.setattr(by_feature, "FirstLayer", SimpleNamespace(of=lambda *_: layer))
+    model: Any = SimpleNamespace(networks=[network], feature_names=names)
+    sampling = Sampling(np.arange(12), np.ones((4, 12), np.uint8), EvaluationOptions())
+    heard = Heard({"age": ages}, sampling, {}, 3)
+    families = {"pitch": np.array([0]), "spectral shape": np.array([1])}
+    found = list(strongest_features(model, families, (train, {"age": ages}), test, test, heard))
+    assert [(feature.name, feature.family) for feature in found] == [
+        (names[0], "pitch"),
+        (names[1], "spectral shape"),
+    ]
+    assert found[0].correlation == pytest.approx(spearmanr(noise, rising).statistic, abs=1e-6)
+    assert found[1].correlation == 1.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from stages.core.relevance import conditional
 from stages.core.relevance.conditional import PENALTIES, Kernels
 
 
@@ -37,6 +38,16 @@ def test_a_family_is_told_as_by_ridge_regression(
     assert min(np.abs(found - values).max() for values in expected) < 1e-5
     assert told.share > 0.9
     assert kernels.told_by_the_rest("alone", families["alone"]).share < 0.1
+
+
+def test_what_is_learnt_from_is_spread_over_all_clips(
+    data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    families, train, test = data
+    monkeypatch.setattr(conditional, "CLIPS", 5)
+    kernels = Kernels.of(families, train, test, threads=1)
+    assert kernels.clips.tolist() == [0, 7, 14, 22, 29]
+    np.testing.assert_array_equal(kernels.known, train[kernels.clips])
 
 
 def test_share_without_a_family(data: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]) -> None:
