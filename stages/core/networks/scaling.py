@@ -11,6 +11,7 @@ from stages.core.networks.speakers import Speakers, in_speaker_units
 
 _BLOCK, _FEWEST = 256, 16  # columns worked on at a time: fewer where there are many rows
 _VALUES = 1 << 23
+_ROWS = 64  # standardized at a time, so that they stay within the processor's cache
 _QUANTILES = 101
 
 
@@ -42,26 +43,38 @@ class Scaling:
             out: what takes the result, float32 [n, d]; it may be ``features``. None: a new array.
         """
         scaled = np.empty(features.shape, np.float32) if out is None else out
+        if self.kind == "standard":
+            return self._standardize(features, scaled)
         for columns in column_blocks(*features.shape):
             block = features[:, columns].astype(np.float64)
-            scaled[:, columns] = self._scale(block, self.points[:, columns])
+            scaled[:, columns] = _normal_scores(block, self.points[:, columns])
         if self.kind == "speaker":
             names = np.arange(len(scaled)) if speakers is None else speakers
             return in_speaker_units(scaled, names, scaled)
         return scaled
 
-    def _scale(self, block: np.ndarray, points: np.ndarray) -> np.ndarray:
-        if self.kind == "standard":
-            mean, factor, lowest, highest = points
-            return (np.clip(block, lowest, highest) - mean) * factor
-        levels = normal_quantiles(len(points))
-        scaled = np.zeros_like(block)
-        for column in np.flatnonzero(points[0] < points[-1]):
-            knots, first = np.unique(points[:, column], return_index=True)
-            # Tied values take the middle of the quantiles that they span.
-            last = np.r_[first[1:], len(points)] - 1
-            scaled[:, column] = np.interp(block[:, column], knots, (levels[first] + levels[last]) / 2)
-        return scaled
+    def _standardize(self, features: np.ndarray, out: np.ndarray) -> np.ndarray:
+        mean, factor, lowest, highest = self.points
+        for first in range(0, len(features), _ROWS):
+            rows = slice(first, first + _ROWS)
+            block = features[rows].astype(np.float64)
+            np.clip(block, lowest, highest, out=block)
+            block -= mean
+            block *= factor
+            out[rows] = block
+        return out
+
+
+def _normal_scores(block: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Normal quantiles of some columns, float64 [n, columns], by the quantiles of the training split."""
+    levels = normal_quantiles(len(points))
+    scaled = np.zeros_like(block)
+    for column in np.flatnonzero(points[0] < points[-1]):
+        knots, first = np.unique(points[:, column], return_index=True)
+        # Tied values take the middle of the quantiles that they span.
+        last = np.r_[first[1:], len(points)] - 1
+        scaled[:, column] = np.interp(block[:, column], knots, (levels[first] + levels[last]) / 2)
+    return scaled
 
 
 def column_blocks(rows: int, columns: int) -> Iterator[slice]:
