@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="a folder with data_info.csv and wav/")
     options = parser.parse_args()
     run, folder = options.run, options.corpus
+    if not (folder / INFO).is_file():
+        raise UserError(f"--corpus is {str(folder)!r}, which has no {INFO}; it must be in HUME-VB's layout.")
     parameters = load()
     parameters.run(run)
     model = Model.load(Path("data/models") / run)

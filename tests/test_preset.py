@@ -71,6 +71,8 @@ def test_what_does_not_fit_leaves_the_file_as_it_is(
 ) -> None:
     with pytest.raises(UserError, match=r"no preset 'a-vb-typ' \(did you mean a-vb-type\?\)"):
         run_stage(preset, monkeypatch, "a-vb-typ", "--path", "x")
+    with pytest.raises(UserError, match=r"^there is no preset 'no' \(there are a-vb-culture, [^()]+\)\.$"):
+        run_stage(preset, monkeypatch, "no", "--path", "x")
     with pytest.raises(SystemExit):
         run_stage(preset, monkeypatch, "a-vb-type")
     set_parameters(train={"loss_weighting": {"age": 0.1}})

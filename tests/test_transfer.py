@@ -101,6 +101,12 @@ def test_what_is_not_shared_is_said(trained: Path, monkeypatch, capsys) -> None:
     assert f"data/transfer/{RUN}-on-other.json" in printed
 
 
+@pytest.mark.usefixtures("trained")
+def test_another_layout_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"--corpus is 'data', which has no data_info\.csv; it must be in"):
+        moved(monkeypatch, Path("data"))
+
+
 def test_nothing_shared_and_another_scale_are_one_sentence(trained: Path, monkeypatch) -> None:
     rows = [info_row(number, number // 2, Mood=1) for number in range(24)]
     folder = other_corpus(trained, rows, ["File_ID", "Subject_ID", "Mood"])

@@ -51,9 +51,7 @@ def preset(name: str) -> Preset:
     """
     known = presets()
     if name not in known:
-        raise UserError(
-            f"there is no preset {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}."
-        )
+        raise UserError(f"there is no preset {name!r}{did_you_mean(name, known)}.")
     return known[name]
 
 

@@ -56,7 +56,7 @@ def how_features_are_made(model: Model) -> str:
     origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
     parts = [_features_of(part, version) for part in origins]
     beside = "; beside it, in the same row, " if len(parts) > 1 else ""
-    return f"{text}Of this, {beside.join(parts)}."
+    return f"{text}From the result, {beside.join(parts)}."
 
 
 def _features_of(origin: Json, version: str) -> str:
@@ -97,7 +97,7 @@ predictions.
 
 Without the project, `model.onnx` goes from features to predictions: input `features`, float32
 [clips, {number}], not scaled, in the order of `feature_names` in its metadata (and in `model.json`); an
-output for each task, the mean over {len(model.seeds)} seeds. What its caller must compute:
+output for each task, the mean over {len(model.seeds)} seeds. You must compute the features:
 
 {how_features_are_made(model)}
 """
@@ -167,25 +167,25 @@ def _groups(test: Json, confidence: float) -> Iterator[str]:
 
 def _limits(model: Model, corpus: Json) -> str:
     lines = [
-        f"- It was tested on clips of one corpus ({corpus['name']}). On other microphones, rooms, languages "
-        "and ages expect less.",
-        "- It hears one burst at a time; speech, music and noise get an answer too, a meaningless one.",
-        "- Ratings tell what listeners said of a sound, not what its speaker felt.",
+        f"- It was tested on clips of one corpus ({corpus['name']}). Expect "
+        "lower scores with other microphones, rooms, languages and ages.",
+        "- It predicts one burst at a time. For speech, music and noise its predictions are meaningless.",
+        "- Ratings describe what listeners heard in a sound, not what its speaker felt.",
         "- It is no basis for a decision about a person, and must not be used to identify anybody.",
     ]
     classified = [task for task in model.classes if task in model.tasks]
     if classified:
         lines.append(
-            f"- {', '.join(classified)}: it knows the classes above alone, and always answers with one."
+            f"- {', '.join(classified)}: it knows only the classes above and always predicts one of them."
         )
     return "## Limits\n\n" + "\n".join(lines) + "\n"
 
 
 def _licences(corpus: Json) -> str:
     source = (
-        "The corpus is computed: no one's rights are touched."
+        "The corpus is computed and contains no recordings of people."
         if corpus["synthetic"]
-        else f"What the terms of {corpus['name']} say of models trained on it holds for this one."
+        else f"The terms of {corpus['name']} on models trained on it apply to this model."
     )
     return (
         f"## Licences\n\n{source} openSMILE, which computes the features, is free for research and "
