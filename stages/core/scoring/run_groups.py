@@ -49,8 +49,8 @@ class RunGroups:
         return ", ".join(f"{name} {_in_words(value)}" for name, value in own.items() if value != common[name])
 
     def is_joint(self, run: str) -> bool:
-        """Whether one network learns all tasks of the run."""
-        return self.parameters.architecture(run).joint
+        """Whether one network learns several tasks: with a single task, no network is a multi-task one."""
+        return self.parameters.architecture(run).joint and len(self.parameters.tasks_of(run)) > 1
 
     def is_common(self, run: str) -> bool:
         """Whether the run is trained as the section ``train`` says, without a change by its model."""

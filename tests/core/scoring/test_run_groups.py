@@ -41,6 +41,20 @@ def test_single_and_multi_task_runs_must_share_features_and_training(set_paramet
     assert set(groups.trained_otherwise) & set(runs) == {"faster", "weighed"}
 
 
+def test_a_joint_network_of_one_task_is_no_multi_task_network(set_parameters):
+    models = {
+        "lone": {"joint": True, "trunk": [16], "tasks": ["age"]},
+        "pair": {"joint": True, "trunk": [16], "tasks": ["age", "country"]},
+    }
+    runs = {f"egemaps-{model}": {"features": "egemaps", "model": model} for model in models}
+    set_parameters(models=models, runs=runs)
+    groups = RunGroups(load())
+    assert "egemaps-lone" in groups.single_task and "egemaps-pair" in groups.multi_task
+    assert Pair("multi-task", "egemaps-stl", "egemaps-pair") in groups.multi_task_pairs()
+    assert Pair("multi-task", "egemaps-lone", "egemaps-pair") in groups.multi_task_pairs()
+    assert all(pair.candidate != "egemaps-lone" for pair in groups.multi_task_pairs())
+
+
 def test_runs_that_know_speakers_are_told_apart(set_parameters):
     models = {"known": {"joint": True, "trunk": [16], "train": {"scaling": "speaker"}}}
     set_parameters(models=models, runs={"known": {"features": "egemaps", "model": "known"}})
