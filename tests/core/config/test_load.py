@@ -7,6 +7,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import modify_yaml
 
+from stages.core.config.data import CorpusOptions
 from stages.core.config.load import load, parse
 from stages.core.runtime.errors import UserError
 from tests.helpers import ROOT
@@ -45,6 +46,29 @@ def test_the_papers_values_are_the_defaults() -> None:
         "compare-mtl2": (128, 64),
         "compare-mtl3": (256, 128, 64),
     }
+
+
+def test_params_yaml_writes_the_defaults_out() -> None:
+    """So that a line that somebody deletes changes nothing."""
+    parameters = load(ROOT / "params.yaml")
+    sections = [
+        parameters.preprocess,
+        parameters.split,
+        parameters.codebook,
+        parameters.boaw,
+        parameters.train,
+    ]
+    sections += [parameters.evaluate, parameters.synthesize, parameters.compute]
+    for section in sections:
+        assert section == type(section)()
+    assert parameters.corpus == CorpusOptions(path="data/synthetic")
+
+
+def test_a_model_wins_over_its_recipe_and_a_recipe_over_the_train_section() -> None:
+    content = changed("recipes/slow", {"learning_rate": 0.01, "epochs": 7})
+    content["models"]["mtl2"] |= {"recipe": "slow", "train": {"epochs": 3}}
+    recipe = parse(content).recipe("compare-mtl2")
+    assert (recipe.learning_rate, recipe.epochs, recipe.batch_size) == (0.01, 3, 8)
 
 
 def test_a_model_overrides_the_train_section() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from stages.core.config.tasks import Task
 from stages.core.reporting.fold_report import MANY, FoldReport, build, score_lines
-from stages.core.reporting.fold_tables import Beside
+from stages.core.reporting.fold_tables import Beside, score_table
 from stages.core.scoring.folds import FoldedRun, FoldedSummary, FoldSize
 from stages.core.scoring.run_groups import NAIVE
 from stages.core.scoring.run_scores import Cost, PartScore
@@ -77,6 +77,18 @@ def test_all_runs_over_all_clips_and_what_the_naive_predictor_beats() -> None:
     assert rows[1][5] == f"{min(of_folds):.3f} to {max(of_folds):.3f}"
     emotion = table_of(build(found, TASKS, 0.95, None), "scores-emotion")
     assert not any("†" in cell for row in emotion for cell in row)
+
+
+def test_the_mean_of_folds_and_their_standard_deviation() -> None:
+    found = summary()
+    parts = found.runs["stl"].folds["emotion"]
+    skew = {
+        fold: replace(part, value=value)
+        for (fold, part), value in zip(parts.items(), (0.1, 0.2, 0.6), strict=True)
+    }
+    stl = replace(found.runs["stl"], folds={**found.runs["stl"].folds, "emotion": skew})
+    table = score_table(replace(found, runs={**found.runs, "stl": stl}), "emotion", 0.95)
+    assert texts(table.rows)[0][4:] == ["0.300 ± 0.265", "0.100 to 0.600"]
 
 
 def test_each_country_that_was_left_out_has_a_row() -> None:

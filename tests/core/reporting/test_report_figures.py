@@ -51,6 +51,7 @@ def test_the_scatter_shows_test_clips_of_the_best_run():
     (shown,) = report_figures.scatter(results(), labels, {"compare-stl": RunPredictions(tables)}.__getitem__)
     assert shown.name == "scatter-age"
     assert shown.figure.axes[0].collections[0].get_offsets().tolist() == [[20, 23], [30, 33]]
+    assert (shown.header, shown.rows) == (["column", "true", "predicted"], [("Age", 20, 23), ("Age", 30, 33)])
 
 
 def test_differences_have_a_panel_per_task_and_say_which_way_is_better():
