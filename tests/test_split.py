@@ -12,15 +12,16 @@ from stages.core.runtime.tables import write_table
 
 
 @pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("alone_in", ["validation", "test"])
 def test_a_class_that_is_not_in_training_stops_before_anything_is_extracted(
-    set_parameters: Callable[..., None],
+    set_parameters: Callable[..., None], alone_in: str
 ) -> None:
     preprocess.main()
     set_parameters(split={"method": "official"})
     table = pd.read_parquet("data/recordings.parquet")
-    test = table["source_split"] == "test"
+    there = table["source_split"] == alone_in
     write_table(
-        Path("data/recordings.parquet"), table.assign(Country=table["Country"].where(~test, "Norway"))
+        Path("data/recordings.parquet"), table.assign(Country=table["Country"].where(~there, "Norway"))
     )
     with pytest.raises(
         UserError, match=r"'Norway' never occurs in the training split; .* split\.balance: Country"

@@ -111,6 +111,20 @@ def test_a_rare_class_weighs_as_much_as_the_other() -> None:
     classes = (np.arange(180) % 30 < 3).astype(np.int64)  # 6 of the 60 clips of each split
     found = together(recorded(classes + rng.normal(0, 0.7, 180), classes, SPLITS))
     assert (found.uar or 0) > 0.65
+    assert found.chance == 0.5
+
+
+def test_labels_are_exchanged_between_speakers_not_clips() -> None:
+    """The class of four of six speakers is told; were their 60 clips independent, that could be no chance."""
+    of_speaker, said = np.repeat([0, 0, 0, 1, 1, 1], 10), np.repeat([0, 0, 1, 1, 1, 0], 10)
+    learnt = np.tile([0, 1], 20)
+    classes, fact = np.r_[learnt, of_speaker], np.r_[learnt, said].astype(float)
+    splits = np.repeat(["train", "validation", "test"], [20, 20, 60])
+    speaker = np.repeat(np.arange(6), 10)
+    drawn = bootstrap.draws(6, 50, np.random.default_rng(1))
+    found = told(recorded(fact, classes, splits), Sampling(speaker, drawn, EvaluationOptions()))[0]
+    assert found.uar == pytest.approx(2 / 3, abs=1e-6)
+    assert found.p > 0.05
 
 
 def test_clips_without_a_label_count_nothing() -> None:
