@@ -1,6 +1,7 @@
 """Which clips, seeds and sizes the networks of a run stand for."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import pandas as pd
 import pytest
 
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
+from stages.core.networks import model as model_module
 from stages.core.networks import run
 from stages.core.networks.linear import fit_linear
-from stages.core.networks.model import Model
+from stages.core.networks.model import Model, predict_clips
 from stages.core.networks.run import (
     RunTables,
     Trained,
@@ -125,3 +127,37 @@ def test_the_speakers_of_validation_choose_a_blend(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run, "blended", lambda model, _, speakers: asked.append(list(speakers)) or model)
     made(TrainingConfig(seeds=(7,), blend="validation"), ["age"])
     assert asked == [[f"speaker s{row}" for row in rows_of("validation")]]
+
+
+def test_a_training_step_takes_the_weights_three_times_but_the_inputs_need_no_gradient() -> None:
+    weights = {
+        "seed7/trunk.0.0.weight": np.zeros((4, 5), np.float32),
+        "seed7/trunk.0.0.bias": np.zeros(4, np.float32),
+        "seed7/heads.age.0.weight": np.zeros((1, 4), np.float32),
+        "seed8/trunk.0.0.weight": np.zeros((4, 5), np.float32),
+    }
+    model = replace(made(TrainingConfig(seeds=(7,)), ["age", "type"]), weights=weights)
+    assert model.training_multiply_adds == dict.fromkeys(["age", "type"], 3 * (20 + 4) - 20)
+    assert (model.parameters, model.multiply_adds) == (28, 24)
+
+
+@pytest.mark.parametrize("of_speakers", [False, True])
+def test_any_clips_are_predicted_in_blocks_and_in_their_order(
+    of_speakers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "CLIPS", 2)
+    asked: list[list[str]] = []
+
+    def predict(features: np.ndarray, speakers: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+        asked.append(sorted(set(speakers.tolist())))
+        return {7: {"age": features[:, :1] * 10}}
+
+    description = SimpleNamespace(outputs={"age": 1})
+    model: Any = SimpleNamespace(
+        description=description, tasks={"age": None}, seeds=[7], reads_speakers=of_speakers, predict=predict
+    )
+    features = np.arange(12, dtype=np.float32).reshape(6, 2)
+    rows = np.array([5, 0, 3, 1])
+    found = predict_clips(model, features, np.array(list("aabbac")), rows)
+    np.testing.assert_array_equal(found[7]["age"], features[rows, :1] * 10)
+    assert asked == ([["a"], ["b", "c"]] if of_speakers else [["a", "c"], ["a", "b"]])
