@@ -71,6 +71,10 @@ def test_a_model_wins_over_its_recipe_and_a_recipe_over_the_train_section() -> N
     assert (recipe.learning_rate, recipe.epochs, recipe.batch_size) == (0.01, 3, 8)
 
 
+def test_as_many_frames_as_words_are_enough() -> None:
+    assert parse(changed("codebook/frames", 2000)).codebook.frames == 2000
+
+
 def test_a_model_overrides_the_train_section() -> None:
     parameters = parse(changed("models/mtl2/train", {"batch_size": 64, "monitor": "score"}))
     assert parameters.recipe("compare-mtl2").batch_size == 64

@@ -53,6 +53,8 @@ def test_size_of_corpus_and_a_warning_where_speakers_are_few():
         "1,003 clips of 43 speakers, 0.02 hours. 7 of the 1,010 clips in the label files cannot be used."
     )
     assert few_speakers(found) is None
+    found.split["test"]["speakers"] = 20
+    assert few_speakers(found) is None
     found.split["test"]["speakers"] = 19
     assert "Test has only 19 speakers." in few_speakers(found)
 
