@@ -115,7 +115,7 @@ def test_nothing_shared_and_another_scale_are_one_sentence(trained: Path, monkey
     for row in rows:
         row["Age"] = 1990
     write_info(folder, rows, ["File_ID", "Subject_ID", "Age"])
-    with pytest.raises(UserError, match=r"24 of them label out of range .*Age is 1990, not within"):
+    with pytest.raises(UserError, match=r"24 of them label out of range .*Age is 1990, outside 0 to 120"):
         moved(monkeypatch, folder)
     for row in rows:
         row["Country"] = "Germany"

@@ -53,7 +53,8 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
         return math.nan
     if not math.isfinite(value) or (limits and not limits[0] <= value <= limits[1]):
         raise UnusableClipError(
-            "label out of range", f"{column} is {cell}" + (f", not within {limits}" if limits else "")
+            "label out of range",
+            f"{column} is {cell}" + (f", outside {limits[0]:g} to {limits[1]:g}" if limits else ""),
         )
     return value
 

@@ -90,8 +90,8 @@ def finding(what: str, task: str, rows: Sequence[Comparison], results: Results) 
     p = f"{p_equals(median.p)}, corrected {p_value(median.p_corrected)}"
     return (
         f"For {task}, {what} {verdict}; {where}, the difference is {signed(median.difference)} "
-        f"{metric.label}{'' if metric.higher_is_better else ' (positive: a smaller error)'} "
-        f"({results.confidence:.0%} interval {ends(median.low, median.high)}, {p})."
+        f"{metric.label} ({'' if metric.higher_is_better else 'positive: a smaller error; '}"
+        f"{results.confidence:.0%} interval {ends(median.low, median.high)}, {p})."
     )
 
 
