@@ -125,11 +125,12 @@ def test_curves_are_of_validation_and_cost_shows_test():
         {"run": list(RUNS), "seed": 1, "epoch": 1, "split": "validation", "task": "age", "score": 3.0}
     )
     train = table.assign(split="train", score=9.0)
-    curves = report_figures.learning_curves(pd.concat([table, train]), found)
+    another = table.assign(seed=2, score=6.0)
+    curves = report_figures.learning_curves(pd.concat([table, another, train]), found)
     assert [axes.get_title() for axes in curves.figure.axes] == [
         f"{task}, compare" for task in ("emotion", "country", "age")
     ]
-    assert [tuple(row) for row in curves.rows] == [(run, "age", 1, 3.0) for run in RUNS]
+    assert [tuple(row) for row in curves.rows] == [(run, "age", 1, 4.5) for run in RUNS]
     emotion = report_figures.cost(found).figure.axes[0]
     scores = [found.runs[run].task("emotion", "test").value for run in RUNS]
     assert list(emotion.lines[0].get_ydata()) == scores

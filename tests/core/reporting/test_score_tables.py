@@ -6,7 +6,7 @@ import yaml
 from stages.core.reporting.score_tables import comparison_table, headline_table, part_table, task_table
 from stages.core.scoring.run_scores import Interval
 from tests.helpers import ROOT
-from tests.helpers.results import RUNS, beating, changed, comparison, groups, results, texts
+from tests.helpers.results import OTHER, RUNS, beating, changed, comparison, groups, results, texts
 
 TASKS = yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"]
 LABELS = {"emotion": "CCC", "country": "UAR", "age": "MAE"}
@@ -171,6 +171,16 @@ def test_comparison_table_marks_what_is_significant_after_correction():
     ]
     assert strong(table) == [("compare-mtl2 against compare-stl", 3)]
     assert "corrected for the 2 comparisons" in table.notes and "There are 3 here." in table.notes
+
+
+def test_the_run_with_the_fewest_seeds_decides_what_is_said_of_p():
+    models = yaml.safe_load((ROOT / "params.yaml").read_text())["models"]
+    many = {**OTHER, "train": {**OTHER.get("train", {}), "seeds": list(range(1, 13))}}
+    found = results(
+        groups=groups(models={**models, "other": many}),
+        comparisons=[comparison(0.2, 0.1, 0.3, "compare-other", contrast="training")],
+    )
+    assert "There are 3 here." in comparison_table("training", found).notes
 
 
 def test_further_scores_have_a_column_of_their_own():
