@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ from stages.core.audio import converting
 from stages.core.audio.cache import ClipCache
 from stages.core.audio.shards import read_shards
 from stages.core.config.data import PreprocessOptions
+from stages.core.config.load import load
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.parallel import parallel_map
+from stages.core.runtime.quarantine import Fault
+from tests.helpers import ROOT
 from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
 
 
@@ -63,6 +67,8 @@ def test_the_zoo_of_bad_clips(corpus: Path, project: Path) -> None:
     clips = json.loads((project / "metrics/corpus.json").read_text())["clips"]
     assert clips == {"listed": 35, "used": 26, "quarantined": 9}
     recordings = pd.read_parquet(project / "data/recordings.parquet")
+    assert {*recordings["source_rate"]} >= {44_100}
+    assert recordings["source_channels"].max() < 100
     assert list(recordings["clip_id"]) == sorted(recordings["clip_id"])
     assert [clip_id for clip_id, _ in read_shards(project / "data/audio")] == list(recordings["clip_id"])
     assert list(recordings.columns[:2]) == ["clip_id", "speaker"]
@@ -235,3 +241,18 @@ def test_recordings_that_hold_no_voice_are_named(
     set_parameters(preprocess={"min_peak_db": -100, "max_clipped": 1})
     preprocess.main()
     assert quarantine(project) == {}
+
+
+def test_a_clip_is_labelled_for_a_task_if_it_has_all_its_columns() -> None:
+    parameters = load(ROOT / "params.yaml")
+    columns = [*EMOTIONS, "Age", "Country"]
+    clips = pd.DataFrame(1.0, index=range(3), columns=columns).assign(
+        clip_id=list("abc"), speaker=list("xxy"), seconds=2.0, Country=["Peru", "Chad", None]
+    )
+    clips.loc[0, "Awe"] = np.nan
+    corpus: Any = SimpleNamespace(name="c", synthetic=False, listed=4, warnings=["w"], notes=["n"])
+    found = preprocess.summary(corpus, clips, [Fault("d", "preprocess", "silent", "all")], parameters)
+    assert found["labels"] == {"emotion": 2, "country": 2, "age": 3}
+    assert found["clips"] == {"listed": 4, "used": 3, "quarantined": 1}
+    assert (found["speakers"], found["seconds"], found["reasons"]) == (2, 6.0, {"silent": 1})
+    assert (found["groups"], found["warnings"]) == ({"Country": {"Chad": 1, "Peru": 1}}, ["w", "n"])
