@@ -109,8 +109,8 @@ def _notice(corpus: Mapping[str, object]) -> dict[str, str]:
     if corpus["synthetic"]:
         return {
             "corpus": name,
-            "notice": "Voices computed for the synthetic corpus: nobody is heard here. With recordings of "
-            "people in its place this page is not for sharing.",
+            "notice": "These voices are computed for the synthetic corpus; nobody is heard here. A page with "
+            "recordings of people is not for sharing.",
         }
     return {
         "corpus": name,

@@ -297,6 +297,7 @@ def test_from_disk(browser: Any, here: Path, monkeypatch: pytest.MonkeyPatch) ->
     run_stage(explore, monkeypatch)
     opened = Page(browser, (here / "data/explore.html").as_uri())
     assert opened.text("count").startswith("40 of 40 clips")
+    assert opened.run("return [shown(-0.004), shown(-0.4), shown(null)]") == ["0.00", "-0.40", "–"]
     opened.wait("return audio.readyState >= 3")
     opened.press(" ")
     opened.wait("return audio.currentTime > 0.1")

@@ -30,7 +30,8 @@ let sound = null; // address of the selected clip's sound
 
 const taskOf = (name) => info.tasks.find((task) => task.name === name);
 const manyColumns = (task) => task.kind === "regression" && task.outputs.length > 1;
-const shown = (value, places = 2) => (value === null || Number.isNaN(value) ? "–" : value.toFixed(places));
+const shown = (value, places = 2) =>
+  value === null || Number.isNaN(value) ? "–" : value.toFixed(places).replace(/^-(0\.0*)$/, "$1"); // no −0.00
 
 /** Cut columns of float32, as they come, into those of each task. */
 function cut(content, tasks, width) {
