@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from stages import evaluate, train
 from stages.core.metrics import formulas as scores
@@ -141,6 +142,16 @@ def test_mistakes_name_their_remedy(evaluated, monkeypatch):
     write_features(Path("data/features/egemaps.parquet"), ["stray", *clip_ids[1:]], names, features)
     with pytest.raises(UserError, match="clip stray has features but no recording"):
         run_stage(evaluate, monkeypatch, "egemaps-stl")
+
+
+def test_a_model_is_scored_by_the_tasks_that_it_learnt(evaluated, monkeypatch):
+    assert len(evaluated)
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["tasks"]["age"]["score"] = "rmse"
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    found = json.loads(Path("data/scores/egemaps-stl.json").read_text())
+    assert found["splits"]["test"]["tasks"]["age"]["score"] == "mae"
 
 
 def test_diverged_model_is_an_error(evaluated, monkeypatch):

@@ -352,3 +352,19 @@ def test_options_that_go_together(
     with pytest.raises(SystemExit):
         command(*arguments, "--run", "egemaps-stl")
     assert sentence in capsys.readouterr().err
+
+
+def test_a_submission_holds_every_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {Path(f"{number}.wav"): {"age": np.array([float(number)])} for number in range(700)}
+    written: dict[str, float] = {}
+    monkeypatch.setattr("sys.argv", ["predict", "folder", "--model", "model", "--submission", "team"])
+    monkeypatch.setattr(predict, "_load", lambda *_: SimpleNamespace(seeds=(1,)))
+    monkeypatch.setattr(predict, "find_recordings", lambda _: (list(made), []))
+    monkeypatch.setattr(predict, "_outcomes", lambda *_: made.items())
+    monkeypatch.setattr(
+        predict,
+        "_write_submission",
+        lambda _, clips, __: written.update({clip: found["age"][0] for clip, found in clips.items()}),
+    )
+    predict.main()
+    assert written == {str(number): float(number) for number in range(700)}

@@ -138,12 +138,14 @@ def test_standard_units_inside_years_outside(
 def test_a_model_may_learn_some_tasks_alone(
     tables: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = {"joint": True, "trunk": [8], "tasks": ["age", "emotion"]}
+    pair = {"joint": True, "trunk": [8], "tasks": ["age", "emotion"], "train": {"epochs": 1}}
     set_parameters(models={"pair": pair}, runs={"small-pair": {"features": "egemaps", "model": "pair"}})
     run(monkeypatch, "small-pair")
     model = Model.load(tables / "data/models/small-pair")
     assert list(model.tasks) == ["emotion", "age"]
-    assert set(pd.read_csv(tables / "plots/curves/small-pair.csv")["task"]) == {"emotion", "age", "total"}
+    curves = pd.read_csv(tables / "plots/curves/small-pair.csv")
+    assert set(curves["task"]) == {"emotion", "age", "total"}
+    assert curves["epoch"].max() == 1  # as the model says; section train says 2
 
 
 def test_tasks_without_labels_are_left_out(
