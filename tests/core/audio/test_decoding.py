@@ -216,6 +216,8 @@ def test_ogg_streams(tmp_path: Path, kind: str) -> None:
     assert frames_of(tmp_path, ogg + b"a tag" * 20) == FRAMES
     assert reason_of(tmp_path, ogg[: ogg.rfind(b"OggS")]) == "truncated"
     assert reason_of(tmp_path, ogg + encoded("OGG/VORBIS", tone(0.3, 22_050), 22_050)) == "not readable"
+    stereo = np.repeat(tone(0.3)[:, None], 2, axis=1)
+    assert reason_of(tmp_path, ogg + encoded(kind, stereo)) == "not readable"
     damaged = bytearray(ogg)
     damaged[len(ogg) // 2] ^= 1
     assert reason_of(tmp_path, damaged) == "damaged"
