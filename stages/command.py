@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from stages import STOPPED
 from stages.core.runtime.console import say
 from stages.core.runtime.errors import OptionError, StageFileError, UserError
 
@@ -59,7 +60,7 @@ def guarded(main: Callable[[], None]) -> None:
             raise
         _end(f"{error.filename or 'a file'}: {error.strerror}; correct that and run the command again.")
     except KeyboardInterrupt:
-        print("stopped; what is finished is kept for the next run", file=sys.stderr, flush=True)
+        print(STOPPED, file=sys.stderr, flush=True)
         sys.stdout.flush()
         if any(
             not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
