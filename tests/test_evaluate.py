@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from stages.core.metrics import formulas as scores
 from stages.core.networks.model import Model
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.tables import read_features, read_table, write_features, write_table
+from stages.core.scoring.run_scores import Cost
 from tests.helpers.tiny_project import build, run_stage
 
 
@@ -152,6 +154,17 @@ def test_a_model_is_scored_by_the_tasks_that_it_learnt(evaluated, monkeypatch):
     run_stage(evaluate, monkeypatch, "egemaps-stl")
     found = json.loads(Path("data/scores/egemaps-stl.json").read_text())
     assert found["splits"]["test"]["tasks"]["age"]["score"] == "mae"
+
+
+def test_an_epoch_costs_its_training_clips():
+    model = SimpleNamespace(
+        networks=[SimpleNamespace(epochs=3), SimpleNamespace(epochs=4)],
+        description=SimpleNamespace(clips={"train": 10, "validation": 5}),
+        training_multiply_adds={"age": 52},
+        parameters=28,
+        multiply_adds=24,
+    )
+    assert evaluate.cost_of(model) == Cost(28, 24, 2, 7, {"age": 520})
 
 
 def test_diverged_model_is_an_error(evaluated, monkeypatch):

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -205,17 +206,21 @@ def test_nothing_personal_in_the_metrics(project: Path) -> None:
     assert "00001" not in text
 
 
-@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("change", ["another", "deleted", "of the same size"])
 def test_a_recording_that_changes_while_it_is_read(
-    corpus: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch, deleted: bool
+    corpus: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     set_parameters(compute={"processes": 1})
     path = corpus / "wav" / "00003.wav"
     convert = preprocess.convert_recordings
 
     def convert_beside_a_writer(*arguments: Any) -> Iterator[tuple[str, Any]]:
-        if deleted:
+        if change == "deleted":
             path.unlink()
+        elif change == "of the same size":
+            before = path.stat()
+            path.write_bytes(path.read_bytes()[:-1] + b"x")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
         else:
             soundfile.write(path, tone(), 8_000)
         yield from convert(*arguments)

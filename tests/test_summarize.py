@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
@@ -135,6 +136,24 @@ def test_comparison_pairs_single_and_multi_of_the_same_recipe(summarized):
             assert row[f"{side}_mean"] == pytest.approx(mean, abs=2e-6)
         assert row["low"] <= row["difference"] <= row["high"]
         assert 0 < row["p"] <= 1
+
+
+def test_the_bill_is_of_each_runs_own_curves(summarized):
+    assert len(summarized)
+    rows = metrics("bill")
+    assert {(row["baseline"], row["candidate"]) for row in rows} == {("egemaps-stl", "egemaps-mtl2")}
+    assert {row["task"] for row in rows} == {"emotion", "country", "age", "all tasks"}
+    curves = {row["baseline"]: pd.read_csv(f"plots/curves/{row['baseline']}.csv") for row in rows}
+    curves |= {row["candidate"]: pd.read_csv(f"plots/curves/{row['candidate']}.csv") for row in rows}
+    for row in rows:
+        if row["task"] == "age":  # the score that every seed of both reaches: the worst of the best errors
+            best = [
+                found[(found["split"] == "validation") & (found["task"] == "age")]
+                .groupby("seed")["score"]
+                .min()
+                for found in curves.values()
+            ]
+            assert row["target"] == pytest.approx(max(each.max() for each in best), abs=1e-6)
 
 
 def test_another_training_stands_against_the_best_common_run(summarized):
