@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all; text, JSON and CSV as every stage writes them."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -35,6 +36,11 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or str(error.filename) == str(temporary):
+            error.filename = str(path)  # what the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -55,3 +56,16 @@ def test_json_of_an_earlier_stage(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"a": ')
     with pytest.raises(StageFileError, match="is damaged"):
         read_json(tmp_path / "x.json")
+
+
+def test_a_full_disk_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match="No space") as without_name, whole(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="Read-only") as with_name, whole(path) as temporary:
+        raise OSError(errno.EROFS, "Read-only file system", str(temporary))
+    assert without_name.value.filename == with_name.value.filename == str(path)
+    with pytest.raises(OSError, match="Permission") as another, whole(path):
+        raise OSError(errno.EACCES, "Permission denied", "other.txt")
+    assert another.value.filename == "other.txt"
+    assert list(tmp_path.iterdir()) == []
