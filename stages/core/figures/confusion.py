@@ -12,6 +12,7 @@ from stages.core.figures.charts import STYLE
 from stages.core.metrics.formulas import recalls
 
 _FEW = 12  # classes that leave room for counts beside percent
+_WIDEST = 12  # inches, so that a page need not shrink the type
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Matrix:
 
 
 def figure_of(matrices: Sequence[Matrix]) -> Figure:
-    """A matplotlib figure of matrices side by side, of large ones two in a row.
+    """A matplotlib figure of matrices, as many of them side by side as a page shows at their size.
 
     The shade is the percent of the row, mean over seeds, on ``cividis``, which colour-blind readers see as
     others do. Up to 12 classes each cell shows percent and count; beyond that only the percent, from 1 on.
@@ -42,7 +43,7 @@ def figure_of(matrices: Sequence[Matrix]) -> Figure:
     """
     numbers = [len(matrix.classes) for matrix in matrices]
     sides = [max(3.4, 1.9 + 0.5 * number) if number <= _FEW else 2.6 + 0.3 * number for number in numbers]
-    columns = len(matrices) if max(numbers) <= _FEW else min(2, len(matrices))
+    columns = max(1, min(len(matrices), int(_WIDEST / max(sides))))
     rows = -(-len(matrices) // columns)
     with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
         figure = Figure(figsize=(sum(sides[:columns]), (max(sides) + 0.3) * rows), layout="constrained")

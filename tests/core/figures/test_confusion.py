@@ -34,10 +34,13 @@ def test_several_matrices_stand_side_by_side(tmp_path):
     assert two.shape[1] > 1.8 * one.shape[1]
 
 
-def test_large_matrices_stand_two_in_a_row():
-    figure = figure_of([matrix(13)] * 3)
-    assert [axes.get_subplotspec().colspan.start for axes in figure.axes] == [0, 1, 0]
-    assert [axes.get_subplotspec().rowspan.start for axes in figure.axes] == [0, 0, 1]
+@pytest.mark.parametrize(
+    ("classes", "columns"), [(2, [0, 1, 2]), (4, [0, 1, 2]), (8, [0, 1, 0]), (12, [0] * 3), (30, [0] * 3)]
+)
+def test_a_row_has_as_many_matrices_as_a_page_shows(classes, columns):
+    figure = figure_of([matrix(classes)] * 3)
+    assert [axes.get_subplotspec().colspan.start for axes in figure.axes] == columns
+    assert figure.get_figwidth() <= 12
 
 
 def texts(matrix):
