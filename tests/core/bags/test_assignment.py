@@ -186,8 +186,9 @@ def test_groups_count_apart_and_stand_one_after_the_other() -> None:
     assert counts.frames.tolist() == [20, 30]
 
 
+@pytest.mark.parametrize("gpu", GPUS)
 @pytest.mark.parametrize("gaussian", [0.0, 1e6])  # so wide that each nearest word counts 1
-def test_groups_may_count_different_numbers_of_words(gaussian: float) -> None:
+def test_groups_may_count_different_numbers_of_words(gaussian: float, gpu: GpuCounter | None) -> None:
     rng = np.random.default_rng(1)
     frames = rng.standard_normal((40, 5)).astype(np.float32)
     words = [rng.standard_normal((6, 2)).astype(np.float32), rng.standard_normal((8, 3)).astype(np.float32)]
@@ -197,7 +198,7 @@ def test_groups_may_count_different_numbers_of_words(gaussian: float) -> None:
         counted(brute(frames[:, group], own, wanted), [15, 25], len(own))
         for group, own, wanted in zip(columns, words, (1, 4), strict=True)
     ]
-    bags = Assigner(codebook, columns).count(frames, np.array([15, 25])).bags
+    bags = Assigner(codebook, columns, gpu).count(frames, np.array([15, 25])).bags
     assert np.array_equal(bags, np.concatenate(expected, axis=1))
 
 
