@@ -1,16 +1,12 @@
 """Run all stages that have to run, several at a time: ``python -m stages.side_by_side [JOBS]``.
 
-DVC runs one stage after another. Here a ``dvc repro`` of its own runs each stage as soon as those that it
-depends on have ended. The stages that run share the cores; a stage waits while memory is short. What a stage
-does, and whether it is up to date, is left to DVC.
+DVC runs one stage after another. Here each stage runs as soon as those that it depends on have ended. The
+stages that run share the cores; a stage waits while memory is short. What a stage does, and whether it is up
+to date, is left to DVC.
 """
 
 import argparse
 import os
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,16 +19,9 @@ from dvc.repo import Repo
 
 from stages.command import guarded
 from stages.core.runtime.compute import SHARE, usable_cores
-from stages.core.runtime.console import say
 from stages.core.runtime.device import DRIVERS
+from stages.reproducing import WRITE_EVERY, Entries, LockFile, reproduce
 
-PATIENCE = 60.0  # seconds to wait for processes of a killed run, which hold files until they end
-BUSY = ("is busy", "Unable to acquire lock")  # what DVC says meanwhile
-# What DVC says of a stage without a fault. Its `--quiet` leaves out errors, too.
-ROUTINE = re.compile(
-    r"$|Running stage |> |Updating lock file|Generating lock file|To track the changes with git|\tgit add"
-    r"|To enable auto staging|\tdvc config|Use `dvc push`|Stage '.*' didn't change"
-)
 PROGRAM = 400e6  # bytes that a stage takes without data
 COPIES = 4  # of the tables that it reads
 LIMITS = (SHARE, "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -59,10 +48,23 @@ def main() -> None:
         waiting, files = stages_to_run()
     except DvcException:  # `dvc repro` says what is wrong
         return
+    if not run_all(waiting, files, jobs, cores):
+        raise SystemExit(1)
+
+
+def run_all(waiting: dict[str, set[str]], files: Mapping[str, list[Path]], jobs: int, cores: int) -> bool:
+    """Run stages; whether all succeeded.
+
+    Args:
+        waiting: stage → the stages that it depends on; empty afterwards.
+        files: stage → the files and folders that it reads.
+        jobs: stages at a time.
+        cores: that they share.
+    """
     memory = psutil.virtual_memory().available
-    running: dict[Future[bool], tuple[str, Share]] = {}
-    failed = False
-    with ThreadPoolExecutor(jobs) as pool:
+    running: dict[Future[Entries | None], tuple[str, Share]] = {}
+    succeeded = True
+    with LockFile() as lock_file, ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
             busy = {name for name, _ in running.values()}
             ready = [name for name, before in waiting.items() if not before & (waiting.keys() | busy)]
@@ -75,14 +77,18 @@ def main() -> None:
                 if running and (share.cores < 1 or share.memory > left):
                     continue
                 del waiting[name]
-                running[pool.submit(reproduce, name, share.cores)] = name, share
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                environment = {**os.environ, **dict.fromkeys(LIMITS, str(share.cores))}
+                running[pool.submit(reproduce, name, environment)] = name, share
+            for future in wait(running, WRITE_EVERY, FIRST_COMPLETED).done:
                 running.pop(future)
-                failed |= not future.result()
-            if failed:
-                waiting.clear()
-    if failed:
-        raise SystemExit(1)
+                entries = future.result()
+                if entries is None:
+                    succeeded = False
+                    waiting.clear()
+                else:
+                    lock_file.add(entries)
+            lock_file.write_if_due()
+    return succeeded
 
 
 def stages_to_run() -> tuple[dict[str, set[str]], dict[str, list[Path]]]:
@@ -105,38 +111,6 @@ def memory_of(files: list[Path]) -> float:
     tables = [path for path in files if path.suffix == ".parquet" and path.exists()]
     return PROGRAM + COPIES * sum(path.stat().st_size for path in tables)
 
-
-def reproduce(name: str, cores: int) -> bool:
-    """Run one stage and pass on what it says, line by line under its name; whether it succeeded."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        ended, lines = _reproduce_once(name, {limit: str(cores) for limit in LIMITS})
-        if ended == 0:
-            return True
-        if time.monotonic() > end or not any(sign in line for sign in BUSY for line in lines):
-            return False
-        time.sleep(1)
-
-
-def _reproduce_once(name: str, limits: Mapping[str, str]) -> tuple[int, list[str]]:
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
-    lines = []
-    with subprocess.Popen(
-        command,
-        env={**os.environ, **limits},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    ) as process:
-        for line in process.stdout or ():
-            lines.append(line)
-            if not ROUTINE.match(line):
-                say(f"{name:<{_WIDTH}} {line.rstrip()}")
-    return process.returncode, lines
-
-
-_WIDTH = 32
 
 if __name__ == "__main__":
     guarded(main)
