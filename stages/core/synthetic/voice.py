@@ -8,7 +8,7 @@ through a microphone, with background noise.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, lfilter, sosfilt
+import scipy  # which loads scipy.signal when it is first used, in the processes that compute
 
 NEUTRAL_FORMANTS = np.array([520.0, 1480.0, 2500.0, 3500.0, 4500.0])
 FORMANT_WIDTHS = np.array([80.0, 100.0, 140.0, 200.0, 250.0])
@@ -108,13 +108,14 @@ def _burst(
     phase = np.cumsum(pitch * (1 + deviations)) / rate
     shimmer = 1 + np.interp(time * (cycles - 1), np.arange(cycles), rng.normal(0, 3 * sound.jitter, cycles))
     voiced = np.diff(_glottal_flow(phase % 1, 0.75 - 0.35 * sound.tension), prepend=0) * shimmer
-    voiced = lfilter([1.0], [1.0, -0.9 + 0.8 * sound.tension], voiced)
+    voiced = scipy.signal.lfilter([1.0], [1.0, -0.9 + 0.8 * sound.tension], voiced)
     noise = rng.normal(size=len(time)) * (0.6 + 0.4 * np.cos(2 * np.pi * phase))
     source = voiced / np.sqrt(np.mean(voiced**2)) + sound.breath * noise
     envelope = np.minimum(time / sound.attack, 1) * np.minimum(
         (1 - time) / (0.9 * (1 - sound.attack) + 0.05), 1
     )
-    return sosfilt(_resonators(formants, FORMANT_WIDTHS, rate), source * np.clip(envelope, 0, 1) ** 1.5)
+    swelling = source * np.clip(envelope, 0, 1) ** 1.5
+    return scipy.signal.sosfilt(_resonators(formants, FORMANT_WIDTHS, rate), swelling)
 
 
 def _glottal_flow(phase: np.ndarray, open_quotient: float) -> np.ndarray:
@@ -146,16 +147,21 @@ def record(voice: np.ndarray, channel: Channel, rng: np.random.Generator) -> np.
         gain = 0.4 * 10 ** (-3 * share * 0.05 / channel.reverberation)
         voice = voice + gain * np.r_[np.zeros(delay), voice[:-delay]]
     voice = voice / np.abs(voice).max()
-    brown = lfilter([1.0], [1.0, -0.95], rng.normal(size=len(voice)))
+    brown = scipy.signal.lfilter([1.0], [1.0, -0.95], rng.normal(size=len(voice)))
     time = np.arange(len(voice)) / rate
     noise = brown / brown.std() + 0.4 * np.sin(2 * np.pi * channel.hum_hz * time)
     mixed = voice + 10 ** (channel.noise_db / 20) * noise
-    passed = sosfilt(butter(2, [channel.low, channel.high], "bandpass", fs=rate, output="sos"), mixed)
-    coloured = passed + 0.5 * sosfilt(
-        butter(1, [0.8 * channel.colour, 1.25 * channel.colour], "bandpass", fs=rate, output="sos"), passed
-    )
+    passed = scipy.signal.sosfilt(_band(2, channel.low, channel.high, rate), mixed)
+    resonance = _band(1, 0.8 * channel.colour, 1.25 * channel.colour, rate)
+    coloured = passed + 0.5 * scipy.signal.sosfilt(resonance, passed)
     scaled = coloured * (10 ** (channel.level_db / 20) / np.abs(coloured).max())
     if channel.channels == 1:
         return scaled[:, None]
     other = 0.9 * scaled + 10 ** ((channel.level_db - 60) / 20) * rng.normal(size=len(scaled))
     return np.stack([scaled, np.clip(other, -1, 1)], axis=1)
+
+
+def _band(order: int, low: float, high: float, rate: int) -> np.ndarray:
+    """A Butterworth band-pass between two frequencies as second-order sections."""
+    sections: np.ndarray = scipy.signal.butter(order, [low, high], "bandpass", fs=rate, output="sos")
+    return sections
