@@ -17,11 +17,10 @@ from typing import Any
 
 import psutil
 import voluptuous
-import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import ParseError, load_yaml, modify_yaml, parse_yaml
 
 from stages.command import guarded
 from stages.core.runtime.console import say
@@ -117,7 +116,7 @@ def _tidy_lock(names: list[str], prune: bool) -> None:
     """Put dvc.lock into the order of dvc.yaml; entries of other stages come last, or go."""
     if not LOCK.exists():
         return
-    found = list(yaml.safe_load(LOCK.read_text(encoding="utf-8")).get("stages", {}))
+    found = list(load_yaml(str(LOCK)).get("stages", {}))
     wanted = [name for name in names if name in found]
     wanted += [] if prune else [name for name in found if name not in names]
     if wanted != found:
@@ -140,7 +139,7 @@ def _stale(stages: list[Any]) -> Iterator[Path]:
 
 def _read_lock(text: str) -> None:
     """Beyond DVC's schema: each file has its digest and size, without which DVC stops and says nothing."""
-    lock = COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
+    lock = COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, str(LOCK)))
     stages = lock.get("stages", {}).values()
     files = [file for stage in stages for kind in ("deps", "outs") for file in stage.get(kind, ())]
     if not text.endswith("\n") or not all({"md5", "size"} <= file.keys() for file in files):
@@ -159,7 +158,7 @@ def _broken(path: Path, read: Callable[[str], Any]) -> bool:
         read(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    except (ValueError, yaml.YAMLError, voluptuous.Invalid):
+    except (ValueError, ParseError, voluptuous.Invalid):
         return True
     return False
 
