@@ -132,9 +132,11 @@ def _run(name: str, environment: Mapping[str, str], text: Connection, result: Co
         with Repo(_wait_for_lock=True) as repo:
             stages = repo.reproduce(name, single_item=True, repro_fn=_reproduce_unwritten)
             result.send({key: entry for stage in stages for key, entry in to_lockfile(stage).items()})
-    except DvcException:
+    except (DvcException, OSError):
         logging.getLogger("dvc").exception("")  # in DVC's words
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def _reproduce_unwritten(stage: Stage, **options: Any) -> Stage | None:
