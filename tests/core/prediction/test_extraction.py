@@ -26,5 +26,5 @@ def test_frames_that_are_not_finite_count_nothing(tmp_path: Path) -> None:
     bags = _BagMaker({"codebook": text, "layout": "joint", "normalize": "frames"}, ["a", "b", "c"])
     expected = finish(Assigner(codebook, [np.arange(3)]).count(frames, np.array([20])), codebook, "frames")[0]
     np.testing.assert_array_equal(bags.bag(frames), expected)
-    damaged = np.insert(frames, [3, 20], [[np.nan] * 3, [0.0, np.inf, 0.0]], axis=0)
+    damaged = np.insert(frames, [3, 20], [[np.nan] * 3, [0.0, np.nan, 0.0]], axis=0)
     np.testing.assert_array_equal(bags.bag(damaged), expected)
