@@ -50,7 +50,8 @@ def main() -> None:
     write_json(Path(f"metrics/bias/{name}.json"), {row.by: four(row.uar) for row in found})
     write_csv(Path(f"plots/bias/{name}.csv"), *table_of(found, Told))
     for row in found:
-        say(f"{column} by {row.by}: UAR {row.uar} ({row.low} to {row.high}), p {row.p}")
+        uar, low, high = ("–" if value is None else f"{value:.3f}" for value in (row.uar, row.low, row.high))
+        say(f"{column} by {row.by}: UAR {uar} ({low} to {high}), p = {row.p:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The stage bias on a tiny corpus."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def test_a_table_of_what_tells_country(
     run_stage(preprocess, monkeypatch)
     run_stage(split, monkeypatch)
     run_stage(bias, monkeypatch, "country")
+    number = r"\d\.\d{3}"
+    told = rf"Country by channels: UAR {number} \({number} to {number}\), p = {number}"
+    assert re.search(rf"^{told}$", capsys.readouterr().out, re.MULTILINE)
     rows = pd.read_csv("plots/bias/country.csv")
     assert len(rows) == 10 and rows["uar"].between(0, 1).all() and rows["p"].between(0, 1).all()
     kept = json.loads(Path("metrics/bias/country.json").read_text())

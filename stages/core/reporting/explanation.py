@@ -27,11 +27,11 @@ from stages.core.scoring.comparison import Comparison
 _MEANING: Mapping[str, str] = {
     ALONE: (
         "Loss of score when the features of a family are exchanged between speakers. Families correlate, so "
-        "that what two of them tell counts for both."
+        "information that two of them share counts for both."
     ),
     GIVEN_REST: (
-        "Loss of score when only that part of a family is exchanged between speakers that the other families "
-        "do not tell: what no other family can replace."
+        "Loss of score when the part of a family that the other families do not predict is exchanged between "
+        "speakers: what no other family can replace."
     ),
 }
 
@@ -42,7 +42,7 @@ def figures_of(found: Explanation) -> list[ReportFigure]:
     for kind in (GIVEN_REST, ALONE):
         panels = [_panel(found, kind, task) for task in found.scores]
         name = f"families-{kind.replace(' ', '-')}"
-        caption = f"{found.run}, acoustic families {kind}. {_MEANING[kind]} {SURE} Grey: not."
+        caption = f"{found.run}, acoustic families {kind}. {_MEANING[kind]} {SURE} Grey: not above it."
         drawn = heat_maps(_names(found), panels, len(panels))
         figures.append(_figure(name, drawn, caption, [row for row in found.relevance if row.kind == kind]))
     for task in found.scores:
@@ -138,8 +138,8 @@ def _shared_sentence(found: Explanation) -> str:
     overlaps = [row for row in found.shared if row.measure == "features" and row.value is not None]
     most = max(overlaps, key=lambda row: row.value or 0.0)
     return (
-        f"{most.first} and {most.second} share most: the features that go with one go with the other at a "
-        f"rank correlation of {number(most.value)}."
+        f"{most.first} and {most.second} share most: the features' correlations with one and with the other "
+        f"have a rank correlation of {number(most.value)}."
     )
 
 

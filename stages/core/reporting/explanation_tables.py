@@ -11,7 +11,7 @@ from stages.core.reporting.tables import Cell, Row, Table
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.run_scores import Interval
 
-SURE = "Bold: above the 95th percentile of what exchanged labels give."
+SURE = "Bold: above the 95th percentile of relevance with exchanged labels."
 
 
 def family_table(found: Explanation) -> Table:
@@ -26,10 +26,10 @@ def family_table(found: Explanation) -> Table:
     return Table(
         "families",
         f"Loss of score when a family is exchanged between speakers, with {found.confidence:.0%} intervals.",
-        ["family", "features", "told by the rest", *(_labelled(found, task) for task in found.scores)],
+        ["family", "features", "predicted by the rest", *(_labelled(found, task) for task in found.scores)],
         rows,
-        "Told by the rest: share of the variance of the family's features that ridge regression on all other "
-        "families predicts. " + SURE,
+        "Predicted by the rest: share of the variance of the family's features that ridge regression on all "
+        "other families predicts. " + SURE,
     )
 
 
@@ -55,7 +55,7 @@ def feature_table(found: Explanation) -> Table:
         )
     return Table(
         "features",
-        "The features that go most with each emotion, class and trait, the strongest of each descriptor.",
+        "Features that correlate most with each emotion, class and trait: the strongest of each descriptor.",
         ["what is heard", "shift", "correlation", "loss of score", "family", "feature"],
         rows,
         "Chosen on the training split, judged on the test split. Shift: median where the rating is at least "
@@ -138,7 +138,7 @@ def gap_table(found: Explanation) -> Table:
         "How much better the run does for one group of speakers than for another.",
         ["task", "groups", "gap", "p", "p, Holm", "p, Benjamini–Hochberg"],
         rows,
-        f"Positive: the first is served better, for errors too. Brackets: {found.confidence:.0%} intervals. "
+        f"Positive: better for the first group, for errors too. Brackets: {found.confidence:.0%} intervals. "
         "Both corrections are for all gaps of this table. Groups differ in labels as well as in voices.",
     )
 
