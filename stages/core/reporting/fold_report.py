@@ -10,7 +10,7 @@ from stages.core.figures.charts import Interval
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.fold_tables import Beside, beside_table, comparison_table, fold_table, score_table
 from stages.core.reporting.html import Section, page, paragraph
-from stages.core.reporting.numbers import ends, number, p_equals, signed
+from stages.core.reporting.numbers import capitalized, ends, number, p_equals, signed
 from stages.core.reporting.report_figures import ReportFigure
 from stages.core.reporting.sentences import CLOSING, SYNTHETIC
 from stages.core.reporting.tables import Table
@@ -118,7 +118,7 @@ def fold_figure(summary: FoldedSummary, task: str, confidence: float) -> ReportF
     return ReportFigure(
         f"folds-{task}",
         drawn,
-        f"{task.capitalize()} on each of {len(summary.folds)} folds, {kind_of(summary)}, {what}.",
+        f"{capitalized(task)} on each of {len(summary.folds)} folds, {kind_of(summary)}, {what}.",
         f"The score of {task} on each fold, for each run.",
         ["run", "fold", "value", "low", "high"],
         rows,
@@ -138,7 +138,7 @@ def across(summary: FoldedSummary, task: str, beside: Beside | None) -> str:
     metric = METRICS[summary.runs[NAIVE].tasks[task].score]
     run = next((run for run, scores in summary.runs.items() if run != NAIVE and task in scores.tasks), None)
     if run is None:
-        return f"{task.capitalize()} is learnt by none of the runs."
+        return f"{capitalized(task)} is learnt by none of the runs."
     scores, naive = summary.runs[run], summary.runs[NAIVE]
     gains = [
         metric.gain(guess, part.value)
@@ -147,7 +147,7 @@ def across(summary: FoldedSummary, task: str, beside: Beside | None) -> str:
     ]
     found, of = scores.tasks[task], summary.of
     text = (
-        f"{task.capitalize()}, with the {of} left out of training: {run} has {metric.label} "
+        f"{capitalized(task)}, with the {of} left out of training: {run} has {metric.label} "
         f"{number(found.value)} ({ends(found.low, found.high)}), the naive predictor "
         f"{number(naive.tasks[task].value)}; {run} is better than it in {sum(gain > 0 for gain in gains)} of "
         f"{len(gains)} folds."

@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
+from stages.core.reporting.numbers import capitalized, ends, number, p_value, signed, with_ends, with_sd
 from stages.core.reporting.score_tables import DAGGER, difference_table
 from stages.core.reporting.tables import Row, Table
 from stages.core.scoring.comparison import Comparison
@@ -57,7 +57,7 @@ def score_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
         "the seeds. Mean of folds ± standard deviation over folds, and the lowest and the highest of them. "
         f"{DAGGER}"
     )
-    caption = f"{task.capitalize()} of {summary.corpus.name}, {metric.label} ({metric.better} is better)."
+    caption = f"{capitalized(task)} of {summary.corpus.name}, {metric.label} ({metric.better} is better)."
     return Table(f"scores-{task}", caption, header, rows, notes)
 
 
@@ -72,7 +72,7 @@ def fold_table(summary: FoldedSummary, task: str, confidence: float) -> Table:
     first = summary.of if summary.is_of_groups else "Fold"
     left_out = f", the {summary.of} of each row left out of training" if summary.is_of_groups else ""
     caption = (
-        f"{task.capitalize()} by fold{left_out}: {metric.label} ({metric.better} is better), with "
+        f"{capitalized(task)} by fold{left_out}: {metric.label} ({metric.better} is better), with "
         f"{confidence:.0%} interval over speakers and seeds."
     )
     return Table(f"folds-{task}", caption, [first, "Clips", "Speakers", *runs], rows)

@@ -1,4 +1,4 @@
-"""How numbers are written in tables and sentences."""
+"""How numbers and names are written in tables and sentences."""
 
 from stages.core.scoring.run_scores import Interval
 
@@ -70,3 +70,12 @@ def p_equals(value: float | None) -> str:
     ('p = 0.048', 'p < 0.001')
     """
     return f"p = {p_value(value)}".replace("= <", "< ")
+
+
+def capitalized(name: str) -> str:
+    """A name at the start of a sentence: its other letters keep their case.
+
+    >>> capitalized("emotion"), capitalized("burstVAD")
+    ('Emotion', 'BurstVAD')
+    """
+    return name[:1].upper() + name[1:]

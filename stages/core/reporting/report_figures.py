@@ -17,6 +17,7 @@ from stages.core.figures.confusion import Matrix, figure_of
 from stages.core.figures.tsne import tsne
 from stages.core.metrics.metric import METRICS
 from stages.core.reporting.html import figure
+from stages.core.reporting.numbers import capitalized
 from stages.core.reporting.results import Results
 from stages.core.reporting.sentences import listed
 from stages.core.reporting.tables import download
@@ -254,7 +255,7 @@ def groups(results: Results) -> Iterator[ReportFigure]:
         yield ReportFigure(
             f"groups-{task}",
             charts.dots(series, f"test {charts.axis_label(declared.score)} of {task}"),
-            f"{task.capitalize()} by {who}: test {metric.label}, mean over seeds, with "
+            f"{capitalized(task)} by {who}: test {metric.label}, mean over seeds, with "
             f"{results.confidence:.0%} "
             f"intervals over speakers and seeds. A gap may be a bias that the average hides{other}."
             + (f" Undefined for groups {why}: {', '.join(undefined)}." if undefined else ""),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from stages.core.metrics.metric import METRICS
-from stages.core.reporting.numbers import ends, number, p_value, signed, with_ends, with_sd
+from stages.core.reporting.numbers import capitalized, ends, number, p_value, signed, with_ends, with_sd
 from stages.core.reporting.results import Results
 from stages.core.reporting.sentences import baseline_sentences, sure_differences
 from stages.core.reporting.tables import Cell, Row, Table
@@ -88,7 +88,7 @@ def task_table(task: str, results: Results) -> Table:
     naive = [results.summary.naive[split].get(task) for split in ("validation", "test")]
     cells = [number(score.value if score else None) for score in naive]
     rows.append(["naive predictor", *cells, *[""] * (3 + len(also) + bool(printed))])
-    caption = f"{task.capitalize()} of {results.corpus_name}, {metric.label} ({metric.better} is better)."
+    caption = f"{capitalized(task)} of {results.corpus_name}, {metric.label} ({metric.better} is better)."
     notes = (
         f"{metric.label}: {metric.definition}. Mean ± standard deviation over seeds; the interval is of the "
         "test "
