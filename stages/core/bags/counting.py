@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from stages.core.bags.assignment import Assigned, Assigner, Counts
 from stages.core.features.descriptors import Descriptors
@@ -39,26 +38,20 @@ def count_clips(descriptors: Descriptors, assigner: Assigner, compute: ComputeOp
 
     stops: deque[int] = deque()
     counted = parallel_map(count_batch, batches(), compute, here="threads", shared=assigner)
-    # The products of one batch are too small to share between BLAS threads.
-    with threadpool_limits(1, "blas"):
-        rest: Counts | None = None
-        for work, lengths in in_order(uncrashed(counted, "batch of frames")):
-            end = stops.popleft()
-            if isinstance(work, Assigned):
-                counts = assigner.total(work, lengths, None if rest is None else rest.bags[0])
-            else:
-                counts = work
-                if rest is not None:
-                    counts.bags[0] += rest.bags[0]
+    rest: Counts | None = None
+    for work, lengths in in_order(uncrashed(counted, "batch of frames")):
+        end = stops.popleft()
+        if isinstance(work, Assigned):
+            counts = assigner.total(work, lengths, None if rest is None else rest.bags[0])
+        else:
+            counts = work
             if rest is not None:
-                counts.frames[0] += rest.frames[0]
-            whole = len(counts.frames) - int(ends[np.searchsorted(ends, end)] != end)
-            rest = (
-                Counts(counts.bags[whole:], counts.frames[whole:], 0.0)
-                if whole < len(counts.frames)
-                else None
-            )
-            yield Counts(counts.bags[:whole], counts.frames[:whole], counts.error)
+                counts.bags[0] += rest.bags[0]
+        if rest is not None:
+            counts.frames[0] += rest.frames[0]
+        whole = len(counts.frames) - int(ends[np.searchsorted(ends, end)] != end)
+        rest = Counts(counts.bags[whole:], counts.frames[whole:], 0.0) if whole < len(counts.frames) else None
+        yield Counts(counts.bags[:whole], counts.frames[:whole], counts.error)
 
 
 Batch = tuple[np.ndarray, np.ndarray]

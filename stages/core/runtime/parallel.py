@@ -27,6 +27,8 @@ from multiprocessing.connection import wait as wait_for
 from threading import Thread
 from typing import Any, Literal, Protocol, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from stages.core.runtime.cluster import Cluster, Crash, LostError
 from stages.core.runtime.compute import ComputeOptions
 from stages.core.runtime.errors import UserError
@@ -88,7 +90,8 @@ def parallel_map(
         return
     pool = ThreadPoolExecutor(compute.workers)
     try:
-        yield from _stream(_Pool(pool, call, compute.workers), numbered, {})
+        with threadpool_limits(1, "blas"):  # whose own threads would wait for each other
+            yield from _stream(_Pool(pool, call, compute.workers), numbered, {})
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

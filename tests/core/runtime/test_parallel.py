@@ -7,7 +7,9 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from operator import length_hint
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from stages.core.runtime import parallel
 from stages.core.runtime.compute import ComputeOptions
@@ -123,6 +125,19 @@ def test_threads_share_memory_and_results_come_in_order():
 def look_up(table: dict[int, int], number: int) -> int:
     time.sleep(0.01 if number % 7 == 0 else 0)
     return table[number]
+
+
+def blas_threads(_: object = None) -> set[int]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_items_on_threads_compute_products_on_one_thread_each():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        results = list(parallel_map(blas_threads, enumerate(range(4)), ComputeOptions(2), here="threads"))
+        assert [threads for _, threads in results] == [{1}] * 4
+        assert blas_threads() == before
 
 
 def test_no_more_results_wait_for_a_slow_item_than_the_window_allows():
