@@ -97,7 +97,7 @@ def test_people_instead_of_synthetic_voices(here: Path, monkeypatch: pytest.Monk
     write_json(Path("metrics/corpus.json"), CORPUS)
     card = (here / "data/export/egemaps-stl/README.md").read_text()
     assert "synthetic" not in card
-    assert "the terms of HUME-VB" in card
+    assert "The terms of HUME-VB on models" in card
 
 
 @pytest.mark.usefixtures("here")
