@@ -99,7 +99,7 @@ def test_rows_of_a_table_in_any_order(tmp_path, monkeypatch):
     write_features(tmp_path / "f.parquet", clips, names, values)
     table = FeatureTable(tmp_path / "f.parquet")
     assert (table.clip_ids, table.names, len(table)) == (clips, names, 23)
-    for rows in ([22, 0, 7, 7, 3], list(range(5, 15)), [], [4]):
+    for rows in ([22, 0, 7, 7, 3], list(range(5, 15)), [], [4], [0, 2, 4], [10, 0, 12]):
         np.testing.assert_array_equal(table[np.array(rows, int)], values[rows])
     monkeypatch.setattr("os.sysconf", lambda _: 1)  # a machine without memory: the matrix lies in a file
     large = table[np.arange(23)]
