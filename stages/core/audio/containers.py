@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from stages.core.audio.codecs import flac_source, ogg_source
 from stages.core.audio.mpeg import mpeg_source
+from stages.core.audio.rare import avr_audio, mpc2k_audio, sds_audio, wve_audio
 from stages.core.audio.source import Source
 from stages.core.runtime.errors import UnusableClipError
 
@@ -221,6 +222,23 @@ def _voc(path: Path, file: BinaryIO) -> Source:
     return Source(path)
 
 
+def _simple(audio: Callable[[bytes], tuple[int, int]]) -> Callable[[Path, BinaryIO], Source]:
+    """A format whose header tells, at a fixed place, where the audio begins and how many bytes it has."""
+
+    def source(path: Path, file: BinaryIO) -> Source:
+        file.seek(0)
+        try:
+            first, announced = audio(file.read(1024))
+        except (struct.error, IndexError):  # no whole header, as the decoder will say
+            return Source(path)
+        if announced:
+            _check_end(_size(file), first, announced)
+            _check_rest(file, first, announced)
+        return Source(path)
+
+    return source
+
+
 _CONTAINERS: dict[bytes, Callable[[Path, BinaryIO], Source]] = {
     b"RIFF": _riff,
     b"RIFX": _riff,
@@ -234,4 +252,8 @@ _CONTAINERS: dict[bytes, Callable[[Path, BinaryIO], Source]] = {
     b"Creative Voi": _voc,
     b"fLaC": flac_source,
     b"OggS": ogg_source,
+    b"2BIT": _simple(avr_audio),
+    b"\1\4": _simple(mpc2k_audio),
+    b"ALawSoundFil": _simple(wve_audio),
+    b"\xf0\x7e": _simple(sds_audio),
 }

@@ -34,7 +34,13 @@ _ARCHIVES = {
     b"Rar!": "a RAR archive",
     b"(\xb5/\xfd": "a Zstandard file",
 }
+_MATLAB = "a MATLAB file: variables, not a recording; write its samples with `audiowrite`"
 _OTHERS = {
+    b"MATLAB ": _MATLAB,
+    b"\0\0\0\0\1\0\0\0\1\0\0\0": _MATLAB,  # version 4, as libsndfile writes it
+    b"\0\0\x03\xe8\0\0\0\1\0\0\0\1": _MATLAB,
+    b"Extended Instrument": "an instrument of FastTracker, which has no sample rate; export it as WAV",
+    b"DiamondWare Digitized": "sound of a DiamondWare game; export it as WAV",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",

@@ -15,6 +15,7 @@ import numpy as np
 from stages.core.audio.decoding import decode
 from stages.core.audio.enhancing import ENHANCING_PACKAGES, gate_noise
 from stages.core.audio.mixing import FEW_VALUES, Mix, mix_blocks
+from stages.core.audio.rare import note_on_length
 from stages.core.audio.silence import VAD_PACKAGES, trim_by_energy, trim_to_voice
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError, UserError
@@ -54,7 +55,8 @@ def read_clip(path: Path, options: PreprocessOptions) -> Clip | UnusableClipErro
             note = f"its channels cancel each other; channel {mix.loudest + 1} is used"
             mix = mix_blocks(decode(path, options.max_seconds), mix.loudest)
         samples, trimming = normalize(mix, options)
-        return Clip(samples, mix.rate, mix.channels, "; ".join(filter(None, (note, trimming))))
+        notes = filter(None, (note, trimming, note_on_length(path)))
+        return Clip(samples, mix.rate, mix.channels, "; ".join(notes))
     except UnusableClipError as error:
         return error
     except MemoryError:

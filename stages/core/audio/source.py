@@ -13,6 +13,12 @@ import soundfile
 
 from stages.core.runtime.errors import UnusableClipError
 
+_UNKNOWN_FORMAT = (  # libsndfile's words for files that are there, and RAW's without a header
+    "File does not exist or is not a regular file (possibly a pipe?)",
+    "Format not recognised",
+    "samplerate must be specified",
+)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -88,6 +94,8 @@ def opened(source: Source) -> Iterator[Iterator[soundfile.SoundFile]]:
         raise UnusableClipError("missing", "no such file") from None
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError, RuntimeError) as error:
         detail = str(error).rpartition(": ")[2].rstrip(".")
+        if detail in _UNKNOWN_FORMAT:
+            detail = "no decoder knows its format, or it is damaged; convert it to WAV"
         raise UnusableClipError("not readable", detail or "the decoder gives no reason") from None
 
 

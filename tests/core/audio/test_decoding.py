@@ -48,6 +48,9 @@ WHOLE_BLOCKS = {
     "OGG/VORBIS": 0,
     "OGG/OPUS": 0,
     "MP3/MPEG_LAYER_III": 0,
+    "AVR/PCM_16": 0,
+    "AVR/PCM_U8": 0,
+    "MPC2K/PCM_16": 0,
 }
 
 
@@ -85,6 +88,25 @@ def test_a_whole_file_gives_every_sample_and_a_cut_one_none(tmp_path: Path, kind
     )
     for end in (len(data) // 2, len(data) - 7):
         assert reason_of(tmp_path, data[:end]) in {"truncated", "damaged"}
+
+
+@pytest.mark.parametrize("kind", ["WVE/ALAW", "SDS/PCM_S8", "SDS/PCM_16", "SDS/PCM_24"])
+def test_formats_with_few_rates_are_whole_or_not_used(tmp_path: Path, kind: str) -> None:
+    data = encoded(kind, tone(0.5, 8000), 8000)
+    assert frames_of(tmp_path, data) == 4000
+    assert measure(tmp_path / "x.wav", PreprocessOptions()) == 0.5
+    for end in (len(data) // 2, len(data) - 1):
+        assert reason_of(tmp_path, data[:end]) == "truncated"
+    for end in range(2, 42):
+        assert reason_of(tmp_path, data[:end])
+
+
+def test_what_no_decoder_knows_is_said_to_be_there(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(128, 256, 5000, dtype=np.uint8).tobytes()
+    for name in ("x.wav", "x.raw", "x.pcm", "x.mp3"):
+        (tmp_path / name).write_bytes(noise)
+        with pytest.raises(UnusableClipError, match="no decoder knows its format, or it is damaged"):
+            list(decode(tmp_path / name, 60))
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])

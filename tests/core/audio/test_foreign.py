@@ -1,9 +1,13 @@
 from pathlib import Path
 
 import pytest
+import scipy.io
 import soundfile
 
 from stages.core.audio.foreign import foreign_format
+from stages.core.audio.recording import read_clip
+from stages.core.config.data import PreprocessOptions
+from stages.core.runtime.errors import UnusableClipError
 from tests.helpers.corpora import tone
 
 WEBM = bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f381084282847765626d") + bytes(2000)
@@ -31,6 +35,10 @@ FILES = {
     "notes.wav": (("Notizen über Aufnahmen\n" * 100).encode(), "text"),
     "._a.wav": (b"\0\x05\x16\x07" + bytes(78), "what macOS keeps about another file"),
     "zeros.wav": (bytes(4096), "nothing but zeros"),
+    "matlab.wav": (
+        b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM",
+        "a MATLAB file: variables, not a recording; write its samples with `audiowrite`",
+    ),
     "array.wav": (b"\x93NUMPY\x01\0", "a NumPy array"),
 }
 
@@ -42,6 +50,9 @@ def test_what_a_file_is_and_what_to_do(tmp_path: Path, name: str) -> None:
     assert expected in foreign_format(tmp_path / name)
 
 
+WITHOUT_A_RATE = {"MAT4": "a MATLAB file", "MAT5": "a MATLAB file", "XI": "an instrument of FastTracker"}
+
+
 @pytest.mark.parametrize("form", soundfile.available_formats())
 def test_no_audio_is_taken_for_something_else(tmp_path: Path, form: str) -> None:
     subtype = soundfile.default_subtype(form)
@@ -49,4 +60,14 @@ def test_no_audio_is_taken_for_something_else(tmp_path: Path, form: str) -> None
         pytest.skip("needs more to be written")
     path = tmp_path / "x.wav"
     soundfile.write(path, tone(0.3, 8000), 8000, format=form, subtype=subtype)
-    assert foreign_format(path) == ""
+    assert foreign_format(path).split(":")[0].split(",")[0] == WITHOUT_A_RATE.get(form, "")
+
+
+@pytest.mark.parametrize("form", ["4", "5"])
+def test_the_rate_of_a_matlab_file_is_not_guessed(tmp_path: Path, form: str) -> None:
+    """libsndfile plays the first variables of any such file at 44,100 Hz."""
+    path = tmp_path / "x.wav"
+    scipy.io.savemat(path, {"y": tone(0.3, 8000), "fs": 8000}, format=form)
+    clip = read_clip(path, PreprocessOptions())
+    assert isinstance(clip, UnusableClipError)
+    assert clip.reason == ("not audio" if form == "5" else "not readable")

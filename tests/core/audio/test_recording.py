@@ -142,6 +142,42 @@ def test_dead_and_opposite_channels_do_not_change_the_voice(tmp_path: Path, gain
     assert (many.rate, many.channels) == (16_000, len(gains))
 
 
+@pytest.mark.parametrize(
+    ("form", "subtype", "suffix"),
+    [
+        ("IRCAM", "PCM_16", "wav"),
+        ("PVF", "PCM_16", "wav"),
+        ("PAF", "PCM_24", "wav"),
+        ("RAW", "GSM610", "gsm"),
+        ("RAW", "VOX_ADPCM", "vox"),
+        ("SD2", "PCM_16", "sd2"),
+    ],
+)
+def test_of_a_format_without_a_length_every_sample_is_used_and_said(
+    tmp_path: Path, form: str, subtype: str, suffix: str
+) -> None:
+    path = tmp_path / f"x.{suffix}"
+    soundfile.write(path, tone(0.5, 8000), 8000, format=form, subtype=subtype)
+    name = form if suffix == "wav" else suffix.upper()
+    expected = f"{name} announces no length: a file that was cut off looks like a whole one"
+    whole = read_clip(path, OPTIONS)
+    assert isinstance(whole, Clip)
+    assert whole.note == expected
+    assert 8000 <= len(whole.samples) <= 8000 + 320
+    path.write_bytes(path.read_bytes()[: -path.stat().st_size // 4])
+    cut = read_clip(path, OPTIONS)
+    assert isinstance(cut, Clip)
+    assert cut.note == expected
+    assert len(cut.samples) < len(whole.samples)
+
+
+def test_a_wav_by_the_name_of_a_format_without_a_length_is_a_wav(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.gsm", tone(0.5, 8000), 8000, format="WAV", subtype="GSM610")
+    clip = read_clip(tmp_path / "x.gsm", OPTIONS)
+    assert isinstance(clip, Clip)
+    assert clip.note == ""
+
+
 def test_channels_that_cancel_are_found_beside_an_offset() -> None:
     voice = tone(0.5, 16_000)
     assert mix_blocks([(16_000, np.c_[0.2 + voice, 0.2 - voice])]).loudest == 0

@@ -26,6 +26,9 @@ FORMATS = {
     "FLAC": "PCM_16",
     "OGG": "VORBIS",
     "MP3": "MPEG_LAYER_III",
+    "AVR": "PCM_16",
+    "IRCAM": "PCM_16",
+    "SDS": "PCM_16",
 }
 REASONS = {
     "too few values",
