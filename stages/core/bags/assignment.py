@@ -8,7 +8,7 @@ in that order takes several times as long as a matrix product, so a matrix produ
 
 The a nearest words are those with the a largest brackets (their closeness), unless the a-th and the next
 lie closer together than the rounding errors of both ways; only then, and for those few words, are the
-exact sums computed.
+exact sums computed. The same holds for frames so long that the product may overflow.
 
 Where the order of the words or their distances matter (Gaussian weights, words that are off, lists of
 words), the exact sums of all words that may be among the nearest are computed.
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.core.bags.codebook import Codebook
-from stages.core.bags.kernels import count_words, rank_words, tally
+from stages.core.bags.kernels import LARGEST, count_words, rank_words, tally
 
 # Frames per matrix product: their closeness to all words should stay in the processor's cache.
 BLOCK = 256
-FirstCounter = Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], tuple[float, np.ndarray]]
+FirstCounter = Callable[
+    [np.ndarray, np.ndarray, np.ndarray, int, np.ndarray, float], tuple[float, np.ndarray]
+]
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,13 @@ class Assigner:
         self.first = np.repeat(first, [counting.assignments for counting in codebook.counting])
         # One more column, against a column of ones in the frames, makes the product the closeness.
         halves = [-(words.astype(np.float64) ** 2).sum(axis=1) / 2 for words in codebook.words]
-        self._columns = [
-            np.column_stack(pair).astype(np.float32).T.copy()
-            for pair in zip(codebook.words, halves, strict=True)
-        ]
+        with np.errstate(over="ignore"):
+            self._columns = [
+                np.column_stack(pair).astype(np.float32).T.copy()
+                for pair in zip(codebook.words, halves, strict=True)
+            ]
+        # Where the product with the words may overflow whatever the frame is, none is short enough.
+        self._largest = [LARGEST if (half >= -LARGEST / 2).all() else -1.0 for half in halves]
 
     @property
     def on_gpu(self) -> bool:
@@ -112,7 +117,9 @@ class Assigner:
             if self._gpu is None:
                 error += self._count_exactly(index, part, owner, own)
             else:
-                settled, left = self._gpu(part, self._columns[index], owner, wanted, own)
+                settled, left = self._gpu(
+                    part, self._columns[index], owner, wanted, own, self._largest[index]
+                )
                 error += settled + self._count_exactly(index, part[left], owner[left], own)
             first += own.shape[1]
         return Counts(bags, np.asarray(lengths, np.int64), error)
@@ -141,6 +148,7 @@ class Assigner:
                     np.float32(counting.off),
                     words[rows, columns],
                     weights[rows, columns],
+                    self._largest[place],
                 )
             first += counting.assignments
         return Assigned(words, weights, error)
@@ -173,12 +181,17 @@ class Assigner:
         products = np.empty((BLOCK, len(self.codebook.words[place])), np.float32)
         for start in range(0, len(frames), BLOCK):
             block = frames[start : start + BLOCK]
-            yield start, np.matmul(block, self._columns[place], out=products[: len(block)])
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(block, self._columns[place], out=products[: len(block)])
+            yield start, products[: len(block)]
 
     def _count_exactly(self, index: int, frames: np.ndarray, owner: np.ndarray, bags: np.ndarray) -> float:
         words, wanted = self.codebook.words[index], self.codebook.counting[index].assignments
         error = 0.0
         for start, closeness in self._products(index, frames):
             block = frames[start : start + BLOCK]
-            error += count_words(block, words, closeness, closeness.max(axis=1), owner[start:], wanted, bags)
+            highest = closeness.max(axis=1)
+            error += count_words(
+                block, words, closeness, highest, owner[start:], wanted, bags, self._largest[index]
+            )
         return error

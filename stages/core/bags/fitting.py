@@ -13,6 +13,7 @@ from stages.core.bags.weighting import document_counts, finish, idf
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import Descriptors
 from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,21 @@ def fit_codebook(
         compute: where words are counted for the idf and the scaling of the bags.
 
     Raises:
-        OptionError: if the frames do not suffice for ``size`` words.
+        OptionError: if the frames do not suffice for ``size`` words, or their values are too large.
     """
     sampled, not_finite = sample_frames(descriptors, clips, options.frames, options.seed)
     scaling = None
     if options.standardize:
-        scaling = standardization(sampled)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaling = standardization(sampled)
+        overflown = ~np.isfinite([scaling.offset, scaling.divisor]).all(axis=0)
+        if overflown.any():
+            column = int(overflown.argmax())
+            raise OptionError(
+                "standardize",
+                f"cannot be done: the squares of column {descriptors.columns[column]}, which reaches "
+                f"{np.abs(sampled[:, column]).max():.0e}, exceed all numbers; leave those clips out",
+            )
         scaling.apply(sampled)
     words = []
     for number, columns in enumerate(groups):

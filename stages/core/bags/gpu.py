@@ -19,7 +19,13 @@ class GpuCounter:
     device: str
 
     def __call__(
-        self, frames: np.ndarray, columns: np.ndarray, owner: np.ndarray, wanted: int, bags: np.ndarray
+        self,
+        frames: np.ndarray,
+        columns: np.ndarray,
+        owner: np.ndarray,
+        wanted: int,
+        bags: np.ndarray,
+        largest: float,
     ) -> tuple[float, np.ndarray]:
         """Count the frames whose nearest words are beyond doubt.
 
@@ -29,6 +35,7 @@ class GpuCounter:
             owner: int64 [n], the row of ``bags`` that a frame counts for.
             wanted: how many words a frame counts.
             bags: int32 [clips, words], added to.
+            largest: squared length of a frame above which the product may overflow.
 
         Returns:
             The sum of the squared distances to the nearest word of the counted frames, and which frames are
@@ -38,10 +45,10 @@ class GpuCounter:
         closeness = here @ torch.from_numpy(columns).to(self.device)
         top, index = closeness.topk(min(wanted + 1, closeness.shape[1]))
         square = (here[:, :-1].double() ** 2).sum(1)
-        clear = torch.ones_like(square, dtype=torch.bool)
+        clear = square <= largest
         if wanted < closeness.shape[1]:
             gap = top[:, wanted - 1].double() - top[:, wanted].double()
-            clear = gap > margin_of(square, top[:, wanted].double(), frames.shape[1] - 1)
+            clear &= gap > margin_of(square, top[:, wanted].double(), frames.shape[1] - 1)
         cells = torch.from_numpy(owner).to(self.device)[clear, None] * bags.shape[1] + index[clear, :wanted]
         counts = torch.bincount(cells.ravel(), minlength=bags.size).reshape(bags.shape)
         bags += counts.cpu().numpy().astype(np.int32)

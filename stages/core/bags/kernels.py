@@ -11,6 +11,8 @@ from stages.core.runtime.compiling import compiled
 Number = Any
 UNIT = 2.0**-24
 TINY = 2.0**-120
+LARGEST = 1e36
+"""Squared length of frames and words up to which no sum of their product overflows in float32."""
 
 
 @compiled(nogil=True)
@@ -22,6 +24,7 @@ def count_words(
     owner: np.ndarray,
     wanted: int,
     bags: np.ndarray,
+    largest: float,
 ) -> float:
     """Count the nearest words of some frames.
 
@@ -33,6 +36,7 @@ def count_words(
         owner: int64 [n], the row of ``bags`` that a frame counts for.
         wanted: how many words a frame counts.
         bags: int32 [clips, words], added to.
+        largest: squared length of a frame above which its closeness may be no number; it is written over.
 
     Returns:
         The sum of the squared distances to the nearest word.
@@ -41,6 +45,11 @@ def count_words(
     for frame in range(len(frames)):
         own, bag = closeness[frame], bags[owner[frame]]
         square = _square(frames[frame, : words.shape[1]])
+        if not square <= largest:
+            own[:] = 0
+            error += _nearest(frames[frame], words)
+            _settle(frames[frame], words, own, np.float32(1), np.float32(-1), wanted, bag)
+            continue
         error += np.maximum(0.0, square - 2.0 * highest[frame])
         certain, possible = _bounds(own, highest[frame], square, words.shape[1], wanted)
         if _passing(own, possible) == wanted:
@@ -158,6 +167,7 @@ def rank_words(
     off: np.float32,
     ranked: np.ndarray,
     weights: np.ndarray,
+    largest: float,
 ) -> float:
     """The nearest words of some frames in order, and what they count.
 
@@ -170,6 +180,7 @@ def rank_words(
         off: distance above which the weight is 0; 0: none is.
         ranked: int32 [n, assignments], written.
         weights: float32 [n, assignments], written.
+        largest: as for :func:`count_words`.
 
     Returns:
         The sum of the squared distances to the nearest word.
@@ -180,7 +191,11 @@ def rank_words(
     distances = np.empty(len(words), np.float32)
     for frame in range(len(frames)):
         square = _square(frames[frame, : words.shape[1]])
-        _, possible = _bounds(closeness[frame], highest[frame], square, words.shape[1], wanted)
+        possible = np.float32(-1)
+        if square <= largest:
+            _, possible = _bounds(closeness[frame], highest[frame], square, words.shape[1], wanted)
+        else:
+            closeness[frame] = 0
         found = 0
         for word in range(len(words)):
             if closeness[frame, word] >= possible:
@@ -208,6 +223,19 @@ def _distance(frame: np.ndarray, word: np.ndarray) -> np.float32:
         difference = frame[column] - word[column]
         total += difference * difference
     return total
+
+
+@compiled(nogil=True)
+def _nearest(frame: np.ndarray, words: np.ndarray) -> float:
+    """Squared distance to the nearest word, in float64."""
+    least = np.inf
+    for word in range(len(words)):
+        total = 0.0
+        for column in range(words.shape[1]):
+            difference = np.float64(frame[column]) - np.float64(words[word, column])
+            total += difference * difference
+        least = min(least, total)
+    return least
 
 
 @compiled(nogil=True)

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numba import get_num_threads, prange, set_num_threads
 
+from stages.core.bags.kernels import LARGEST
 from stages.core.runtime.compiling import compiled
 from stages.core.runtime.console import progress
 from stages.core.runtime.errors import OptionError
@@ -74,10 +75,13 @@ def learn(frames: np.ndarray, size: int, method: Method, seed: int) -> np.ndarra
         float32 [size, d].
 
     Raises:
-        OptionError: if there are not enough different frames.
+        OptionError: if there are not enough different frames, or the method takes means of values too large.
     """
     if size > len(frames):
         raise OptionError("size", f"is {size}, but there are only {len(frames)} training frames; lower it")
+    largest = float(np.abs(frames).max(initial=0))
+    if method.startswith("kmeans") and largest**2 * frames.shape[1] > LARGEST:
+        raise OptionError("method", f"cannot be {method}: values reach {largest:.0e}; take random++")
     plus = method.endswith("++")
     words = frames[(plus_plus_seeding if plus else random_frames)(frames, size, seed)]
     return lloyd(frames, words) if method.startswith("kmeans") else words

@@ -42,16 +42,18 @@ class Usage:
         one, other = np.unravel_index(np.argmin(directions @ directions.T), (len(kept), len(kept)))
         return self._kept[int(one)], self._kept[int(other)]
 
-    def summary(self, frames_read: int, columns: int) -> dict[str, float]:
+    def summary(self, frames_read: int, columns: int) -> dict[str, float | None]:
         """Figures about the bags.
 
         The quantization error is the mean squared difference per column between a frame and its nearest word:
-        1 is the variance of the training frames where the input is standardized.
+        1 is the variance of the training frames where the input is standardized. It is None where a scaled
+        frame exceeds all numbers.
 
         Args:
             frames_read: frames of all clips, those left out because they are not finite included.
             columns: columns of all groups.
         """
+        error = self._error / max(1, self.frames) / columns
         dead = int((self.counts == 0).sum())
         return {
             "clips": self.clips,
@@ -61,5 +63,5 @@ class Usage:
             "dead_words": dead,
             "dead_share": round(dead / len(self.counts), 4),
             "different_words_per_clip": round(self._different / self.clips, 1),
-            "quantization_error": round(self._error / max(1, self.frames) / columns, 4),
+            "quantization_error": round(error, 4) if np.isfinite(error) else None,
         }

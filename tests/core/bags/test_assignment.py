@@ -152,6 +152,31 @@ def test_every_frame_counts_its_nearest_words(
     assert counts.error == pytest.approx(error, rel=1e-3, abs=1e-5 * (frames.astype(float) ** 2).sum())
 
 
+HUGE = [(1.0, 3e38), (3e38, 3e38), (3e38, 1.0), (1e17, 1e19), (1e19, 1e17), (1e18, 1e18), (1.0, np.inf)]
+
+
+@pytest.mark.parametrize("gpu", GPUS)
+@pytest.mark.parametrize("wanted", [1, 5, 40])
+@pytest.mark.parametrize(("of_words", "of_frames"), HUGE)
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
+def test_values_whose_products_overflow_count_their_nearest_words(
+    of_words: float, of_frames: float, wanted: int, gpu: GpuCounter | None
+) -> None:
+    rng = np.random.default_rng(2)
+    words, frames = (rng.uniform(-1, 1, (size, 7)).astype(np.float32) for size in (40, 30))
+    words[::3] *= np.float32(of_words)
+    frames[::2] *= np.float32(of_frames)
+    expected = brute(frames, words, wanted)
+    codebook, group, lengths = codebook_of([words], wanted), [np.arange(7)], np.array([13, 17])
+    counts = Assigner(codebook, group, gpu).count(frames, lengths)
+    assert np.array_equal(counts.bags, counted(expected, [13, 17], 40))
+    assert counts.error >= 0
+    if np.isfinite(of_frames):
+        error = ((frames[:, None].astype(float) - words) ** 2).sum(axis=2).min(axis=1).sum()
+        assert counts.error == pytest.approx(error, rel=1e-6)
+    assert np.array_equal(Assigner(codebook, group).assign(frames).words, expected)
+
+
 @pytest.mark.parametrize("gpu", GPUS)
 def test_near_ties_are_settled_by_exact_sums(gpu: GpuCounter | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words on a sphere around the frames: all distances agree to some six digits."""

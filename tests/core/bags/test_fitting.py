@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from stages.core.bags.assignment import Assigner
 from stages.core.bags.codebook import Codebook
@@ -8,6 +9,7 @@ from stages.core.bags.fitting import fit_codebook, sample_frames
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import open_descriptors
 from stages.core.runtime.compute import ComputeOptions
+from stages.core.runtime.errors import OptionError
 from tests.core.features.test_descriptors import CLIPS
 from tests.helpers.descriptors import write_clips
 
@@ -35,6 +37,30 @@ def test_the_sample_is_uniform(tmp_path: Path) -> None:
     everyone = np.ones(4, bool)
     ones = [(sample_frames(descriptors, everyone, 64, seed)[0] == 1).all(axis=1).sum() for seed in range(200)]
     assert abs(np.mean(ones) / 64 - 300 / 512) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            CodebookOptions(size=3),
+            "standardize cannot be done: the squares of column d1_sma, which reaches",
+        ),
+        (
+            CodebookOptions(size=3, standardize=False, method="kmeans"),
+            "method cannot be kmeans: values",
+        ),
+    ],
+)
+def test_values_too_large_for_sums_are_refused(
+    tmp_path: Path, options: CodebookOptions, message: str
+) -> None:
+    clip = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)
+    clip[::2, 1] = 3e38
+    write_clips(tmp_path, {"00000": clip})
+    descriptors, training, group = open_descriptors(tmp_path), np.array([True]), [np.arange(2)]
+    with pytest.raises(OptionError, match=message):
+        fit_codebook(descriptors, training, group, options, BagOptions(), ComputeOptions(1))
 
 
 def test_bags_are_scaled_as_they_are_normalized(tmp_path: Path) -> None:
