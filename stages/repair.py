@@ -92,7 +92,8 @@ def _remove_half_written() -> None:
 
 def _half_written() -> dict[Path, int]:
     """Files and folders that are not whole, and the processes that write or wrote them."""
-    paths = [path for folder in ("data", "metrics", "plots") for path in Path(folder).rglob(".*.partial")]
+    paths = [*Path().glob(".*.partial")]
+    paths += [path for folder in ("data", "metrics", "plots") for path in Path(folder).rglob(".*.partial")]
     writers = {path: writer_of(path) for path in sorted(paths)}
     return {path: process for path, process in writers.items() if process is not None}
 

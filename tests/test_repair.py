@@ -75,15 +75,16 @@ def test_what_the_dead_left_half_written_goes(folder: Path) -> None:
     alive_folder = folder / "data" / f".audio.{os.getpid()}.partial"
     other = folder / "plots" / ".notes.partial"
     reused = folder / "plots" / f".old.png.{os.getpid()}.partial"
+    top = folder / ".params.yaml.999999999.partial"
     for path in (dead_folder, alive_folder, dead.parent):
         path.mkdir(parents=True)
-    for path in (dead, inside, alive, other, reused):
+    for path in (dead, inside, alive, other, reused, top):
         path.touch()
     os.utime(reused, (0, 0))  # before the process of this number began
     repair.main()
     assert not reused.exists()
-    left = [path.exists() for path in (dead, dead_folder, alive, alive_folder, other)]
-    assert left == [False, False, True, True, True]
+    left = [path.exists() for path in (top, dead, dead_folder, alive, alive_folder, other)]
+    assert left == [False, False, False, True, True, True]
 
 
 def test_processes_that_die_are_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,11 +66,11 @@ def mpeg_source(path: Path, file: BinaryIO) -> Source:
     first, frame = frames[0]
     announced = _announced_frames(data[first : first + frame.size])
     audio = frames if announced is None else frames[1:]
-    if announced is not None and announced > len(audio) + 1:
+    if announced is not None and announced > len(audio) + 1:  # some encoders count the frame that announces
         raise UnusableClipError("truncated", f"the file holds {len(audio)} of {announced} announced frames")
     if cut:
         raise UnusableClipError("truncated", "the last frame is cut off")
-    if not audio or (announced is not None and announced >= len(audio) - 1):
+    if not audio or announced == len(audio):
         return Source(path, ranges=() if tagged or first == 0 else ((first, end),))
     least = (len(audio) - 2) * frame.samples  # the first frames may need bits of others before them
     return Source(path, ranges=_runs(audio), piped=True, least=least)

@@ -20,6 +20,20 @@ LOOKS_MISSING = frozenset(
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
+def holds_minus_one(limits: tuple[float, float] | None) -> bool:
+    """Whether −1 is a label of a task, by the lowest and the highest number that is believed."""
+    return limits is not None and limits[0] <= -1 <= limits[1]
+
+
+def says_nothing(cell: str, minus_one: bool = False) -> bool:
+    """Whether a cell is empty, NaN or −1; ``minus_one``: −1 is a label.
+
+    >>> says_nothing("-1"), says_nothing("-1", minus_one=True), says_nothing("", minus_one=True)
+    (True, False, True)
+    """
+    return cell in UNLABELLED and not (minus_one and cell.startswith("-1"))
+
+
 def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_comma: bool = False) -> float:
     """The number in a cell; NaN where it is missing.
 
@@ -36,10 +50,8 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
     (27.5, nan)
     """
     cell = cell.replace("\N{MINUS SIGN}", "-")
-    means_minus_one = limits is not None and limits[0] <= -1 <= limits[1]
-    if cell.lower() in LOOKS_MISSING or (
-        cell in UNLABELLED and not (means_minus_one and cell.startswith("-1"))
-    ):
+    minus_one = holds_minus_one(limits)
+    if cell.lower() in LOOKS_MISSING or says_nothing(cell, minus_one):
         return math.nan
     has_comma = _DECIMAL_COMMA.fullmatch(cell) is not None
     try:
@@ -49,7 +61,7 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
     except ValueError:
         cause = "; write a decimal point" if has_comma else ""
         raise UnusableClipError("label is not a number", f"{column} is {cell!r}{cause}") from None
-    if math.isnan(value) or (value == -1 and not means_minus_one):
+    if math.isnan(value) or (value == -1 and not minus_one):
         return math.nan
     if not math.isfinite(value) or (limits and not limits[0] <= value <= limits[1]):
         raise UnusableClipError(
@@ -69,4 +81,4 @@ def text(cell: str, missing: Collection[str]) -> str | None:
     >>> text("NA", ["n/a"]), text("N/A", ["n/a"])
     ('NA', None)
     """
-    return None if cell in UNLABELLED or cell.lower() in missing else cell
+    return None if says_nothing(cell) or cell.lower() in missing else cell

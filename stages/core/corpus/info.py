@@ -5,12 +5,12 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from stages.core.corpus.cells import UNLABELLED
+from stages.core.corpus.cells import says_nothing
 from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
 
 INFO = "data_info.csv"
@@ -82,7 +82,12 @@ class Info:
         return f"{self.name} {'have' if len(self.files) > 1 else 'has'}"
 
 
-def read_info(folder: Path, files: Sequence[str] = (INFO,), speaker: str | None = "Subject_ID") -> Info:
+def read_info(
+    folder: Path,
+    files: Sequence[str] = (INFO,),
+    speaker: str | None = "Subject_ID",
+    minus_one: Collection[str] = (),
+) -> Info:
     """Read the label files of a corpus and join them by File_ID.
 
     A clip that is not in all files, or of which two say different things, becomes a row with a problem. A
@@ -92,13 +97,14 @@ def read_info(folder: Path, files: Sequence[str] = (INFO,), speaker: str | None 
         folder: the corpus.
         files: the files below it.
         speaker: the column that names the speaker, which one of them must have; None: none does.
+        minus_one: the columns in which −1 is a label.
 
     Raises:
         UserError: if a file is missing, not CSV in UTF-8 or empty, File_ID or the speaker's column is
             missing, a column stands twice, or ids are empty or not unique.
     """
     found = [_read_file(folder, name) for name in files]
-    info = found[0] if len(found) == 1 else _joined(found)
+    info = found[0] if len(found) == 1 else _joined(found, minus_one)
     if speaker and speaker not in info.columns:
         where = replace(info, files=tuple(str(folder / name) for name in files))
         raise UserError(
@@ -151,7 +157,7 @@ def _row(name: str, places: Mapping[str, int], width: int, line: int, cells: Seq
     return row(problem=UnusableClipError("malformed row", detail))
 
 
-def _joined(found: Sequence[Info]) -> Info:
+def _joined(found: Sequence[Info], minus_one: Collection[str]) -> Info:
     """Several files as one."""
     by_id = [{row.clip_id: row for row in info.rows} for info in found]
     every = dict.fromkeys(clip_id for rows in by_id for clip_id in rows)
@@ -159,7 +165,7 @@ def _joined(found: Sequence[Info]) -> Info:
     for clip_id in every:
         of_clip = [rows_of[clip_id] for rows_of in by_id if clip_id in rows_of]
         lacking = [info.name for info, rows_of in zip(found, by_id, strict=True) if clip_id not in rows_of]
-        rows.append(_joined_row(of_clip, lacking))
+        rows.append(_joined_row(of_clip, lacking, minus_one))
     return Info(
         tuple(info.name for info in found),
         tuple(dict.fromkeys(column for info in found for column in info.columns)),
@@ -168,7 +174,7 @@ def _joined(found: Sequence[Info]) -> Info:
     )
 
 
-def _joined_row(rows: Sequence[Row], lacking: Sequence[str]) -> Row:
+def _joined_row(rows: Sequence[Row], lacking: Sequence[str], minus_one: Collection[str]) -> Row:
     """What several files say of one clip; ``lacking`` are those that do not have it."""
     joined = partial(Row, rows[0].clip_id, " and ".join(row.where for row in rows))
     if lacking:
@@ -182,7 +188,7 @@ def _joined_row(rows: Sequence[Row], lacking: Sequence[str]) -> Row:
     origin: dict[str, Row] = {}
     for row in rows:
         for column, cell in row.cells.items():
-            if column == "File_ID" or cell in UNLABELLED:
+            if column == "File_ID" or says_nothing(cell, column in minus_one):
                 cells.setdefault(column, cell)
             elif column not in origin:
                 cells[column], origin[column] = cell, row

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
-from stages.core.corpus.cells import LOOKS_MISSING, UNLABELLED
+from stages.core.corpus.cells import LOOKS_MISSING, says_nothing
 from stages.core.corpus.info import Info
 
 _EXAMPLES = 5
@@ -85,7 +85,7 @@ def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str
     """Words that look as if a cell were missing, and what is made of them."""
     cells = Counter(row.cells[column] for row in info.rows if column in row.cells)
     for cell, count in sorted(cells.items()):
-        if cell in UNLABELLED or cell.lower() not in LOOKS_MISSING | frozenset(missing):
+        if says_nothing(cell) or cell.lower() not in LOOKS_MISSING | frozenset(missing):
             continue
         if cell.lower() in missing:
             yield f"{column} is {cell!r} in {count} clips, which counts as missing (corpus.missing)"

@@ -20,7 +20,7 @@ import pandas as pd
 
 from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
-from stages.core.corpus.cells import number, text
+from stages.core.corpus.cells import holds_minus_one, number, text
 from stages.core.corpus.info import Info, Row, read_info
 from stages.core.corpus.notes import notes_of, warnings_of
 from stages.core.corpus.recordings import list_recordings
@@ -101,7 +101,8 @@ def read_corpus(
             task, or labels cannot be learnt as their task is declared.
     """
     folder = Path(options.path)
-    info = read_info(folder, options.labels, options.speaker)
+    minus_one = {column for task in tasks.values() if holds_minus_one(task.range) for column in task.columns}
+    info = read_info(folder, options.labels, options.speaker, minus_one)
     _refuse_misspelt(info, tasks, balance, balance_option)
     rows = _RowReader(info, options, tasks, balance)
     recordings = list_recordings(folder, options.audio, options.follow_links)

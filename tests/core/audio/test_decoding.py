@@ -276,9 +276,13 @@ def test_mp3_without_a_length_is_read_to_its_end(tmp_path: Path, mode: str, rate
 
 def test_mp3_with_a_wrong_length(tmp_path: Path) -> None:
     mp3 = Mp3()
-    for count in (0, 1, len(mp3.starts) // 2):
+    frames = len(mp3.starts) - 1  # beside the one that tells their number, which some encoders count
+    for count in (0, 1, frames // 2, frames - 1, frames + 1):
         assert frames_of(tmp_path, mp3.announcing(count)) == mp3.decoded
-    assert reason_of(tmp_path, mp3.announcing(len(mp3.starts) + 5)) == "truncated"
+    with pytest.raises(UnusableClipError) as caught:
+        frames_of(tmp_path, mp3.announcing(frames + 2))
+    assert str(caught.value) == (f"truncated: the file holds {frames} of {frames + 2} announced frames")
+    assert frames_of(tmp_path, mp3.announcing(frames)) == FRAMES
     assert reason_of(tmp_path, mp3.whole[: mp3.starts[-5]]) == "truncated"
     assert frames_of(tmp_path, mp3.whole + mp3.whole) == 2 * mp3.decoded + mp3.samples
 

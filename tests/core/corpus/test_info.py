@@ -191,6 +191,24 @@ def test_label_columns_that_repeat_must_agree(tmp_path: Path) -> None:
     assert corpus.clips["Valence"].tolist() == [0.1, 0.1, 0.1]  # 0.1 is 0.10, and no label contradicts none
 
 
+def test_minus_one_in_one_of_several_files_is_a_label_where_the_range_has_it(tmp_path: Path) -> None:
+    cells = {TWO: ["", "-1", "-1", "-1.0", ""], TYPE: ["-1", "", "0.5", "-1", "nan"]}
+    tables = {
+        name: "File_ID,Valence\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(column, 1))
+        for name, column in cells.items()
+    }
+    folder = several(tmp_path, tables[TWO], tables[TYPE])
+    found = {}
+    for limits in (None, (-1.0, 1.0)):
+        task = {"affect": Task("regression", ("Valence",), "ccc", range=limits)}
+        found[limits] = read(folder, task, labels=(TWO, TYPE), audio="audio/wav", speaker=None)
+    missing, label = found.values()
+    assert missing.clips["Valence"].fillna(9).tolist() == [9, 9, 0.5, 9, 9]
+    assert label.clips["Valence"].fillna(9).tolist() == [-1, -1, -1, 9]
+    assert [(fault.clip_id, fault.reason) for fault in label.faults] == [("3", "label files disagree")]
+    assert not missing.faults
+
+
 @pytest.mark.parametrize(
     ("two", "types", "sentence"),
     [
