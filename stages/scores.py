@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from stages.core.config.load import load
 from stages.core.reporting.sentences import speakers_known
 from stages.core.reporting.terminal import bill_lines, challenge_lines, score_lines
 from stages.core.runtime.console import say
+from stages.core.runtime.errors import StageFileError
 from stages.core.runtime.files import read_json
 from stages.core.scoring.bill import BillRow
 from stages.core.scoring.comparison import Comparison
@@ -93,8 +95,10 @@ def training_seconds(runs: Iterable[str], what: Literal["training", "processor"]
 
     No output of the pipeline holds them, since they differ each time.
     """
-    paths = {run: Path(f".cache/seconds/{run}.json") for run in runs}
-    found = {run: read_json(path) for run, path in paths.items() if path.exists()}
+    found = {}
+    for run in runs:
+        with suppress(StageFileError, OSError):
+            found[run] = read_json(Path(f".cache/seconds/{run}.json"))
     return {run: float(seconds[what]) for run, seconds in found.items() if what in seconds}
 
 

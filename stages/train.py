@@ -62,7 +62,10 @@ def main() -> None:
     write_csv(Path(f"plots/curves/{run}.csv"), CURVES, curves(networks))
     # Time differs from run to run, so that it stays out of what DVC and git compare.
     taken = {"training": round(seconds, 4), "processor": round(processor, 4)}
-    write_json(Path(f".cache/seconds/{run}.json"), taken)
+    try:
+        write_json(Path(f".cache/seconds/{run}.json"), taken)
+    except OSError as error:
+        say(f"note: .cache/seconds cannot be written ({error.strerror}), so no table says how long this took")
     epochs = np.mean([network.result.epochs for network in networks])
     say(f"{run}: {len(networks)} networks, {epochs:.1f} epochs each on average, {seconds:.1f} s")
 

@@ -102,6 +102,9 @@ def test_details_hold_the_runs_as_evaluated_with_their_cost(summarized):
         assert "seconds" not in details["runs"][run]["cost"]
         assert print_scores.training_seconds([run], "training")[run] > 0
         assert print_scores.training_seconds([run], "processor")[run] > 0
+    damaged, *others = RUNS
+    Path(f".cache/seconds/{damaged}.json").write_text("{")
+    assert list(print_scores.training_seconds(RUNS, "training")) == others
     shutil.rmtree(".cache")
     assert print_scores.training_seconds(RUNS, "training") == {}
 

@@ -74,6 +74,15 @@ def test_a_joint_model_has_one_network_a_seed(tables: Path, monkeypatch: pytest.
         assert network.validation == pytest.approx(scores.drop("total").to_dict(), rel=1e-5)
 
 
+def test_a_run_is_trained_where_nothing_can_be_cached(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tables / ".cache").write_text("no folder")
+    run(monkeypatch, "small-mtl")
+    assert (tables / "data/models/small-mtl").is_dir()
+    assert "note: .cache/seconds cannot be written" in capsys.readouterr().out
+
+
 def test_a_single_task_model_has_one_network_a_seed_and_task(
     tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

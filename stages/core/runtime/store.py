@@ -13,12 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stages.core.runtime.console import say
 from stages.core.runtime.errors import UserError
 
 _VERSION = 1  # of the table; a file of another version is emptied
 _PAGE = 1 << 14
 _PAGES_PER_CHECKPOINT = 2000  # 32 MB between two waits for the disk
 _CHECKSUM = 4  # bytes
+_FULL = "the disk is full; free some space and run the stage again; {} keeps what is computed."
+_UNWRITABLE = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
 
 
@@ -28,7 +32,8 @@ class Store:
     An entry is there completely or not at all, even after ``kill -9``, and carries a checksum. One process
     at a time may have the file open, so that it may also lie on a network drive.
 
-    Every method raises a UserError if the file is damaged.
+    Every method raises a UserError if the file is damaged. If it may not be written, what is computed is kept
+    in a temporary file until the store is closed, and a note says so.
 
     Args:
         path: the file.
@@ -40,8 +45,25 @@ class Store:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._opened(str(path), columns)
+        except (OSError, sqlite3.OperationalError) as error:
+            if isinstance(error, OSError):
+                known = error.errno in _NOT_OURS
+            else:
+                known = error.sqlite_errorname.startswith(_UNWRITABLE)
+            if not known:
+                raise
+            say(
+                f"note: {path} cannot be written, so that what is computed now is not kept for the next run; "
+                f"give {path.parent} to the user who runs this, or delete it"
+            )
+            self._file = self._opened("", columns)  # a file of SQLite's own, which ends with the connection
+
+    def _opened(self, name: str, columns: Sequence[str]) -> sqlite3.Connection:
+        """Open a file and make its table where that is missing."""
+        file = sqlite3.connect(name, isolation_level=None, timeout=1, check_same_thread=False)
         try:
             with self._damage_named():
                 for pragma in (
@@ -51,22 +73,20 @@ class Store:
                     "synchronous = NORMAL",
                     f"wal_autocheckpoint = {_PAGES_PER_CHECKPOINT}",
                 ):
-                    self._file.execute(f"PRAGMA {pragma}")
-                if self._file.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-                    self._file.execute("DROP TABLE IF EXISTS clips")
-                self._file.execute(
+                    file.execute(f"PRAGMA {pragma}")
+                if file.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+                    file.execute("DROP TABLE IF EXISTS clips")
+                file.execute(
                     "CREATE TABLE IF NOT EXISTS clips "
                     f"(key BLOB PRIMARY KEY, {', '.join(f'{column} BLOB' for column in columns)})"
                 )
-                self._file.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.OperationalError as error:
-            self._file.close()
-            if error.sqlite_errorname == "SQLITE_BUSY":
-                raise UserError(f"{path} is in use by another run; wait until it ends.") from None
+                file.execute(f"PRAGMA user_version = {_VERSION}")
+        except BaseException as error:
+            file.close()
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise UserError(f"{self._path} is in use by another run; wait until it ends.") from None
             raise
-        except UserError:
-            self._file.close()
-            raise
+        return file
 
     def __enter__(self) -> Self:
         return self
@@ -128,24 +148,23 @@ def _seal(key: bytes, content: bytes) -> bytes:
 
 @contextmanager
 def disk_may_be_full(store: Path) -> Iterator[None]:
-    """Turn what a full disk raises into one sentence.
+    """Turn what a full disk, a used-up quota or a failing drive raises into one sentence.
 
     Args:
         store: the file or folder that keeps what is computed.
 
     Raises:
-        UserError: if there is no space left.
+        UserError: if there is no space left, or SQLite can neither read nor write.
     """
     try:
         yield
-    except (OSError, sqlite3.OperationalError) as error:
-        full = (
-            error.sqlite_errorcode == sqlite3.SQLITE_FULL
-            if isinstance(error, sqlite3.OperationalError)
-            else error.errno == errno.ENOSPC
-        )
-        if not full:
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_IOERR"):
+            raise UserError(f"{store} cannot be read or written ({error}); look at the drive.") from None
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
             raise
-        raise UserError(
-            f"the disk is full; free some space and run the stage again; {store} keeps what is computed."
-        ) from None
+        raise UserError(_FULL.format(store)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(_FULL.format(store)) from None

@@ -1,5 +1,6 @@
 import errno
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +128,90 @@ def test_a_file_of_an_older_version_is_emptied(tmp_path: Path) -> None:
         assert store.read(b"a", "narrow") == b"1"
 
 
-def test_other_errors_of_the_database_are_not_hidden(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        opened(tmp_path)
+def works(store: Store) -> bool:
+    """Whether entries come back and other entries are not there."""
+    store.write(b"a", wide=b"of a", narrow=b"1")
+    store.write(b"b", narrow=b"2")
+    return store.read(b"a", "wide") == b"of a" and store.read(b"b", "narrow") == b"2" and b"c" not in store
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.write_text("a file")
+
+
+@pytest.mark.parametrize("make", [a_folder, below_a_file])
+def test_work_goes_on_without_a_store_that_cannot_be_used(
+    tmp_path: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cache" / "store.sqlite"
+    make(path)
+    before = sorted(tmp_path.rglob("*"))
+    with opened(path) as store:
+        assert works(store)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert capsys.readouterr().out == (
+        f"note: {path} cannot be written, so that what is computed now is not kept for the next run; "
+        f"give {path.parent} to the user who runs this, or delete it\n"
+    )
+
+
+def test_a_store_that_may_only_be_read_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "store.sqlite"
+    with opened(path) as store:
+        store.write(b"c", wide=b"kept")
+    content, connect = path.read_bytes(), sqlite3.connect
+    # A file of another user, for whoever runs this test: also root, who may write all files.
+    monkeypatch.setattr(
+        sqlite3,
+        "connect",
+        lambda name, **rest: connect(f"file:{name}?mode=ro" if name else "", uri=bool(name), **rest),
+    )
+    with opened(path) as store:
+        assert works(store)
+    assert path.read_bytes() == content
+    assert capsys.readouterr().out.startswith(f"note: {path} cannot be written, so that")
+
+
+def sqlite_error(name: str, text: str, code: int = 0) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname, error.sqlite_errorcode = name, code
+    return error
+
+
+def test_other_errors_of_the_database_are_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise sqlite_error("SQLITE_NOMEM", "out of memory")
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(sqlite3.OperationalError, match="out of memory"):
+        opened(tmp_path / "store.sqlite")
+    with pytest.raises(sqlite3.OperationalError, match="of another kind"), disk_may_be_full(tmp_path):
+        raise sqlite_error("SQLITE_NOMEM", "of another kind")
+
+
+def test_a_full_disk_is_no_store_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(OSError, match="No space left"):
+        opened(tmp_path / "store.sqlite")
+
+
+def test_a_failing_drive_is_one_sentence() -> None:
+    with (
+        pytest.raises(
+            UserError, match=r"kept cannot be read or written \(disk I/O error\); look at the drive"
+        ),
+        disk_may_be_full(Path("kept")),
+    ):
+        raise sqlite_error("SQLITE_IOERR_WRITE", "disk I/O error")
 
 
 def full_database() -> sqlite3.OperationalError:
@@ -141,7 +223,10 @@ def full_database() -> sqlite3.OperationalError:
     return caught.value
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), full_database()])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left"), OSError(errno.EDQUOT, "Quota exceeded"), full_database()],
+)
 def test_full_disk_is_one_sentence(error: Exception) -> None:
     expected = "the disk is full; free some space and run the stage again; kept/here keeps what is computed"
     with pytest.raises(UserError, match=expected), disk_may_be_full(Path("kept/here")):
