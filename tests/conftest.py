@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 import soundfile
 import yaml
+from hypothesis import HealthCheck, settings
 
 from tests.helpers import ROOT
 from tests.helpers.corpora import info_row, tone, write_info
 from tests.helpers.small_dvc import small_project  # noqa: F401 (fixture)
 from tests.helpers.whole_project import environment, finished, finished_copy  # noqa: F401 (fixtures)
+
+# A busy machine makes no test fail.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ def panel_of(
 
 
 def heat_maps(families: Sequence[str], panels: Sequence[Panel], columns: int) -> Figure:
-    """Heat maps side by side, ``columns`` in a row; numbers that are sure are bold, the others grey."""
+    """Heat maps side by side, at most ``columns`` in a row; sure numbers are bold, others grey."""
+    columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     widths = [max(len(panel.columns) for panel in panels[column::columns]) for column in range(columns)]
     size = (

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from stages.core.arithmetic.elementary import exp, log
+from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
 from stages.core.metrics.formulas import mae
 from stages.core.metrics.naive import naive_prediction
@@ -22,11 +23,16 @@ def naive_losses(data: MultiTaskData, config: TrainingConfig) -> dict[str, float
             surprise = -occurring * log(occurring)
             focus = (1 - occurring) ** 2 if config.class_weights == "focal" else 1.0
             losses[name] = float((surprise * focus).sum())
-        elif config.regression_loss == "squared" or task.score_loss == "squared":
+        elif _squared(task, config):
             losses[name] = float(np.nanmean((truth - naive) ** 2, axis=0).mean())
         else:  # a constant has no concordance
             losses[name] = mae(truth, np.zeros_like(truth) + naive) if task.score_loss == "absolute" else 1.0
     return {name: loss or 1.0 for name, loss in losses.items()}
+
+
+def _squared(task: Task, config: TrainingConfig) -> bool:
+    """Whether the loss of a regression is the squared error."""
+    return config.regression_loss == "squared" or task.score_loss == "squared"
 
 
 def class_weights_of(data: MultiTaskData, config: TrainingConfig) -> dict[str, np.ndarray]:
@@ -96,8 +102,7 @@ def factors_of(data: MultiTaskData, config: TrainingConfig) -> np.ndarray:
     if weighting == "relative":
         return np.array([1 / loss for loss in naive_losses(data, config).values()])
     if weighting == "uncertainty":
-        squared = config.regression_loss == "squared"
-        halved = [squared and task.kind == "regression" for task in data.tasks.values()]
+        halved = [task.kind == "regression" and _squared(task, config) for task in data.tasks.values()]
         return np.where(halved, 0.5, 1.0)
     fixed = weighting if isinstance(weighting, dict) and len(data.tasks) > 1 else {}
     return np.array([float(fixed.get(name, 1.0)) for name in data.tasks])

@@ -22,7 +22,7 @@ from stages.core.scoring.run_scores import rounded
 from stages.core.scoring.sampling import Sampling
 
 STRONGEST = 5  # features shown for each part of a task
-HIGH = 0.5  # ratings from here on count as high; of other numbers the highest third
+HIGH = 0.5  # ratings in [0, 1] from here on count as high; of other numbers the highest third
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ def _pearson(sums: np.ndarray) -> np.ndarray:
 def shift(feature: np.ndarray, label: np.ndarray) -> float:
     """Median of a feature where its label is high minus the median elsewhere; NaN without one of both.
 
-    High is a rating of at least half of the largest (:data:`HIGH`), a class itself, or the highest third of
-    other numbers.
+    Where all labels lie in [0, 1], high is at least :data:`HIGH`: half of a clip's largest rating, or a class
+    itself. Of other numbers the highest third is high.
 
     >>> shift(np.array([1.0, 2.0, 8.0, 9.0]), np.array([0.0, 0.2, 0.9, 1.0]))
     7.0

@@ -15,6 +15,7 @@ from stages.core.networks.compiled import labels_of
 from stages.core.networks.data import MultiTaskData, batch_size_of
 from stages.core.networks.draws import order_of_clips
 from stages.core.networks.model import Model
+from stages.core.networks.weighting import sampling_weights_of
 from stages.core.relevance.by_family import GIVEN_REST, WHOLE, Heard, Relevance
 from stages.core.relevance.by_feature import correlations, label_columns
 from stages.core.relevance.recovery import rank_correlation
@@ -109,17 +110,19 @@ def _alike(
 def shared_gradients(model: Model, data: MultiTaskData, heard: Heard) -> Iterator[Shared]:
     """Agreement of the tasks' gradients at the trained weights of joint networks, over batches of training.
 
+    The batches are those of the first epoch.
+
     Args:
         model: a run with a network for all tasks.
         data: what it learnt from.
         heard: seed and confidence of the bootstrap over batches.
     """
     config = model.description.training
-    labels = labels_of(data, data.train, config)
+    labels, sampling = labels_of(data, data.train, config), sampling_weights_of(data, config)
     found: dict[tuple[str, str], list[float]] = {}
     for network in model.networks:
         trunk, size = Trunk(model, network), batch_size_of(data, config)
-        order = order_of_clips(len(data.train), network.seed, 0)
+        order = order_of_clips(len(data.train), network.seed, 0, sampling)
         for start in range(0, min(len(order), BATCHES * size), size):
             rows = order[start : start + size]
             gradients = trunk.gradients(

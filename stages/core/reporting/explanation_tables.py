@@ -58,11 +58,11 @@ def feature_table(found: Explanation) -> Table:
         "Features that correlate most with each emotion, class and trait: the strongest of each descriptor.",
         ["what is heard", "shift", "correlation", "loss of score", "family", "feature"],
         rows,
-        "Chosen on the training split, judged on the test split. Shift: median where the rating is at least "
-        "half of the largest, where the clip is of the class, or in the highest third, minus the median of "
-        "the other clips; without a unit where openSMILE gives none. Correlation: Spearman's. Loss of score: "
-        f"of this part, when the feature alone is exchanged. Brackets: {found.confidence:.0%} intervals over "
-        "speakers.",
+        "Chosen on the training split, judged on the test split. Shift: median where a rating between 0 and "
+        "1 is at least 0.5, where the clip is of the class, or in the highest third of other numbers, minus "
+        "the median of the other clips; without a unit where openSMILE gives none. Correlation: Spearman's. "
+        "Loss of score: of this part, when the feature alone is exchanged. Brackets: "
+        f"{found.confidence:.0%} intervals over speakers.",
     )
 
 

@@ -63,3 +63,6 @@ def test_the_product_is_numpys(shape: tuple[int, int, int]) -> None:
 def test_shapes_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         matmul(np.ones((2, 3)), np.ones((2, 3)))
+    for left, right in (((3,), (3, 2)), ((2, 3), (3,)), ((1, 2, 3), (3, 2))):
+        with pytest.raises(ValueError, match="do not fit"):
+            matmul(np.ones(left), np.ones(right))

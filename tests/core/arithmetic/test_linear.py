@@ -29,9 +29,17 @@ def test_a_matrix_that_is_not_positive_definite(matrix: list[list[float]]) -> No
         solve(np.array(matrix), np.ones((2, 1)))
 
 
+def test_the_upper_triangle_is_read() -> None:
+    found = solve(np.array([[4.0, 2.0, 1.0], [99.0, 5.0, 3.0], [99.0, 99.0, 6.0]]), np.eye(3))
+    np.testing.assert_allclose(np.linalg.inv(found), [[4, 2, 1], [2, 5, 3], [1, 3, 6]], rtol=1e-12)
+
+
 def test_shapes_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 1\) do not fit"):
         solve(np.ones((2, 3)), np.ones((2, 1)))
+    for matrix, right in (((2, 2), (3, 1)), ((2, 2), (2,)), ((3, 2), (2, 1))):
+        with pytest.raises(ValueError, match="do not fit"):
+            solve(np.eye(*matrix), np.ones(right))
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(80, 7), (20, 60)])  # the primal and the dual form

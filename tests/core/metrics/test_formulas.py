@@ -35,6 +35,15 @@ from stages.core.metrics.formulas import (
 VALUES = st.lists(
     st.tuples(st.floats(-100, 100, width=32), st.floats(-100, 100, width=32)), min_size=2, max_size=40
 )
+UNDEFINED = [
+    ([], []),
+    ([1.0], [1.0]),
+    ([2.0, 2.0], [1.0, 3.0]),
+    ([0.1] * 3, [1.0, 3.0, 2.0]),  # whose mean is not exactly 0.1
+    ([2.0, 2.0], [2.0, 2.0]),
+    ([np.nan] * 3, [1, 2, 3]),
+    ([np.nan, 2.0, np.nan], [1, 2, 3]),
+]
 LABELS = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=60)
 
 
@@ -128,8 +137,8 @@ def test_f1_and_accuracy_are_audmetrics_and_scikit_learns(pairs):
 
 @pytest.mark.parametrize(
     ("truth", "prediction"),
-    [([], []), ([1.0], [1.0]), ([2.0, 2.0], [1.0, 3.0]), ([2.0, 2.0], [2.0, 2.0]), ([np.nan] * 3, [1, 2, 3])],
-    ids=["empty", "single", "constant truth", "both constant", "unlabelled"],
+    UNDEFINED,
+    ids=["empty", "single", "constant truth", "rounded", "both constant", "unlabelled", "one label"],
 )
 def test_pearson_that_is_not_defined_is_nan(truth, prediction):
     with warnings.catch_warnings():
@@ -179,8 +188,8 @@ def test_unlabelled_clips_count_nothing(pairs, data):
 
 @pytest.mark.parametrize(
     ("truth", "prediction"),
-    [([], []), ([1.0], [1.0]), ([2.0, 2.0], [1.0, 3.0]), ([2.0, 2.0], [2.0, 2.0]), ([np.nan] * 3, [1, 2, 3])],
-    ids=["empty", "single", "constant truth", "both constant", "unlabelled"],
+    UNDEFINED,
+    ids=["empty", "single", "constant truth", "rounded", "both constant", "unlabelled", "one label"],
 )
 def test_ccc_that_is_not_defined_is_nan(truth, prediction):
     with warnings.catch_warnings():
@@ -190,6 +199,12 @@ def test_ccc_that_is_not_defined_is_nan(truth, prediction):
 
 def test_ccc_of_a_constant_prediction_is_0():
     assert ccc(np.array([1.0, 2.0, 4.0]), np.full(3, 5.0)) == 0
+
+
+def test_a_spread_however_small_is_one():
+    truth, small = np.array([1.0, 2.0, 4.0]), np.array([1e-9, 2e-9, 4e-9])
+    assert pearson(truth, small) == pytest.approx(1) and pearson(truth, np.full(3, 0.1)) == 0
+    assert pearson(small, truth) == pytest.approx(1) and ccc(small, small) == 1
 
 
 def test_ccc_of_truth_and_itself():
@@ -251,6 +266,7 @@ def test_exvo_is_the_harmonic_mean():
 
 def test_exvo_at_the_borders():
     assert exvo(-0.1, 0.5, 4.0) == 0
-    assert exvo(0.0, 0.5, 4.0) == 0
+    assert exvo(0.0, 0.5, 4.0) == exvo(0.5, 0.0, 4.0) == exvo(0.5, -0.1, 4.0) == 0
     assert math.isnan(exvo(-0.1, math.nan, 4.0))
+    assert math.isnan(exvo(math.nan, 0.5, 4.0)) and math.isnan(exvo(0.4, 0.5, math.nan))
     assert exvo(1.0, 1.0, 0.0) == pytest.approx(1.5)  # a perfect age makes 1 / MAE infinite, not the score 0

@@ -116,6 +116,20 @@ def test_factors_of_the_losses(changes: dict[str, Any], factors: list[float]) ->
     assert factors_of(DATA, TrainingConfig(**changes)) == pytest.approx(factors, rel=1e-12)
 
 
+def test_learnt_weights_halve_what_is_trained_by_the_squared_error() -> None:
+    """RMSE has the squared error as its loss, whatever is asked for; a correlation has its own."""
+    scores = {"emotion": "pearson", "country": "f1", "age": "rmse"}
+    tasks = {name: replace(task, score=scores[name]) for name, task in TASKS.items()}
+    data, own = (
+        replace(DATA, tasks=tasks),
+        TrainingConfig(loss_weighting="uncertainty", regression_loss="score"),
+    )
+    assert factors_of(data, own).tolist() == [1, 1, 0.5]
+    assert factors_of(data, replace(own, regression_loss="squared")).tolist() == [0.5, 1, 0.5]
+    relative = factors_of(data, replace(own, loss_weighting="relative"))
+    assert relative == pytest.approx([1, 1 / ENTROPY, 3 / 1400], rel=1e-12)
+
+
 def test_what_losses_contribute() -> None:
     losses, factors = {"emotion": 2.0, "age": 3.0}, np.array([0.5, 4.0])
     assert shares_of(losses, factors, None) == {"emotion": 1.0, "age": 12.0}

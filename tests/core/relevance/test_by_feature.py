@@ -51,6 +51,22 @@ def test_shift_of_a_trait_is_of_its_highest_third() -> None:
     ages = np.arange(20.0, 29.0)
     assert shift(ages**2, ages) == 27**2 - (22**2 + 23**2) / 2
     assert np.isnan(shift(ages, np.full(9, np.nan)))
+    tied = np.array([1.0, 2.0, 3.0, 3.0, 3.0, 3.0])  # the third begins at 3, which is high
+    assert shift(np.array([5.0, 7.0, 1.0, 1.0, 1.0, 2.0]), tied) == 1 - 6
+    assert np.isnan(shift(ages, np.full(9, 30.0)))
+
+
+def test_shift_of_a_rating_is_of_one_half_and_more() -> None:
+    """Where all lie between 0 and 1, whatever the largest is; clips without a rating count nothing."""
+    feature = np.array([1.0, 4.0, 6.0, 20.0, 99.0])
+    assert shift(feature, np.array([0.0, 0.49, 0.5, 0.8, np.nan])) == 13 - 2.5
+    assert shift(feature, np.array([0.0, 0.45, 0.2, 0.8, np.nan])) == 20 - 4
+    assert np.isnan(shift(feature, np.array([0.0, 0.4, 0.2, 0.3, np.nan])))
+    assert np.isnan(shift(feature, np.array([0.9, 0.5, 1.0, 0.7, np.nan])))
+    assert shift(feature, np.array([1.0, 0.0, 1.0, 0.0, 0.0])) == 3.5 - 20  # a class
+    # From −1 or to 7 it is no rating: the highest third.
+    assert shift(feature, np.array([-0.1, 0.6, 0.7, 0.8, 0.9])) == (20 + 99) / 2 - 4
+    assert shift(feature, np.array([1.0, 1.1, 0.1, 0.2, 0.3])) == (1 + 4) / 2 - 20
 
 
 def test_a_class_is_a_column_of_its_own() -> None:

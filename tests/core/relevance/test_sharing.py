@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from stages.core.config.evaluation import EvaluationOptions
+from stages.core.config.tasks import Task
+from stages.core.config.training import TrainingConfig
+from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.networks.draws import order_of_clips
 from stages.core.relevance import sharing
 from stages.core.relevance.by_family import GIVEN_REST, WHOLE, Asked, Relevance
 from stages.core.relevance.trunks import alignment
@@ -51,52 +55,54 @@ def test_trunks_are_compared_within_tasks_and_between_beside_exchanged_speakers(
     assert between.floor == pytest.approx(np.mean(floors), abs=1e-6)
 
 
-def test_conflicts_are_batches_whose_gradients_point_against_each_other(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_conflicts_are_batches_of_training_whose_gradients_point_against_each_other(
+    monkeypatch: pytest.MonkeyPatch, confidence: float
 ) -> None:
-    cosines = iter([0.5, -0.1, 0.3, 0.1, np.nan])
-    monkeypatch.setattr(sharing, "cosine", lambda *_: next(cosines))
-    monkeypatch.setattr(sharing, "labels_of", lambda *_: Labels(np.arange(10)))
-    monkeypatch.setattr(sharing, "batch_size_of", lambda *_: 2)
-    seen: list[np.ndarray] = []
-
-    def gradients(inputs: np.ndarray, labels: Any) -> dict[str, None]:
-        seen.append(inputs)
-        assert inputs.tolist() == labels.targets.tolist()
-        return {"age": None, "mood": None}
-
-    monkeypatch.setattr(sharing, "Trunk", lambda *_: SimpleNamespace(gradients=gradients))
-    model: Any = SimpleNamespace(
-        description=SimpleNamespace(training=None), networks=[SimpleNamespace(tasks=["age", "mood"], seed=1)]
+    """Two networks, the first two batches of each, in which rare classes come as often as others."""
+    kinds, clips = np.array([0, 0, 0, 1, 0, 0, 0, 1, 0, 1]), np.arange(10)
+    train = SplitData(
+        clips[:, None].astype(np.float32),
+        {"age": clips[:, None] + 20.0, "kind": kinds, "mood": -clips[:, None] / 9},
     )
-    data: Any = SimpleNamespace(train=Clips(np.arange(10)))
-    angles, conflicts = sharing.shared_gradients(model, data, heard())
-    assert sorted(np.concatenate(seen).tolist()) == list(range(10))
-    assert (angles.measure, angles.value) == ("gradients", 0.2)
-    assert (conflicts.measure, conflicts.value) == ("conflicts", 0.25)
-    assert (
-        angles.low is not None and angles.high is not None and -0.1 <= angles.low < 0.2 < angles.high <= 0.5
+    tasks = {
+        "age": Task("regression", ("Age",), "mae"),
+        "kind": Task("classification", ("Kind",), "uar"),
+        "mood": Task("regression", ("Mood",), "ccc"),
+    }
+    data = MultiTaskData(
+        tasks, {"age": 1, "kind": 2, "mood": 1}, train, train, dict.fromkeys(tasks, (0.0, 1.0))
     )
+    config = TrainingConfig(batch_size=4, class_weights="batches", seeds=(3, 5))
+    monkeypatch.setattr(sharing, "BATCHES", 2)
+    seen: dict[int, list[int]] = {3: [], 5: []}
 
+    def trunk(_: Any, network: Any) -> Any:
+        def gradients(inputs: np.ndarray, labels: Any) -> dict[str, float]:
+            rows = inputs[:, 0].astype(int)
+            np.testing.assert_array_equal(labels.targets, np.c_[rows + 20, kinds[rows], -rows / 9])
+            seen[network.seed] += rows.tolist()
+            second = len(seen[network.seed]) > 4
+            return {"age": -1.0 if second and network.seed == 3 else 5.0, "kind": 0.1, "mood": np.nan}
 
-class Labels:
-    """Labels that are looked at by row alone."""
+        return SimpleNamespace(gradients=gradients)
 
-    def __init__(self, targets: np.ndarray) -> None:
-        self.targets = targets
-
-    def _replace(self, targets: np.ndarray) -> "Labels":
-        return Labels(targets)
-
-
-class Clips:
-    """Training clips."""
-
-    def __init__(self, inputs: np.ndarray) -> None:
-        self.inputs = inputs
-
-    def __len__(self) -> int:
-        return len(self.inputs)
+    monkeypatch.setattr(sharing, "Trunk", trunk)
+    monkeypatch.setattr(sharing, "cosine", lambda one, other: one * other)
+    networks = [SimpleNamespace(tasks=list(tasks), seed=seed) for seed in (3, 5)]
+    model: Any = SimpleNamespace(description=SimpleNamespace(training=config), networks=networks)
+    told = heard()
+    told.sampling.options = EvaluationOptions(seed=1, confidence=confidence)
+    angles, conflicts = sharing.shared_gradients(model, data, told)
+    often = np.where(kinds == 1, 10 / (2 * 3), 10 / (2 * 7))
+    for seed, rows in seen.items():
+        assert rows == order_of_clips(10, seed, 0, often)[:8].tolist()
+    # The cosines are .5, −.1, .5 and .5 (a task without a gradient has none): of 256 draws of four 1 has four
+    # of the second, 12 have three, 54 two and 81 none.
+    low = 0.2 if confidence == 0.9 else 0.05
+    assert angles == sharing.Shared("gradients", "age", "kind", 0.35, low, 0.5)
+    low = 0.5 if confidence == 0.9 else 0.75
+    assert conflicts == sharing.Shared("conflicts", "age", "kind", 0.25, 0.0, low)
 
 
 def test_what_matters_is_compared_by_rank_whatever_its_sign() -> None:
