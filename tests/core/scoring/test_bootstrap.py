@@ -395,3 +395,37 @@ def test_blocks_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(in_blocks, whole)
     expected = np.tensordot(whole.astype(float), bootstrap.on_grid(sums), 1)
     np.testing.assert_array_equal(replicate(sums, in_blocks), expected)
+
+
+def test_two_models_draw_their_seeds_apart_and_two_tasks_draw_the_same():
+    """A model whose seeds differ, against itself: seeds drawn together would leave no difference."""
+    truth, base, speaker = clips("mae", 14)
+    of_seeds = sums("mae", truth, [base, base + 2, base + 5], speaker, 7)
+    drawn = draws(7, 100, 1)
+    apart = difference("mae", of_seeds, of_seeds, drawn, 0.95, 1)
+    assert apart.value == 0 and apart.low < -0.5 and apart.high > 0.5
+    both = [of_seeds, of_seeds * [[1], [3]]]  # the errors of the second task are three times those
+    found = bootstrap.joint(
+        ["mae", "mae"], both, lambda scores: scores[1] / scores[0], drawn, 0.95, np.random.default_rng(1)
+    )
+    assert found == pytest.approx((3, 3, 3))
+
+
+def test_two_labelled_speakers_are_enough_for_an_interval():
+    """The first column is labelled for both speakers, the second for one."""
+    truth = np.array([[20.0, 1.0], [np.nan, 2.0], [30.0, np.nan], [40.0, np.nan]])
+    prediction = np.nan_to_num(truth) + np.array([[1.0, 1], [1, 1], [2, 1], [4, 1]])
+    of_speakers = speaker_sums("mae", truth, prediction, np.array([0, 0, 1, 1]), 2)
+    drawn = np.array([[2, 0], [1, 1], [0, 2]], np.uint8)
+    found = estimate("mae", of_speakers, drawn, 0.999999)
+    assert found.parts[0, 1:] == pytest.approx([1, 3], abs=1e-4)  # errors of 1; of 2 and 4
+    assert found.parts[0, 0] == pytest.approx(7 / 3) and found.parts[1, 0] == 1
+    assert np.isnan(found.parts[1, 1:]).all() and found.clips.tolist() == [3, 2]
+    assert (found.value, found.low, found.high) == pytest.approx((5 / 3, 1, 3), abs=1e-4)
+    first = of_speakers[None, :, :, :1]
+    joint = bootstrap.joint(["mae"], [first], lambda scores: scores[0], drawn, 0.5, np.random.default_rng(1))
+    assert joint == pytest.approx((7 / 3, 5 / 3, 8 / 3))  # of the replicates 1, 7 / 3 and 3
+    better = speaker_sums("mae", truth, prediction - 0.5, np.array([0, 0, 1, 1]), 2)[None, :, :, :1]
+    assert difference("mae", first, better, drawn, 0.95, 1).low == pytest.approx(0.5)
+    alone = difference("mae", first[:, :1], better[:, :1], np.full((3, 1), 1, np.uint8), 0.95, 1)
+    assert alone.value == 0.5 and math.isnan(alone.low) and math.isnan(alone.p)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -7,13 +8,15 @@ import pytest
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
 from stages.core.metrics.metric import METRICS
+from stages.core.runtime.compute import ComputeOptions
 from stages.core.scoring import bootstrap
-from stages.core.scoring.comparison import Comparison, _shared_classes, compare_pair, correct
+from stages.core.scoring.comparison import Comparison, _shared_classes, compare_all, compare_pair, correct
+from stages.core.scoring.naive_scores import naive_predictions
 from stages.core.scoring.predictions import RunPredictions
 from stages.core.scoring.run_groups import NAIVE, Pair
-from stages.core.scoring.run_scores import Confusion
+from stages.core.scoring.run_scores import Confusion, Cost, RunScores, SplitScores
 from stages.core.scoring.sums import speaker_sums
-from tests.helpers.results import COUNTRIES, Numbers, run_scores
+from tests.helpers.results import COUNTRIES, Numbers, groups, run_scores, task_scores
 
 TASKS = {
     "age": Task("regression", ("Age",), "mae"),
@@ -166,3 +169,111 @@ def test_runs_without_the_same_classes_are_not_compared_and_the_naive_predictor_
         tasks = runs["two"].splits[split].tasks
         tasks["country"] = replace(tasks["country"], confusion=Confusion(["Chile", "Peru"], [[1, 0], [0, 1]]))
     assert _shared_classes(runs, Pair("multi-task", "one", "two"), "country") is None
+
+
+def error(predictions: RunPredictions, clips: pd.DataFrame) -> float:
+    """The mean over seeds of the mean absolute error of age."""
+    ages = [table.loc[clips["clip_id"], "age.Age"].to_numpy() for table in predictions.by_seed.values()]
+    return float(np.mean([(of_seed - clips["Age"]).abs().mean() for of_seed in ages]))
+
+
+def test_all_pairs_of_runs_in_order_each_by_the_tasks_that_it_shares():
+    """The best common run on validation is another than on test, and one for each task."""
+    runs = {
+        "compare-stl": {"features": "compare", "model": "stl"},
+        "compare-mtl2": {"features": "compare", "model": "mtl2"},
+        "egemaps-stl": {"features": "egemaps", "model": "stl"},
+        "compare-other": {"features": "compare", "model": "other"},
+    }
+    tasks = {
+        "age": {"kind": "regression", "columns": ["Age"], "score": "mae"},
+        "country": {"kind": "classification", "columns": ["Country"], "score": "uar"},
+    }
+    chosen = groups(runs, tasks=tasks, evaluate={"bootstrap": 20, "confidence": 0.9, "seed": 4})
+    labels = corpus()
+    noises = {"compare-stl": 0.2, "compare-mtl2": 0.5, "egemaps-stl": 0.8, "compare-other": 1.1}
+    tables = {run: RunPredictions.of(predicted(labels, noise)) for run, noise in noises.items()}
+    tables[NAIVE] = naive_predictions(labels, chosen.parameters.tasks)
+    best = {  # (age, country) on validation and on test
+        "compare-stl": ((3.0, 0.5), (9.0, 0.1)),
+        "compare-mtl2": ((4.0, 0.6), (5.0, 0.2)),
+        "egemaps-stl": ((5.0, 0.4), (1.0, 0.9)),
+        "compare-other": ((1.0, 0.9), (1.0, 0.9)),
+    }
+    scored = {}
+    for run, of_splits in best.items():
+        numbers = Numbers()
+        splits = {
+            split: SplitScores(
+                1,
+                1,
+                None,
+                {
+                    "age": replace(task_scores(numbers, "mae", ["Age"]), value=age),
+                    "country": replace(
+                        task_scores(numbers, "uar"), value=country, confusion=Confusion(["A", "B"], None)
+                    ),
+                },
+            )
+            for split, (age, country) in zip(("validation", "test"), of_splits, strict=True)
+        }
+        scored[run] = RunScores(*runs[run].values(), Cost(1, 1, 1, 1), splits)
+    for split in scored["egemaps-stl"].splits.values():  # another list of classes
+        split.tasks["country"] = replace(split.tasks["country"], confusion=Confusion(["A", "B", "C"], None))
+    tables["egemaps-stl"] = RunPredictions(
+        {seed: table.assign(**{"country.C": 0.0}) for seed, table in tables["egemaps-stl"].by_seed.items()}
+    )
+    tables[NAIVE] = RunPredictions(
+        {seed: table.assign(**{"country.C": 0.0}) for seed, table in tables[NAIVE].by_seed.items()}
+    )
+    found = compare_all(chosen, scored, tables, labels, ComputeOptions(2))
+    both, age, country = ("age", "country"), ("age",), ("country",)
+    expected = [
+        ("naive", NAIVE, "compare-stl", both),
+        ("naive", NAIVE, "compare-mtl2", both),
+        ("naive", NAIVE, "egemaps-stl", both),
+        ("naive", NAIVE, "compare-other", both),
+        ("multi-task", "compare-stl", "compare-mtl2", both),
+        ("features", "compare-stl", "egemaps-stl", age),
+        ("training", "compare-stl", "compare-other", age),
+        ("training", "compare-mtl2", "compare-other", country),
+    ]
+    splits = ("validation", "test")
+    assert [(row.contrast, row.baseline, row.candidate, row.task, row.split) for row in found] == [
+        (*pair, task, split) for *pair, names in expected for task in names for split in splits
+    ]
+    # Each is what the pair gives by itself, with the options of the section ``evaluate``.
+    pair = Pair("features", "compare-stl", "egemaps-stl")
+    sides = tables["compare-stl"], tables["egemaps-stl"]
+    alone = compare_pair(pair, {"age": (TASKS["age"], [])}, sides, labels, chosen.parameters.evaluate)
+    assert [row for row in found if row.contrast == "features"] == list(alone)
+    test = labels[labels["split"] == "test"]
+    errors = {run: error(table, test) for run, table in tables.items()}
+    for row in found:
+        if (row.task, row.split) == ("age", "test"):
+            assert (row.baseline_mean, row.candidate_mean) == pytest.approx(
+                (errors[row.baseline], errors[row.candidate]), abs=1e-5
+            )
+
+
+def test_only_a_corrected_p_value_makes_a_difference_sure():
+    row = compared(predicted(corpus(), 1.0), predicted(corpus(), 0.9), corpus())[0]
+    assert not replace(row, p=0.001).is_sure(0.95)
+    assert replace(row, p=0.9, p_corrected=0.05).is_sure(0.95)
+    assert not replace(row, p_corrected=0.051).is_sure(0.95)
+    assert replace(row, p_corrected=0.051).is_sure(0.9)
+
+
+def test_families_are_of_a_contrast_and_a_split():
+    """Twelve comparisons with p-values of their own: three tasks, two contrasts, two splits."""
+    row = compared(predicted(corpus(), 1.0), predicted(corpus(), 0.9), corpus())[0]
+    p_values = [0.001, 0.03, 0.002, 0.01, 0.02, 0.04, 0.011, 0.3, 0.2, 0.012, 0.5, 0.013]
+    kinds = product(("features", "training"), ("age", "country", "mood"), ("validation", "test"))
+    rows = [
+        replace(row, contrast=contrast, task=task, split=split, p=p)
+        for (contrast, task, split), p in zip(kinds, p_values, strict=True)
+    ]
+    # Of three, the least counts three times, the next twice; none below one before it.
+    expected = [0.003, 0.06, 0.004, 0.03, 0.02, 0.06, 0.033, 0.3, 0.4, 0.036, 0.5, 0.036]
+    assert [found.p_corrected for found in correct(rows)] == pytest.approx(expected)
+    assert [replace(found, p_corrected=None) for found in correct(rows)] == rows

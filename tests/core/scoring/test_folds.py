@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from stages.core.dataset.folds import folds_of
 from stages.core.dataset.splitting import assign
 from stages.core.metrics.formulas import mae, mean_ccc, uar
 from stages.core.runtime.compute import ComputeOptions
+from stages.core.scoring.comparison import correct
 from stages.core.scoring.folds import (
     FoldedClips,
     FoldedSummary,
@@ -25,6 +28,7 @@ from stages.core.scoring.folds import (
 )
 from stages.core.scoring.predictions import to_table
 from stages.core.scoring.run_groups import NAIVE, Pair
+from stages.core.scoring.run_scores import Cost
 from stages.core.scoring.summary import CorpusName
 
 TASKS = {
@@ -193,6 +197,63 @@ def test_folds_of_a_column_are_groups(of: str, groups: bool) -> None:
     assert FoldedSummary(CorpusName("tiny", True), of, "", {}, {}, [], []).is_of_groups is groups
 
 
+def test_a_clip_that_a_later_stage_could_not_use_counts_nowhere(
+    recordings: pd.DataFrame, tested: FoldedClips
+) -> None:
+    """The clips behind it keep their own predictions, and no task is said to lack labels."""
+    tables = [table[~table["clip_id"].isin(["007", "031"])] for table in tables_of(recordings, 1.5)]
+    cost = Cost(1, 2, 3, 4)
+    scores, notes = score_folds(tested, gather(tables, tested.parts), cost, OPTIONS, ComputeOptions(1))
+    assert notes == [] and scores.cost == cost
+    kept = (~recordings["clip_id"].isin(["007", "031"])).to_numpy()
+    truth = {
+        "mood": recordings[["Joy", "Calm"]].to_numpy(),
+        "kind": np.array([KINDS.index(name) for name in recordings["Kind"]]),
+        "age": recordings[["Age"]].to_numpy(),
+    }
+    whole = gather(tables_of(recordings, 1.5), tested.parts)
+    metrics = {
+        "mood": mean_ccc,
+        "kind": lambda actual, guess: uar(actual, guess.argmax(axis=1), 3),
+        "age": mae,
+    }
+    for name, metric in metrics.items():
+        columns = [f"{name}.{part}" for part in tested.parts[name]]
+        by_seed = [rows[columns].to_numpy() for _, rows in whole.groupby("seed")]
+        seeds = [metric(truth[name][kept], values[kept]) for values in by_seed]
+        assert list(scores.tasks[name].seeds.values()) == pytest.approx(seeds, abs=1e-5)
+        assert list(scores.folds[name]) == ["1", "2", "3", "4"]
+        for fold, found in enumerate(scores.folds[name].values()):
+            rows = kept & (tested.labels["fold"] == fold).to_numpy()
+            assert found.clips == rows.sum()
+            if name == "kind" and len(np.unique(truth[name][rows])) < 2:
+                continue
+            expected = np.mean([metric(truth[name][rows], values[rows]) for values in by_seed])
+            assert found.value == pytest.approx(expected, abs=1e-5)
+            assert found.low <= found.value <= found.high
+
+
+def test_all_folds_that_lack_a_task_are_named(recordings: pd.DataFrame, tested: FoldedClips) -> None:
+    tables = tables_of(recordings, 0.3)
+    for fold in (4, 1):
+        tables[fold - 1] = tables[fold - 1].drop(columns=["mood.Joy", "mood.Calm"])
+    table = gather(tables, tested.parts)
+    _, notes = score_folds(tested, table, None, OPTIONS, ComputeOptions(1))
+    assert notes == ["mood is not scored on fold 1, 4, since the folds that train have no labels of it"]
+    # Compared are the clips that both tables could learn, whichever of them lacks a fold.
+    other = gather(tables_of(recordings, 0.1), tested.parts)
+    there, back = (
+        {row.task: row for row in compare_tables(Pair("runs", "a", "b"), tested, sides, OPTIONS)}
+        for sides in ((table, other), (other, table))
+    )
+    assert there["mood"].difference == -back["mood"].difference > 0
+    rows = tested.labels["fold"].isin([1, 2]).to_numpy()
+    truth = recordings[["Joy", "Calm"]].to_numpy()[rows]
+    seeds = [of_seed[["mood.Joy", "mood.Calm"]].to_numpy()[rows] for _, of_seed in other.groupby("seed")]
+    expected = np.mean([mean_ccc(truth, values) for values in seeds])
+    assert there["mood"].candidate_mean == back["mood"].baseline_mean == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_run_that_learns_some_tasks_has_scores_of_these(
     recordings: pd.DataFrame, tested: FoldedClips
 ) -> None:
@@ -210,6 +271,10 @@ def test_the_naive_predictor_of_a_fold_knows_its_training_alone(
     for number, of_fold in enumerate(splits, 1):
         guess = table.loc[table["fold"] == number, "age.Age"].unique()
         assert guess == pytest.approx([recordings.loc[of_fold == "train", "Age"].mean()])
+        train = recordings.loc[of_fold == "train", "Kind"].value_counts(normalize=True)
+        kinds = table.loc[table["fold"] == number, [f"kind.{kind}" for kind in KINDS]].drop_duplicates()
+        assert kinds.to_numpy() == pytest.approx(train.reindex(KINDS).fillna(0).to_numpy()[None])
+    assert set(table["seed"]) == {0}
 
 
 def test_the_better_of_two_runs_is_found_by_clip_and_speaker(
@@ -224,6 +289,9 @@ def test_the_better_of_two_runs_is_found_by_clip_and_speaker(
     found = compare_folds(tested, tables, OPTIONS)
     pairs = {(row.contrast, row.baseline, row.candidate) for row in found}
     assert pairs == {("naive", NAIVE, "noisy"), ("naive", NAIVE, "exact"), ("runs", "noisy", "exact")}
+    assert [row.candidate for row in found] == ["noisy"] * 3 + ["exact"] * 6
+    assert correct([replace(row, p_corrected=None) for row in found]) == found
+    assert None not in {row.p_corrected for row in found}
     better = {row.task: row for row in found if row.contrast == "runs"}
     assert set(better) == {"mood", "kind", "age"}
     assert better["mood"].low > 0

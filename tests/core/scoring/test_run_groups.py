@@ -27,18 +27,35 @@ def test_single_and_multi_task_runs_must_share_features_and_training(set_paramet
     models = {
         "other": {"joint": True, "trunk": [16], "train": {"learning_rate": 0.01}},
         "weighed": {"joint": True, "trunk": [16], "train": {"loss_weighting": "uncertainty"}},
+        "scaled": {"joint": True, "trunk": [16], "train": {"target_scale": "standard"}},
+        "lone": {"joint": False, "trunk": [16], "train": {"learning_rate": 0.01}},
     }
     runs = {
         "single": {"features": "egemaps", "model": "stl"},
         "elsewhere": {"features": "compare", "model": "mtl2"},
         "faster": {"features": "egemaps", "model": "other"},
         "weighed": {"features": "egemaps", "model": "weighed"},
+        "scaled": {"features": "egemaps", "model": "scaled"},
+        "lone": {"features": "egemaps", "model": "lone"},
+        "far": {"features": "compare", "model": "scaled"},
     }
     set_parameters(models=models, runs=runs)
     groups = RunGroups(load())
     pairs = [pair for pair in groups.multi_task_pairs() if {pair.baseline, pair.candidate} <= set(runs)]
-    assert pairs == [Pair("multi-task", "single", "weighed")]
-    assert set(groups.trained_otherwise) & set(runs) == {"faster", "weighed"}
+    assert pairs == [
+        Pair("multi-task", "single", "weighed"),
+        Pair("multi-task", "single", "scaled"),
+        Pair("multi-task", "lone", "faster"),
+    ]
+    among = [pair for pair in groups.feature_pairs() if {pair.baseline, pair.candidate} <= set(runs)]
+    assert among == [Pair("features", "scaled", "far")]
+    assert [run for run in groups.trained_otherwise if run in runs] == [
+        "faster",
+        "weighed",
+        "scaled",
+        "lone",
+        "far",
+    ]
 
 
 def test_a_joint_network_of_one_task_is_no_multi_task_network(set_parameters):

@@ -22,6 +22,20 @@ def test_speakers_are_drawn_and_not_clips() -> None:
     assert Sampling.of(CLIPS, EvaluationOptions()).drawn.shape == (1000, 15)
 
 
+def test_clips_without_a_speaker_are_speakers_of_their_own() -> None:
+    clips = CLIPS.assign(speaker=CLIPS["speaker"].where(CLIPS.index >= 6))
+    sampling = Sampling.of(clips, EvaluationOptions(bootstrap=7))
+    assert sampling.drawn.shape == (7, 14 + 6)  # the clips of one speaker, and half of the next
+    assert len(set(sampling.speaker[:6])) == 6 and len(set(sampling.speaker[6:])) == 14
+    sums = sampling.sums("mae", TRUTH, [PREDICTION, TRUTH])
+    assert sums.shape == (2, 20, 2, 1)
+    errors = np.abs(TRUTH - PREDICTION)[:, 0]
+    for speaker in range(20):
+        of_speaker = sampling.speaker == speaker
+        assert sums[0, speaker, :, 0] == pytest.approx([of_speaker.sum(), errors[of_speaker].sum()])
+    assert Sampling.of(clips.head(0), EvaluationOptions(bootstrap=7)).drawn.shape == (0, 0)
+
+
 def test_the_confidence_and_the_seed_are_those_that_were_asked_for() -> None:
     wide, narrow = interval(0.95), interval(0.5)
     assert wide[0] < narrow[0] < narrow[1] < wide[1]

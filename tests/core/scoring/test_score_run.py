@@ -92,6 +92,81 @@ def test_figures_are_those_of_the_clips():
     assert found["test"].exvo == pytest.approx(joint, abs=1e-5)
 
 
+def by_hand(task: Task, truth: np.ndarray, values: np.ndarray) -> float:
+    """The score by the formulas; classes as numbers."""
+    if task.kind == "classification":
+        return scores.uar(truth, values.argmax(axis=1), values.shape[1])
+    return scores.mae(truth, values) if task.score == "mae" else scores.mean_ccc(truth, values)
+
+
+def test_each_split_has_figures_of_its_own_clips():
+    """Seeds in another order, splits of other sizes, clips without a label and without a speaker."""
+    rng = np.random.default_rng(5)
+    labels = corpus().iloc[9:].reset_index(drop=True)
+    labels.loc[[0, 4, 20, 40, 41, 60, 100], "Country"] = None
+    labels.loc[[1, 5, 21, 42, 43, 61, 101], "Age"] = np.nan
+    labels.loc[labels.index[-4:], "speaker"] = None
+    predicted = {seed: predictions(labels)[seed] for seed in (3, 1, 2)}
+    # On validation the second seed is the best for age; on test it is the worst.
+    shift = {"validation": 0.01, "test": 3.0, "train": 1.0}
+    for name, scale in (("age", 30.0), ("emotion", 3.0)):
+        noise = rng.normal(0, 1, predicted[2][name].shape) * labels["split"].map(shift).to_numpy()[:, None]
+        predicted[2][name] = labels[list(TASKS[name].columns)].fillna(30).to_numpy() + scale * noise
+    found = details(labels, predicted)
+    codes = labels["Country"].map({"A": 0, "B": 1, "C": 2}).fillna(-1).to_numpy(int)
+    truths = {
+        "emotion": labels[["Awe", "Fear"]].to_numpy(),
+        "country": codes,
+        "age": labels[["Age"]].to_numpy(),
+    }
+    ages = pd.cut(
+        labels["Age"], labels["Age"].quantile([0, 1 / 3, 2 / 3, 1]), include_lowest=True, labels=False
+    )
+    for split, of_split in found.items():
+        inside = (labels["split"] == split).to_numpy()
+        assert of_split.clips == inside.sum()
+        named = labels["speaker"][inside]
+        assert of_split.speakers == named.nunique() + named.isna().sum()
+        assert list(of_split.tasks) == ["emotion", "country", "age"]
+        for name, task in TASKS.items():
+            figures, truth = of_split.tasks[name], truths[name]
+
+            def scored(chosen, task=task, truth=truth, name=name):
+                return {
+                    str(seed): by_hand(task, truth[chosen], of_seed[name][chosen])
+                    for seed, of_seed in predicted.items()
+                }
+
+            expected = scored(inside)
+            assert figures.seeds == pytest.approx(expected, abs=1e-6)
+            assert list(figures.seeds) == ["3", "1", "2"]
+            assert figures.value == pytest.approx(np.mean(list(expected.values())), abs=1e-6)
+            assert figures.sd == pytest.approx(np.std(list(expected.values()), ddof=1), abs=1e-6)
+            together = np.mean([of_seed[name] for of_seed in predicted.values()], axis=0)
+            assert figures.ensemble.value == pytest.approx(
+                by_hand(task, truth[inside], together[inside]), abs=1e-6
+            )
+            best = {"emotion": 2, "age": 2, "country": figures.best_seed.seed}[name]
+            assert figures.best_seed == SeedScore(best, figures.seeds[str(best)])
+            parts = (
+                {"A": "A", "B": "B", "C": "C"}
+                if name != "country"
+                else dict(enumerate(figures.groups.scores))
+            )
+            column = labels["Country"] if name != "country" else ages
+            assert len(figures.groups.scores) == 3
+            for value, title in parts.items():
+                group = inside & (column == value).to_numpy()
+                known = group & ((truth >= 0) if truth.ndim == 1 else ~np.isnan(truth[:, 0]))
+                of_group = figures.groups.scores[title]
+                assert of_group.clips == known.sum()
+                assert of_group.value == pytest.approx(np.mean(list(scored(group).values())), abs=1e-6)
+    assert found["test"].tasks["age"].best_seed.value == max(found["test"].tasks["age"].seeds.values())
+    assert found["validation"].tasks["age"].best_seed.value == min(
+        found["validation"].tasks["age"].seeds.values()
+    )
+
+
 def test_intervals_hold_their_values():
     for split in details(corpus()).values():
         for task in split.tasks.values():
