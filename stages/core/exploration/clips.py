@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.config.tasks import Task
+from stages.core.config.tasks import Task, stored
 from stages.core.dataset.labels import targets_of
 from stages.core.metrics.metric import METRICS
 
@@ -44,7 +44,7 @@ class ClipTable:
         tasks: the declared tasks.
         outputs: task → its label columns or its classes.
         truths: task → as :func:`targets_of` gives them.
-        group: a label column by which clips are filtered, such as the country; None: there is none.
+        group: a column of the corpus by which clips are filtered, such as the country; None: there is none.
     """
 
     clips: pd.DataFrame
@@ -66,7 +66,7 @@ class ClipTable:
         kept = {name: task for name, task in tasks.items() if task.kind == "regression" or classes.get(name)}
         outputs = {name: list(classes.get(name, task.columns)) for name, task in kept.items()}
         truths = {name: targets_of(task, clips, classes.get(name, ())) for name, task in kept.items()}
-        return cls(clips, kept, outputs, truths, group if group in clips else None)
+        return cls(clips, kept, outputs, truths, group if group and stored(group) in clips else None)
 
     def predictions(self, table: pd.DataFrame) -> RunPredictions:
         """The mean over the seeds of a table of predictions, clip by clip.
@@ -109,11 +109,12 @@ class ClipTable:
 
     def description(self) -> dict[str, Any]:
         """What the page must know of the clips, for JSON; text columns as names and codes."""
+        group = self.group and {"title": self.group, **_coded(self.clips[stored(self.group)])}
         return {
             "clips": list(self.clips["clip_id"]),
             "speaker": _coded(self.clips["speaker"]),
             "split": _coded(self.clips["split"]),
-            "group": None if self.group is None else {"title": self.group, **_coded(self.clips[self.group])},
+            "group": group,
             "seconds": [round(float(value), 2) for value in self.clips["seconds"]],
             "tasks": [
                 {

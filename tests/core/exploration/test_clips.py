@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from stages.core.config.tasks import Task
 from stages.core.exploration.clips import ClipTable, error_label, error_of
@@ -71,13 +72,43 @@ def test_labels_as_columns() -> None:
 
 
 def test_what_the_page_is_told() -> None:
-    told = table().description()
-    assert told["clips"] == ["a", "b", "c"]
-    assert told["speaker"] == {"names": ["S1", "S2"], "codes": [0, 1, -1]}
-    assert told["group"] == {"title": "Kind", "names": ["cry", "laugh"], "codes": [1, 0, -1]}
-    assert told["seconds"] == [2.0, 1.23, 0.5]
-    assert [task["outputs"] for task in told["tasks"]] == [["Awe", "Fear"], ["cry", "laugh"], ["Age"]]
-    assert ClipTable.of(CLIPS, TASKS, {"kind": ["cry", "laugh"]}, "Country").description()["group"] is None
+    assert table().description() == {
+        "clips": ["a", "b", "c"],
+        "speaker": {"names": ["S1", "S2"], "codes": [0, 1, -1]},
+        "split": {"names": ["test", "train"], "codes": [0, 0, 1]},
+        "group": {"title": "Kind", "names": ["cry", "laugh"], "codes": [1, 0, -1]},
+        "seconds": [2.0, 1.23, 0.5],
+        "tasks": [
+            {
+                "name": "mood",
+                "kind": "regression",
+                "outputs": ["Awe", "Fear"],
+                "error": "mean absolute error",
+            },
+            {
+                "name": "kind",
+                "kind": "classification",
+                "outputs": ["cry", "laugh"],
+                "error": "1 − probability of the true class",
+            },
+            {
+                "name": "age",
+                "kind": "regression",
+                "outputs": ["Age"],
+                "error": "absolute error (MAE of one clip)",
+            },
+        ],
+    }
+    for column in ("Country", None):
+        assert ClipTable.of(CLIPS, TASKS, {}, column).description()["group"] is None
+
+
+@pytest.mark.parametrize("column", ["speaker", "split", "seconds"])
+def test_clips_are_filtered_by_the_corpus_s_column_that_is_called_like_one_of_ours(column: str) -> None:
+    clips = CLIPS.assign(**{f"{column}_": ["loud", None, "quiet"]})
+    group = ClipTable.of(clips, TASKS, {}, column).description()["group"]
+    assert group == {"title": column, "names": ["loud", "quiet"], "codes": [-1, 0, 1]}
+    assert ClipTable.of(CLIPS, TASKS, {}, column).description()["group"] is None
 
 
 def test_a_task_that_no_run_predicts_is_left_out() -> None:
@@ -92,3 +123,28 @@ def test_errors_say_what_they_are() -> None:
     }
     wrong = error_of(TASKS["age"], np.array([[20.0]]), np.array([[23.0]]))
     assert wrong.tolist() == [3.0]
+    several = error_of(
+        TASKS["mood"], np.array([[20.0, 1.0], [np.nan, np.nan]]), np.array([[23.0, 2.0], [0, 0]])
+    )
+    np.testing.assert_array_equal(several, np.array([2, np.nan], np.float32))
+
+
+def test_rows_of_other_clips_and_the_order_of_rows_change_nothing() -> None:
+    rows = predictions()
+    stray = rows.iloc[:2].assign(clip_id="zz", **{"age.Age": 99.0})
+    shuffled = pd.concat([stray, rows]).sample(frac=1, random_state=3)
+    expected, found = table().predictions(rows), table().predictions(shuffled)
+    np.testing.assert_array_equal(found.columns(), expected.columns())
+    # As float32, columns by clip: two ratings and their error, two classes and 1 − the true one, the age.
+    np.testing.assert_allclose(
+        expected.columns()[:, :2].T,
+        [[0.1, 0.5, 0.05, 0.5, 0.5, 0.5, 39, 1], [0.6, 0.5, 0.45, 0.5, 0.5, 0.5, 33, 3]],
+        rtol=1e-6,
+    )
+
+
+def test_the_labels_of_a_clip_that_is_not_labelled_with_a_known_class() -> None:
+    other = CLIPS.assign(Kind=["gasp", "laugh", None])
+    clips = ClipTable.of(other, TASKS, {"kind": ["cry", "laugh"]}, "Kind")
+    np.testing.assert_array_equal(clips.truth_columns()[2], np.array([1, np.nan, np.nan], np.float32))
+    assert np.isnan(clips.predictions(predictions()).errors["kind"]).tolist() == [False, True, True]

@@ -9,6 +9,7 @@ from stages.core.exploration.answers import Answer
 from stages.core.exploration.server import server_of
 
 ANSWERS = {"": Answer("text/html", b"page"), "sound/1": Answer("audio/flac", b"fLaC")}
+ANSWERS["run/a run/ü"] = Answer("application/json", b"run")
 
 
 @pytest.fixture
@@ -31,8 +32,23 @@ def test_what_it_has_it_gives(port: int) -> None:
     answer = ask(port, "/secret/sound/1")
     assert (answer.status, answer.read()) == (200, b"fLaC")
     assert answer.headers["Content-Type"] == "audio/flac"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    told = {name: value for name, value in answer.headers.items() if name not in ("Server", "Date")}
+    assert told == {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "frame-ancestors 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Type": "audio/flac",
+        "Content-Length": "4",
+    }
+    assert ask(port, "/secret/run/a%20run%2F%C3%BC").read() == b"run"
+    nothing = ask(port, "/secret/run/other")
+    assert (nothing.status, nothing.headers["Content-Type"], nothing.read()) == (
+        404,
+        "text/plain",
+        b"Not Found\n",
+    )
     assert ask(port, "/secret/").read() == b"page"
     assert ask(port, "/secret/", host=f"localhost:{port}").status == 200
 
