@@ -101,9 +101,7 @@ def fit_scaling(kind: Literal["standard", "quantile", "speaker"], features: np.n
         block = features[:, columns].astype(np.float64)
         if kind == "standard":
             lowest, highest, deviation = block.min(axis=0), block.max(axis=0), block.std(axis=0)
-            factor = np.divide(
-                1.0, deviation, out=np.zeros_like(deviation), where=(deviation > 0) & (highest > lowest)
-            )
+            factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=highest > lowest)
             points[:, columns] = block.mean(axis=0), factor, lowest, highest
         else:
             points[:, columns] = np.quantile(block, np.linspace(0, 1, rows), axis=0)

@@ -109,3 +109,45 @@ def test_a_replicate_has_as_many_clips_as_its_speakers() -> None:
         np.abs(step / 10 * members[0] + (1 - step / 10) * members[1] - truth).mean() for step in range(11)
     ]
     assert found[0] == pytest.approx(np.argmin(errors) / 10, abs=0.1)
+
+
+def test_of_equal_mixes_the_models_share_and_the_naive_predictor_takes_no_part() -> None:
+    assert chosen_shares(AGE, TRUTH, [GOOD, GOOD, GOOD], SPEAKERS) == (0.5, 0.5, 0.0)
+    nearly = GOOD - 1e-12  # what differs by rounding is equal
+    assert chosen_shares(AGE, TRUTH, [GOOD, nearly], SPEAKERS) == (0.5, 0.5)
+
+
+def test_replicates_draw_the_clips_of_a_speaker_too() -> None:
+    """With one speaker they would all be the same, and pick the same tenth."""
+    rng = np.random.default_rng(5)
+    truth = rng.normal(0, 1, (60, 1))
+    members = [truth + rng.normal(0, 1, (60, 1)), truth + rng.normal(0, 1.2, (60, 1))]
+    found = chosen_shares(AGE, truth, members, np.full(60, "s"))
+    assert abs(10 * found[0] - round(10 * found[0])) > 0.01
+
+
+def test_replicates_draw_speakers_as_a_whole() -> None:
+    """One member is perfect for the speaker of 60 clips, the other for that of 40.
+
+    A quarter of the draws has the second speaker alone. Were clips drawn from all, few would prefer it.
+    """
+    truth, first = np.zeros((100, 1)), np.arange(100) < 60
+    members = [np.where(first, 0.0, 1.0)[:, None], np.where(first, 1.0, 0.0)[:, None]]
+    found = chosen_shares(AGE, truth, members, np.where(first, "a", "b"))
+    assert found == pytest.approx((0.75, 0.25), abs=0.15)
+
+
+@pytest.mark.parametrize("task", [AGE, KIND])
+def test_clips_without_a_label_choose_nothing(task: Task) -> None:
+    rng = np.random.default_rng(7)
+    if task is AGE:
+        truth, unknown = TRUTH, np.full((50, 1), np.nan)
+        members = [TRUTH + rng.normal(0, 5, (200, 1)) for _ in range(3)]
+    else:
+        truth, unknown = rng.integers(0, 3, 200), np.full(50, -1)
+        members = [0.3 * np.eye(3)[truth] + 0.7 * rng.dirichlet(np.ones(3), 200) for _ in range(2)]
+    without = chosen_shares(task, truth, members, SPEAKERS)
+    assert len(set(without)) == len(members)
+    more = [np.concatenate([rng.dirichlet(np.ones(one.shape[1]), 50), one]) for one in members]
+    speakers = np.r_[np.full(50, "stranger"), SPEAKERS]
+    assert chosen_shares(task, np.concatenate([unknown, truth]), more, speakers) == without

@@ -8,8 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.config.tasks import Task
+from stages.core.config.training import TrainingConfig
 from stages.core.metrics.formulas import ccc
-from stages.core.networks.calibration import COLDEST, STEPS, Calibration, calibrate, match, temperature
+from stages.core.networks.calibration import (
+    COLDEST,
+    STEPS,
+    Calibration,
+    calibrate,
+    match,
+    matched,
+    temperature,
+)
 
 
 def test_matched_predictions_have_the_mean_and_the_sd_of_the_labels() -> None:
@@ -103,3 +112,45 @@ def test_ratings_take_the_spread_of_training_classes_the_sharpness_of_validation
     assert found["mood"].offset == pytest.approx((20 - 3 * factor,))
     # Validation is always right, training never.
     assert found["sex"].temperature == pytest.approx(2 ** (COLDEST / STEPS), rel=1e-6)
+
+
+def test_the_hottest_temperature_and_the_smallest_probabilities() -> None:
+    """Always wrong asks for as much doubt as there is; what float32 rounds to 0 stays a number."""
+    logits = np.tile([5.0, 0.0], (1, 4, 1))
+    assert temperature(logits, np.ones(4, np.int64)) == 16.0
+    assert temperature(logits, np.zeros(4, np.int64)) == pytest.approx(1 / 1024, rel=1e-6)
+    sure = Calibration(temperature=2.0).mapped(np.array([[1.0, 0.0]], np.float32))
+    assert sure[0, 1] == pytest.approx(1e-19, rel=1e-5) and sure.dtype == np.float32
+
+
+def test_only_whole_rows_of_labels_are_matched() -> None:
+    labels = np.array([[1.0, 10.0], [np.nan, 99.0], [3.0, 50.0]])
+    found = match(np.array([[0.0, 0.0], [2.0, 4.0]], np.float32), labels)
+    assert found == Calibration((1.0, 10.0), (1.0, 10.0))
+
+
+def test_without_validation_clips_nothing_is_calibrated() -> None:
+    tasks = {
+        "mood": Task("regression", ("Mood",), "ccc"),
+        "likes": Task("regression", ("Likes",), "pearson"),
+        "sex": Task("classification", ("Sex",), "uar"),
+    }
+    labels = {"mood": np.array([[1.0], [3.0]]), "likes": np.array([[1.0], [3.0]]), "sex": np.array([0, 1])}
+    empty = {"mood": np.empty((2, 0, 1)), "likes": np.empty((2, 0, 1)), "sex": np.empty((2, 0, 2))}
+    assert calibrate(tasks, empty, labels, {name: values[:0] for name, values in labels.items()}) == {}
+    some = {name: np.full((2, 2, values.shape[2]), 0.5) for name, values in empty.items()}
+    assert calibrate(tasks, some, labels, labels) == {
+        "mood": Calibration((1.0,), (1.5,)),  # a correlation knows no spread
+        "sex": Calibration(temperature=0.000976562),  # all are as good: the first
+    }
+
+
+def test_what_is_matched() -> None:
+    asked = {
+        (calibration, score): matched(
+            Task("regression", ("Mood",), score), TrainingConfig(calibration=calibration)
+        )  # type: ignore[arg-type]
+        for calibration in ("none", "match")
+        for score in ("ccc", "pearson", "mae", "rmse")
+    }
+    assert [key for key, value in asked.items() if value] == [("match", "ccc")]

@@ -103,6 +103,32 @@ def test_standard_units_are_those_of_the_training_labels() -> None:
     np.testing.assert_allclose(data.validation.targets["age"][:, 0] * deviation + mean, validation)
 
 
+def test_one_scale_for_all_columns_of_a_task_and_none_for_labels_that_never_change() -> None:
+    tasks = {
+        "place": Task("regression", ("Awe", "Fear"), "ccc"),
+        "age": Task("regression", ("Age",), "mae"),
+        "country": TASKS["country"],
+    }
+    train = rows_of("train")
+    recordings = RECORDINGS.assign(Age=np.where(np.isin(np.arange(12), train), 30.0, 50.0))
+    recordings.loc[train[1], ["Awe", "Fear"]] = np.nan
+    splits = pd.DataFrame({"clip_id": CLIPS, "split": SPLIT})
+    data = prepare(recordings, splits, CLIPS, FEATURES, tasks, STANDARD).data
+    known = recordings.loc[train[[0, 2, 3]], ["Awe", "Fear"]].to_numpy()
+    assert data.scales == {
+        "place": pytest.approx((known.mean(), known.std())),
+        "age": (30.0, 1.0),
+        "country": (0.0, 1.0),
+    }
+    assert data.validation.targets["age"].tolist() == [[20.0]] * 4
+    assert np.isnan(data.train.targets["place"]).tolist() == [
+        [False] * 2,
+        [True] * 2,
+        [False] * 2,
+        [False] * 2,
+    ]
+
+
 def test_a_clip_without_features_shifts_no_label() -> None:
     kept = [row for row in range(12) if row not in (0, 4)]
     data = prepared(features=FEATURES[kept], clips=[CLIPS[row] for row in kept], config=TrainingConfig()).data
@@ -155,6 +181,7 @@ def test_a_class_of_validation_alone_leaves_a_task_whose_others_are_known() -> N
     rows, country = rows_of("validation"), RECORDINGS["Country"].copy()
     country[rows[:1]] = "Peru"
     assert prepared(RECORDINGS.assign(Country=country)).left_out == {}
+    assert prepared(RECORDINGS.assign(Country=country.where(~country.index.isin(rows)))).left_out == {}
     country[rows] = "Peru"
     assert prepared(RECORDINGS.assign(Country=country)).left_out == {
         "country": "no class of the validation split"

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from stages.core.config.tasks import Task
+from stages.core.config.training import Architecture
 from stages.core.networks import forward
+from stages.core.networks.data import MultiTaskData, SplitData
 from stages.core.networks.draws import GAMMA, Purpose, bits, first_weights, key_of, order_of_clips
 from stages.core.networks.network import dropout_masks, signed
 from tests.core.networks.test_training import JOINT, PROBLEM
@@ -108,6 +111,58 @@ def test_weights_decide_how_often_a_clip_is_taken(rare: int) -> None:
     assert not np.array_equal(orders[0], orders[1])
     assert np.array_equal(orders[5], order_of_clips(100, 3, 5, weights))
     assert len({int(order[0]) for order in orders}) > 1
+
+
+def test_an_order_is_that_of_its_draws() -> None:
+    """By Python's integers: clips are sorted by their draws, and weights cut into shares in another order."""
+
+    def draws(purpose: Purpose, first: int, count: int) -> list[int]:
+        key = splitmix((splitmix(7) + purpose * GAMMA) % 2**64)
+        return [splitmix((key + (number + 1) * GAMMA) % 2**64) for number in range(first, first + count)]
+
+    by_order = draws(Purpose.ORDER, 3 * 9, 9)
+    order = sorted(range(9), key=by_order.__getitem__)
+    assert order_of_clips(9, 7, 3).tolist() == order
+    *of_clips, last = draws(Purpose.SAMPLE, 3 * 10, 10)
+    weights = [2.25, 0.25, 0.25, 0.75, 0.5, 0.5, 2.5, 1.0, 1.0]
+    shuffled = sorted(range(9), key=of_clips.__getitem__)
+    taken, end = [], 0.0
+    for clip in shuffled:
+        places = [place for place in range(9) if end <= place + last / 2**64 < end + weights[clip]]
+        taken += [clip] * len(places)
+        end += weights[clip]
+    assert len(taken) == 9 and len(set(taken)) < 9
+    assert order_of_clips(9, 7, 3, np.array(weights)).tolist() == [taken[place] for place in order]
+
+
+def test_first_weights_are_drawn_layer_by_layer() -> None:
+    """Outputs of a linear regression start at the means of its columns, those of others where drawn."""
+    tasks = {
+        "place": Task("regression", ("X", "Y"), "ccc"),
+        "mood": Task("regression", ("Mood",), "ccc", output="sigmoid"),
+        "kind": Task("classification", ("Kind",), "uar"),
+    }
+    targets = {
+        "place": np.array([[1.0, 10.0], [np.nan, np.nan], [4.0, 20.0]]),
+        "mood": np.array([[0.2], [0.9], [0.1]]),
+        "kind": np.array([0, 1, 1]),
+    }
+    part = SplitData(np.zeros((3, 5), np.float32), targets)
+    outputs = {"place": 2, "mood": 1, "kind": 2}
+    data = MultiTaskData(tasks, outputs, part, part, dict.fromkeys(tasks, (0.0, 1.0)))
+    found = first_weights(data, Architecture(True, (4, 3), (2,)), 9)
+    key, number = key_of(9, Purpose.WEIGHTS), 0
+    for name in found:
+        if name.startswith("trunk.") and ".1." in name[7:]:
+            continue
+        inputs = {"trunk.0": 5, "trunk.1": 4}.get(name[:7], 3 if name.split(".")[2] == "0" else 2)
+        drawn = [splitmix((key + (n + 1) * GAMMA) % 2**64) for n in range(number, number + found[name].size)]
+        number += found[name].size
+        if name != "heads.place.2.bias":
+            expected = (2 * (np.array(drawn) / 2**64) - 1) / np.sqrt(inputs)
+            np.testing.assert_allclose(found[name].ravel(), expected, rtol=1e-6)
+    assert number == 5 * 4 + 4 + 4 * 3 + 3 + 3 * (3 * 2 + 2) + 2 * 5 + 5
+    assert found["heads.place.2.bias"].tolist() == [2.5, 15.0]
 
 
 def test_equal_weights_take_each_clip_once() -> None:

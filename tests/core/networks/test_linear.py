@@ -94,3 +94,40 @@ def test_without_labels_on_validation_there_is_no_model() -> None:
     assert linear.fit_linear(data, "it", TrainingConfig(), {}) is None
     kinds = data_of(KIND, np.arange(40) % 2, np.full(30, -1), (TRAIN, UNSEEN))
     assert linear.fit_linear(kinds, "it", TrainingConfig(), {}) is None
+
+
+def test_a_task_chooses_by_its_own_labels_among_the_columns_of_each_set() -> None:
+    ages, moods = (30.0 + 5 * TRAIN[:, [column]] for column in (1, 3))
+    parts = [
+        SplitData(TRAIN, {"mood": moods, "it": ages}),
+        SplitData(UNSEEN, {"mood": 9 * UNSEEN[:, [3]] + 0.0, "it": 30.0 + 5 * UNSEEN[:, [1]]}),
+    ]
+    tasks = {"mood": MOOD, "it": AGE}
+    data = MultiTaskData(tasks, {"mood": 1, "it": 1}, *parts, dict.fromkeys(tasks, (0.0, 1.0)))
+    assert fitted(data, columns=1).columns.tolist() == [1]
+    blocks = {"left": slice(0, 2), "right": slice(2, 5)}
+    config = TrainingConfig(columns={"left": 1})
+    found = linear.fit_linear(data, "it", config, blocks)
+    assert found is not None and found.columns.tolist() == [1, 2, 3, 4]
+    assert found.temperature == 1.0
+    whole = fitted(data)
+    assert whole.columns.tolist() == [0, 1, 2, 3, 4]
+    assert whole.weight.dtype == whole.bias.dtype == np.float32
+    # Each penalty is tried, and the smallest wins where there is nothing but signal.
+    theirs = Ridge(10.0).fit(TRAIN.astype(np.float64), ages[:, 0])
+    np.testing.assert_allclose(whole.weight[:, 0], theirs.coef_, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole.bias, theirs.intercept_, rtol=1e-5)
+    noise = np.random.default_rng(2).normal(30, 5, (40, 1))
+    lost = fitted(data_of(AGE, noise, np.full((30, 1), noise.mean()), (TRAIN, UNSEEN)))
+    theirs = Ridge(1e5).fit(TRAIN.astype(np.float64), noise[:, 0])
+    np.testing.assert_allclose(lost.weight[:, 0], theirs.coef_, rtol=1e-4)
+
+
+def test_a_regression_is_not_cooled() -> None:
+    model = linear.Linear(np.array([2, 0]), np.array([[1.0], [10.0]]), np.array([5.0]), temperature=4.0)
+    inputs = np.array([[3.0, 99.0, 7.0]], np.float32)
+    assert model.predict(inputs, AGE).tolist() == [[42.0]]
+    classes = linear.Linear(np.array([1]), np.array([[0.0, 4.0]]), np.array([0.0, 0.0]), temperature=2.0)
+    odds = np.exp(2.0 * 1.5)
+    found = classes.predict(np.array([[9.0, 1.5]], np.float32), KIND)
+    np.testing.assert_allclose(found, [[1 / (1 + odds), odds / (1 + odds)]], rtol=1e-12)

@@ -1,6 +1,8 @@
 """Models on disk: what is written comes back, and what does not fit together is refused in one sentence."""
 
 import json
+import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +69,70 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     assert "words" not in (tmp_path / "model.json").read_text()
 
 
+def test_two_networks_of_a_seed_and_task_are_damage(tmp_path: Path) -> None:
+    """Though each has weights and a name of its own."""
+    twice = replace(DESCRIPTION.networks[0], name="again")
+    weights = {name.replace("seed4", "again"): values for name, values in WEIGHTS.items() if "seed4" in name}
+    description = replace(DESCRIPTION, networks=[*DESCRIPTION.networks, twice])
+    Model(description, {**WEIGHTS, **weights}, MODEL.scaling).save(tmp_path)
+    with pytest.raises(StageFileError, match="not every seed has one network for each task"):
+        Model.load(tmp_path)
+
+
+def test_all_files_can_be_read_by_whom_the_umask_allows(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        MODEL.save(tmp_path / "model")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert modes == dict.fromkeys(["codebook.txt", "model.json", "weights.safetensors"], 0o640)
+
+
+def test_networks_of_one_task_each_predict_in_the_order_of_the_tasks_and_seeds() -> None:
+    """Each reads features of its own, and has an architecture without hidden layers in its head."""
+    architecture = Architecture(joint=False, trunk=(4,))
+    reads = {"type": [5, 0], "keys": [1, 2, 3], "train": [4]}
+    networks, weights = [], {}
+    for task in TASKS:
+        for seed in (4, 2):
+            name = f"seed{seed}-{task}"
+            networks.append(NetworkSummary(name, seed, [task], 1, 2, {}))
+            weights[f"{name}/columns"] = np.array(reads[task])
+            for part, shape in parameter_shapes(len(reads[task]), {task: OUTPUTS[task]}, architecture):
+                weights[f"{name}/{part}"] = RNG.normal(size=shape).astype(np.float32)
+    description = replace(DESCRIPTION, architecture=architecture, networks=networks)
+    model = Model(description, weights, MODEL.scaling)
+    features = RNG.normal(size=(3, 6)).astype(np.float32)
+    found = model.predict(features)
+    assert list(found) == [4, 2] and all(list(of_seed) == list(TASKS) for of_seed in found.values())
+    for network in networks:
+        (task,) = network.tasks
+
+        def weight(part: str, name: str = network.name) -> np.ndarray:
+            return weights[f"{name}/{part}"].astype(np.float64)
+
+        sums = features[:, reads[task]] @ weight("trunk.0.0.weight").T + weight("trunk.0.0.bias")
+        normal = (sums - sums.mean(axis=1, keepdims=True)) / np.sqrt(sums.var(axis=1, keepdims=True) + 1e-5)
+        hidden = normal * weight("trunk.0.1.weight") + weight("trunk.0.1.bias")
+        hidden = np.where(hidden > 0, hidden, 0.01 * hidden)
+        outputs = hidden @ weight(f"heads.{task}.0.weight").T + weight(f"heads.{task}.0.bias")
+        expected = {
+            "type": np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True),
+            "keys": 1 / (1 + np.exp(-outputs)),
+            "train": 30 + 8 * outputs,
+        }[task]
+        np.testing.assert_allclose(found[network.seed][task], expected, rtol=2e-4)
+    linear = sum(4 * len(columns) for columns in reads.values()) + 4 * 6
+    assert (model.multiply_adds, model.parameters) == (
+        linear,
+        linear + 3 * 3 * 4 + 6,
+    )  # columns are no weights
+    assert model.training_multiply_adds == {
+        task: 2 * 4 * len(reads[task]) + 3 * 4 * OUTPUTS[task] for task in TASKS
+    }
+
+
 def test_cost_is_that_of_one_seed() -> None:
     linear = 6 * 9 + 9 * 7 + 3 * 7 * 5 + 5 * (3 + 2 + 1)
     assert MODEL.multiply_adds == linear
@@ -127,6 +193,10 @@ def at(content: Any, path: str) -> tuple[Any, Any]:
         ("training.optimizer", "sgd", "training.optimizer"),
         ("training", [], "training"),
         ("scales.train", [30.0, 0.0], "the scale of task train is not finite and positive"),
+        ("scales.train", [30.0, -8.0], "the scale of task train is not finite and positive"),
+        ("scales.train", [30.0, math.inf], "the scale of task train is not finite and positive"),
+        ("scales.train", [math.nan, 8.0], "the scale of task train is not finite and positive"),
+        ("scales", {"type": [0.0, 1.0], "keys": [0.0, 1.0]}, "the scale of task train is not finite"),
         ("scales.train", [30.0], "scales.train"),
         ("scales", {}, "the scale of task"),
         ("scaling", "none", "scaling is none of standard, quantile and speaker"),

@@ -1,7 +1,10 @@
 """What a model's calibration and its speakers' units do to its predictions."""
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from stages.core.networks.blending import Blend
 from stages.core.networks.calibration import Calibration
 from stages.core.networks.data import MultiTaskData, SplitData
+from stages.core.networks.description import problem_of
 from stages.core.networks.model import Model
 from stages.core.networks.run import blended, calibrated
 from stages.core.networks.scaling import Scaling, fit_scaling
@@ -94,6 +98,15 @@ def test_a_blend_is_saved_and_counted(tmp_path: Path) -> None:
         ({"type": Blend((0.5, 0.5), temperature=0.0)}, {}, "the blend of task type does not fit its outputs"),
         ({"train": Blend((0.5, 0.5, 0.0), center=(1.0, 2.0))}, {}, "the blend of task train does not fit"),
         ({"mood": Blend((0.5, 0.5))}, {}, "the blend of task mood does not fit its outputs"),
+        ({"train": Blend((0.5, 0.5), center=(1.0,))}, {}, "the blend of task train does not fit"),
+        ({"train": Blend((0.5,))}, {}, "the blend of task train does not fit"),
+        ({"type": Blend((0.5, 0.5), temperature=-1.0)}, {}, "the blend of task type does not fit"),
+        (
+            {},
+            {"linear-type/weight": np.zeros((3, 3), np.float32)},
+            "linear-type/weight is not float32 of shape",
+        ),
+        ({}, {"linear-train/bias": np.zeros(1)}, "linear-train/bias is not float32 of shape"),
         ({}, {"linear-type/bias": np.zeros(2, np.float32)}, "linear-type/bias is not float32 of shape"),
         ({}, {"linear-type/columns": np.array([1, 6])}, "names features that there are not"),
         (
@@ -119,6 +132,10 @@ def test_a_blend_that_does_not_fit_is_damage(
         {"keys": Calibration((1.0,), (0.0,))},
         {"type": Calibration(temperature=0.0)},
         {"type": Calibration((1.0,), (0.0,))},
+        {"type": Calibration(temperature=-1.0)},
+        {"keys": Calibration((1.0, 1.0), (0.0,))},
+        {"keys": Calibration((1.0,), (0.0, 0.0))},
+        {"keys": Calibration()},
         {"mood": Calibration()},
     ],
 )
@@ -128,6 +145,26 @@ def test_a_calibration_that_does_not_fit_is_damage(
     calibrated_by(calibration).save(tmp_path)
     with pytest.raises(StageFileError, match=r"holds a damaged model \(.*calibration"):
         Model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calibration": {"type": Calibration(temperature=math.inf)}},
+        {"calibration": {"keys": Calibration((1.0, math.nan), (0.0, 0.0))}},
+        {"calibration": {"keys": Calibration((1.0, 1.0), (0.0, math.inf))}},
+        {"blend": {**BLEND, "type": Blend((0.5, math.nan))}},
+        {"blend": {**BLEND, "type": Blend((0.5, 0.5), temperature=math.inf)}},
+        {"blend": {**BLEND, "train": Blend((0.5, 0.5, 0.0), center=(math.inf,))}},
+    ],
+)
+def test_figures_that_are_not_finite_are_damage(changes: dict[str, Any]) -> None:
+    """A file that somebody wrote may hold them, though none is saved with them."""
+    weights = BLENDED.weights if "blend" in changes else MODEL.weights
+    problem = problem_of(replace(DESCRIPTION, **changes), weights, "standard", MODEL.scaling.points)
+    assert problem is not None and re.match(
+        "the (blend|calibration) of task .* does not fit its outputs", problem
+    )
 
 
 def test_a_prediction_depends_on_the_clips_of_its_speaker_alone() -> None:

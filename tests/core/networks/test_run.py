@@ -11,6 +11,8 @@ import pytest
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
 from stages.core.networks import model as model_module
 from stages.core.networks import run
+from stages.core.networks.compiled import train_network
+from stages.core.networks.draws import first_weights
 from stages.core.networks.linear import fit_linear
 from stages.core.networks.model import Model, predict_clips
 from stages.core.networks.run import (
@@ -20,9 +22,12 @@ from stages.core.networks.run import (
     in_order_of_seeds,
     model_of,
     number_of_networks,
+    train_run,
 )
+from stages.core.networks.selection import select
 from stages.core.networks.stopping import TrainingResult
-from tests.core.networks.test_data import CLIPS, FEATURES, RECORDINGS, SPLIT, prepared, rows_of
+from stages.core.runtime.compute import ComputeOptions
+from tests.core.networks.test_data import CLIPS, FEATURES, RECORDINGS, SPLIT, TASKS, prepared, rows_of
 
 SPLITS = pd.DataFrame({"clip_id": CLIPS, "split": SPLIT})
 NAMES = [f"f{column}" for column in range(5)]
@@ -161,3 +166,118 @@ def test_any_clips_are_predicted_in_blocks_and_in_their_order(
     found = predict_clips(model, features, np.array(list("aabbac")), rows)
     np.testing.assert_array_equal(found[7]["age"], features[rows, :1] * 10)
     assert asked == ([["a"], ["b", "c"]] if of_speakers else [["a", "c"], ["a", "b"]])
+
+
+ORIGIN = {"fused": [{"set": "left", "columns": 2}, {"set": "right", "columns": 3}]}
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("architecture", [ALONE, JOINT])
+def test_networks_bear_the_seed_the_task_and_the_features_that_made_them(
+    architecture: Architecture, device: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor, and with all seeds at once as on a GPU."""
+    monkeypatch.setattr(run, "accelerator", lambda _: device)
+    config = TrainingConfig(seeds=(5, 1), epochs=2, columns={"left": 1}, batch_size=3)
+    data = prepared(config=config).data
+    found = list(train_run(data, architecture, config, ComputeOptions(processes=2), ORIGIN, "fused"))
+    groups = [list(TASKS)] if architecture is JOINT else [[name] for name in TASKS]
+    expected = [(seed, group) for group in groups for seed in (5, 1)]
+    assert [(network.seed, network.tasks) for network in found] == expected
+    assert len(found) == number_of_networks(data, architecture, config)
+    for network in found:
+        own = "" if architecture is JOINT else f"-{network.tasks[0]}"
+        assert network.name == f"seed{network.seed}{own}"
+        blocks = {"left": slice(0, 2), "right": slice(2, 5)}
+        part, columns = select(data.only(network.tasks), {"left": 1}, blocks)
+        assert network.columns is not None and columns is not None and len(columns) == 4
+        np.testing.assert_array_equal(network.columns, columns)
+        np.testing.assert_array_equal(network.parameters["columns"], columns)
+        alone = train_network(part, architecture, config, network.seed)
+        assert network.parameters.keys() == alone.weights.keys() | {"columns"}
+        for name, values in alone.weights.items():
+            np.testing.assert_allclose(network.parameters[name], values, rtol=1e-3, atol=1e-5)
+        assert network.result.epochs == 2
+
+
+def test_a_set_alone_is_selected_by_its_name() -> None:
+    config = TrainingConfig(seeds=(5,), epochs=1, columns={"f": 2})
+    (network,) = train_run(prepared().data.only(["age"]), JOINT, config, ComputeOptions(), {}, "f")
+    assert network.columns is not None and len(network.columns) == 2
+    everything = replace(config, columns={"other": 2})
+    (network,) = train_run(prepared().data.only(["age"]), JOINT, everything, ComputeOptions(), {}, "f")
+    assert network.columns is None and "columns" not in network.parameters
+
+
+def test_all_that_a_model_says_of_itself() -> None:
+    config = TrainingConfig(seeds=(8, 7), target_scale="standard")
+    tables = replace(TABLES, origin={"feature_set": "s"})
+    ready = prepared(config=config)
+    networks = [
+        replace(trained(seed), result=replace(trained(seed).result, weights={"w": np.full(2, seed)}))
+        for seed in (8, 7)
+    ]
+    networks[1] = replace(networks[1], columns=np.array([1, 3]))
+    model = model_of("r", RunOptions("f", "m"), tables, ready, JOINT, config, networks)
+    said = model.description
+    assert (said.run, said.features, said.model, said.origin) == ("r", "f", "m", {"feature_set": "s"})
+    assert (said.feature_names, said.tasks, said.outputs) == (
+        NAMES,
+        TASKS,
+        {"type": 2, "country": 3, "age": 1},
+    )
+    assert said.classes == {"country": ["Austria", "Benin", "Chile"]}
+    assert said.scales == ready.data.scales and said.scales["age"][0] > 20
+    assert (said.architecture, said.training) == (JOINT, config)
+    assert [network.name for network in said.networks] == ["seed8", "seed7"]
+    assert said.versions.keys() == {"numba", "numpy", "torch", "opensmile"}
+    assert said.versions["numpy"] == np.__version__
+    assert (said.calibration, said.blend) == ({}, {})
+    assert model.scaling is ready.scaling
+    assert {name: values.tolist() for name, values in model.weights.items()} == {
+        "seed8/w": [8, 8],
+        "seed7/w": [7, 7],
+        "seed7/columns": [1, 3],
+    }
+
+
+@pytest.mark.parametrize("blend", ["none", "validation"])
+@pytest.mark.parametrize("calibration", ["none", "match"])
+def test_blending_comes_before_calibration_and_each_only_where_asked_for(
+    blend: Any, calibration: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(run, "blended", lambda model, *_: done.append("blended") or model)
+    monkeypatch.setattr(run, "calibrated", lambda model, _: done.append("calibrated") or model)
+    made(TrainingConfig(seeds=(7,), blend=blend, calibration=calibration), ["age"])
+    asked = {"blended": blend == "validation", "calibrated": calibration == "match"}
+    assert done == [name for name, wanted in asked.items() if wanted]
+
+
+def test_a_score_that_is_not_defined_is_none_in_the_summary() -> None:
+    network = trained(7)
+    curves = [{**row, "score": np.nan} for row in network.result.curves]
+    total = {"epoch": 2, "split": "validation", "task": "total", "score": None}
+    summary = replace(network, result=replace(network.result, curves=[*curves, total])).summary
+    assert summary.validation == {"age": None}
+    assert (summary.name, summary.seed, summary.tasks) == ("seed7", 7, ["age"])
+
+
+def test_a_task_without_validation_labels_is_not_blended() -> None:
+    config = TrainingConfig(seeds=(7,))
+    data = prepared(config=config).data
+    targets = {**data.validation.targets, "age": np.full((4, 1), np.nan)}
+    data = replace(data, validation=replace(data.validation, targets=targets))
+    weights = first_weights(data, JOINT, 7)
+    network = replace(trained(7), tasks=list(TASKS), result=TrainingResult(weights, [], 1, 1))
+    model = model_of("r", RunOptions("f", "m"), TABLES, prepared(config=config), JOINT, config, [network])
+    found = blended(model, data, np.array(list("abca")))
+    assert list(found.description.blend) == ["type", "country"]
+    assert {name for name in found.weights if name.startswith("linear")} == {
+        f"linear-{task}/{part}" for task in ("type", "country") for part in ("columns", "weight", "bias")
+    }
+    for task in ("type", "country"):
+        linear = fit_linear(data, task, config, {"f": slice(0, 5)})
+        assert linear is not None
+        assert found.description.blend[task].temperature == linear.temperature
+        np.testing.assert_array_equal(found.weights[f"linear-{task}/weight"], linear.weight)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,6 +24,32 @@ def test_quantiles_are_near_scikit_learns() -> None:
     got = fit_scaling("quantile", features)(features)
     inside = np.abs(expected) < 2
     np.testing.assert_allclose(got[inside], expected[inside], atol=0.1)
+
+
+def test_quantiles_are_interpolated_between_a_hundred_shares() -> None:
+    features = np.random.default_rng(1).exponential(2, (1000, 2)).astype(np.float32)
+    other = np.random.default_rng(2).exponential(3, (50, 2)).astype(np.float32)
+    found = fit_scaling("quantile", features)(other)
+    levels = ndtri((np.arange(101) + 0.5) / 101)
+    for column in range(2):
+        knots = np.percentile(features[:, column].astype(np.float64), np.arange(101))
+        expected = np.interp(other[:, column], knots, levels)
+        np.testing.assert_allclose(found[:, column], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["standard", "quantile", "speaker"])
+def test_what_never_changes_is_nothing(kind: Any) -> None:
+    train = np.full((30, 2), 0.1, np.float32)
+    train[:, 1] = np.arange(30)
+    scaling = fit_scaling(kind, train)
+    assert scaling(train)[:, 0].tolist() == [0] * 30
+    assert scaling(np.array([[7.0, 1.0]], np.float32))[0, 0] == 0
+
+
+def test_standard_scaling_keeps_to_the_range_of_training() -> None:
+    train = np.array([[1.0], [2.0], [6.0]], np.float32)
+    found = fit_scaling("standard", train)(np.array([[-50.0], [1.5], [50.0]], np.float32))
+    np.testing.assert_allclose(found[:, 0], (np.array([1.0, 1.5, 6.0]) - 3) / train.std(), rtol=1e-6)
 
 
 def test_quantiles_of_the_normal_distribution() -> None:

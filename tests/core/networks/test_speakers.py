@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.core.networks.speakers import in_speaker_units
+from stages.core.networks.speakers import in_speaker_units, whole_speakers
 
 
 def plain(inputs: np.ndarray, speakers: list[str]) -> np.ndarray:
@@ -48,3 +48,13 @@ def test_a_lone_clip_hardly_changes_and_many_clips_are_centred() -> None:
     found = in_speaker_units(many, ["a"] * 4000)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=0.02)
     np.testing.assert_allclose(found.std(axis=0), 1, atol=0.02)
+
+
+def test_blocks_of_speakers_are_as_small_as_they_may_be() -> None:
+    """Speakers in the order of their names, clips in that of the table; the last block may be small."""
+    speakers = np.array(list("cabbacdde"))
+    blocks = [rows.tolist() for rows in whole_speakers(speakers, 3)]
+    assert blocks == [[1, 4, 2, 3], [0, 5, 6, 7], [8]]
+    assert [rows.tolist() for rows in whole_speakers(speakers, 2)] == [[1, 4], [2, 3], [0, 5], [6, 7], [8]]
+    assert [rows.tolist() for rows in whole_speakers(speakers, 99)] == [[1, 4, 2, 3, 0, 5, 6, 7, 8]]
+    assert list(whole_speakers(speakers[:0], 3)) == []

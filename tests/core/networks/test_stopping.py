@@ -141,3 +141,36 @@ def test_weights_are_kept_even_if_all_is_nan() -> None:
     assert (result.best_epoch, result.epochs, int(result.weights["w"])) == (1, 3, 1)
     result = run("loss", [math.nan, 7.0, 8.0])
     assert result.best_epoch == 2
+
+
+def test_curves_of_one_task_have_no_total_and_shares_of_nothing_are_nothing() -> None:
+    stopping = EarlyStopping(DATA.only(["age"]), TrainingConfig())
+    stopping.end_epoch(
+        EpochLosses({"age": 3.0}, {"age": 0.0}),
+        EpochLosses({"age": 5.0}, {"age": 1.5}),
+        {"age": PREDICTIONS["age"]},
+        dict,
+    )
+    assert stopping.result().curves == [
+        {"epoch": 1, "split": "train", "task": "age", "loss": 3.0, "share": 0.0, "score": None},
+        {"epoch": 1, "split": "validation", "task": "age", "loss": 5.0, "share": 1.0, "score": 20.0},
+    ]
+
+
+def test_each_row_of_the_curves() -> None:
+    rows = run("loss", [2.0, 4.0], epochs=2).curves
+    found = [(row["epoch"], row["split"], row["task"], row["loss"], row["share"]) for row in rows]
+    expected = []
+    for number, losses in ((1, (98.0, 2.0)), (2, (96.0, 4.0))):
+        for split, loss in zip(("train", "validation"), losses, strict=True):
+            shares = zip(TASKS, (0.25, 0.5, 0.25), strict=True)
+            expected += [(number, split, task, loss, share) for task, share in shares]
+            expected.append((number, split, "total", 4 * loss, 1.0))
+    assert found == expected
+
+
+def test_every_error_is_in_label_units() -> None:
+    tasks = {**TASKS, "age": replace(TASKS["age"], score="rmse")}
+    curves = run("loss", [1.0], data=replace(DATA, tasks=tasks), epochs=1).curves
+    (score,) = (row["score"] for row in curves if (row["split"], row["task"]) == ("validation", "age"))
+    assert score == pytest.approx(10 * math.sqrt(36 / 3))
