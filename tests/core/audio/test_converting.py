@@ -138,12 +138,14 @@ def test_workers_elsewhere_get_the_recordings_themselves_unless_they_are_large(
     soundfile.write(recordings[1], tone(9.0), 44_100)
     soundfile.write(recordings[5], tone(9.0), 48_000)
     recordings[2].unlink()
+    recordings[4].write_bytes(b"wvpk" * 10)
     monkeypatch.setattr(converting, "_LARGEST_SENT", 500_000)
     elsewhere = ComputeOptions(scheduler="tcp://elsewhere:8786")
     first = outcomes(recordings, cache, elsewhere)
     assert worked_on == [0, 3, 4]
     assert first == outcomes(recordings, cache)
     assert first[2] == "missing: no such file"
+    assert first[4] == "not audio: WavPack; convert it: `ffmpeg -i 4.wav 4-converted.wav`"
     worked_on.clear()
     assert first == outcomes(recordings, cache, elsewhere)
     assert worked_on == [4]

@@ -33,3 +33,17 @@ def test_a_short_clip_and_one_of_noise_alone_stay() -> None:
     assert np.array_equal(gate_noise(clip[:7999]), clip[:7999])
     assert np.abs(gate_noise(noise)).max() > 0
     assert np.array_equal(gate_noise(np.zeros(16_000)), np.zeros(16_000))
+    on = np.arange(16_000) % 4000 < 2000  # whose level varies so much that the gate lets nothing through
+    pulses = np.random.default_rng(2).normal(size=16_000) * np.where(on, 1, 1e-4)
+    assert np.array_equal(gate_noise(pulses), pulses)
+
+
+@pytest.mark.parametrize("quietest", [0, 4000, 12_000])
+def test_the_noise_is_the_quietest_quarter_of_a_second(quietest: int) -> None:
+    from noisereduce import reduce_noise
+
+    clip = np.random.default_rng(3).normal(size=16_000) * 0.1
+    clip[quietest : quietest + 4000] *= 0.1
+    expected = reduce_noise(clip, 16_000, stationary=True, y_noise=clip[quietest : quietest + 4000])
+    assert gate_noise(clip).tobytes() == expected.tobytes()
+    assert gate_noise(clip[:8000]).tobytes() != clip[:8000].tobytes()  # 0.5 s is long enough

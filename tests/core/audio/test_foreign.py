@@ -40,6 +40,52 @@ FILES = {
         "a MATLAB file: variables, not a recording; write its samples with `audiowrite`",
     ),
     "array.wav": (b"\x93NUMPY\x01\0", "a NumPy array"),
+    "CLIP.WAV": (b"wvpk" + bytes(99), "WavPack; convert it: `ffmpeg -i CLIP.WAV CLIP-converted.wav`"),
+    "clip": (b"MAC \x8c\x0f", "Monkey's Audio; convert it: `ffmpeg -i clip clip-converted.wav`"),
+    "v1.2.ape": (b"MAC \x8c\x0f", "Monkey's Audio; convert it: `ffmpeg -i v1.2.ape v1.2.wav`"),
+    "bad.m4a": (b"\0\0\0\x20ftyp\x01\x02\x03\x04", "MPEG-4; convert it: `ffmpeg -i bad.m4a bad.wav`"),
+    "film.avi": (
+        b"RIFF\x10\0\0\0AVI LIST" + bytes(9),
+        "AVI video; convert it: `ffmpeg -i film.avi film.wav`",
+    ),
+    "pack.wav": (bytes(257) + b"ustar\x0000", "a tar archive; unpack it"),
+    "split.wav": (b"x" * 1023 + "\u00fc".encode(), "text"),  # the first 1024 bytes end within a letter
+    "marked.wav": (b"\xef\xbb\xbf[1, 2]", "JSON text"),
+}
+NO_AUDIO = {
+    b"#!SILK_V3": "SILK",
+    b"\x02#!SILK_V3": "SILK",
+    b"TTA1\1\0": "True Audio",
+    b"MPCKSH": "Musepack",
+    b"MP+\7": "Musepack",
+    b"DSD \x1c": "DSD",
+    b"FRM8\0": "DSD",
+    b".RMF\0": "RealAudio",
+    b".ra\xfd\0": "RealAudio",
+    b"FLV\1\4": "Flash video",
+    b"ADIF\0": "AAC",
+    b"\xff\xf9\x50": "AAC",
+    b"ajkg\2": "Shorten",
+    b"BZh91AY&SY": "a bzip2 file",
+    b"\xfd7zXZ\0": "an xz file",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\7": "a RAR archive",
+    b"(\xb5/\xfd\4": "a Zstandard file",
+    b"%PDF-1.7": "a PDF document",
+    b"\x89PNG\r\n": "a PNG picture",
+    b"\xff\xd8\xff\xe0": "a JPEG picture",
+    b"GIF89a": "a GIF picture",
+    b"MThd\0": "MIDI: notes, not sound",
+    b"\x89HDF\r\n": "an HDF5 file",
+    b"PAR1\x15": "a Parquet table",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x7fELF\2": "a program",
+    b"<html>404": "a web page",
+    b"RIFX and so on": "",
+    b"\xff\xfe\x80 no text in UTF-8": "",
+    b"a bell \7 is no letter": "",
+    b"RIFF\x10\0\0\0WAVEAVI ": "",
+    b"ftyp" + bytes(9) + b"\1": "",
 }
 
 
@@ -48,6 +94,13 @@ def test_what_a_file_is_and_what_to_do(tmp_path: Path, name: str) -> None:
     content, expected = FILES[name]
     (tmp_path / name).write_bytes(content)
     assert expected in foreign_format(tmp_path / name)
+
+
+def test_each_format_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    for content, expected in NO_AUDIO.items():
+        path.write_bytes(content)
+        assert foreign_format(path).split(";")[0] == expected
 
 
 WITHOUT_A_RATE = {"MAT4": "a MATLAB file", "MAT5": "a MATLAB file", "XI": "an instrument of FastTracker"}

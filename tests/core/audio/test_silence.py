@@ -1,4 +1,5 @@
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,41 @@ def test_a_hop_stays_on_each_side_of_the_voice(monkeypatch: pytest.MonkeyPatch) 
     kept = trim_to_voice(np.arange(1.0, 40 * 512 + 1))
     assert kept is not None
     assert (kept[0] - 1, kept[-1]) == (8 * 512, 21 * 512)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.3, 40.0])
+def test_the_detector_hears_a_clip_as_loud_as_it_becomes(
+    level: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[np.ndarray] = []
+
+    def second_half(samples: np.ndarray) -> np.ndarray:
+        heard.append(samples)
+        return samples[4000:]
+
+    monkeypatch.setattr("stages.core.audio.recording.trim_to_voice", second_half)
+    voice = tone(0.5, 16_000)
+    options = PreprocessOptions(trim="vad", peak_db=-6.0, max_clipped=1)
+    clip, note = normalize(mix_blocks([(16_000, voice[:, None] * level)]), options)
+    loud = voice * (10 ** (-6 / 20) / np.abs(voice).max())
+    np.testing.assert_allclose(heard[0], loud, rtol=1e-12)
+    expected = voice[4000:] * (10 ** (-6 / 20) * 32_768 / np.abs(voice[4000:]).max())
+    assert np.abs(clip - expected).max() <= 0.51
+    assert note == ""
+
+
+def test_all_that_a_person_should_know_stands_in_the_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.core.audio.recording.trim_to_voice", lambda _: None)
+    opposite = np.c_[tone() * 0.1, -tone() * 0.3, tone() * 0.2]
+    soundfile.write(tmp_path / "x.wav", opposite, 44_100, format="IRCAM", subtype="FLOAT")
+    clip = read_clip(tmp_path / "x.wav", PreprocessOptions(trim="vad"))
+    assert isinstance(clip, Clip)
+    assert clip.note == (
+        "its channels cancel each other; channel 2 is used; silero-vad hears no voice; nothing is cut; "
+        "IRCAM announces no length: a file that was cut off looks like a whole one"
+    )
 
 
 @needs_vad
