@@ -88,6 +88,44 @@ def test_a_header_in_another_spelling_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_sentences_count_the_lines_of_the_file(tmp_path: Path) -> None:
+    """Excel's first line, an empty one, and a cell of two lines come before."""
+    start = 'sep=;\r\nSubject_ID;File_ID;Country;Age\r\n\r\nS1;[1;"United\r\nStates";20\r\n'
+    for last, sentence in (
+        ('S2;2;"x"y;1', "line 6 is not CSV"),
+        ("S2;3;China;1\nS3;[1;Peru;2", "lines 5 and 7 have the same File_ID '[1'; keep one."),
+        ("S2", "line 6 has no File_ID; give each clip one."),
+    ):
+        (tmp_path / "data_info.csv").write_bytes((start + last).encode())
+        with pytest.raises(UserError) as caught:
+            read(tmp_path)
+        assert str(caught.value).startswith(f"{tmp_path}/data_info.csv {sentence}"), last
+    (tmp_path / "wav").mkdir()
+    for name in ("[1", "2"):
+        (tmp_path / f"wav/{name}.wav").touch()
+    (tmp_path / "data_info.csv").write_bytes((start + "S2;2;China;old\r\n").encode())
+    corpus = read(tmp_path, TASKS, "Country")
+    assert corpus.clips["Country"].tolist() == ["United\r\nStates"]
+    assert [fault.detail for fault in corpus.faults] == ["data_info.csv line 6: Age is 'old'"]
+
+
+def test_headers_are_shown_up_to_their_two_hundredth_letter(tmp_path: Path) -> None:
+    columns = [f"column{number}" for number in range(50)]
+    (tmp_path / "data_info.csv").write_text(",".join(["File_ID", *columns]) + "\n1" + "," * 50 + "\n")
+    with pytest.raises(UserError) as caught:
+        read(tmp_path)
+    shown = ", ".join(["File_ID", *columns])[:200]
+    assert str(caught.value) == (
+        f"{tmp_path}/data_info.csv has no column Subject_ID; its header has {shown}, or say in "
+        "corpus.speaker which column names the speaker (empty: none does)."
+    )
+    with pytest.raises(UserError) as caught:
+        read(tmp_path / "nowhere")
+    assert str(caught.value) == (
+        f"corpus.path is '{tmp_path}/nowhere', which is no folder; name one that holds data_info.csv."
+    )
+
+
 HIGH, TWO, TYPE = "labels/high.csv", "labels/two.csv", "labels/type.csv"
 VALENCE = {
     "affect": Task("regression", ("Valence",), "ccc"),

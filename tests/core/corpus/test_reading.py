@@ -7,7 +7,7 @@ import pytest
 
 from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task
-from stages.core.corpus.reading import read_corpus, refuse_if_mostly_unusable
+from stages.core.corpus.reading import duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.runtime.errors import UserError
 from tests.helpers.corpora import COLUMNS, EMOTIONS, info_row, write_info
 from tests.helpers.label_files import TASKS, make, read
@@ -36,9 +36,9 @@ def test_missing_labels_are_unlabelled(tmp_path: Path, cell: str) -> None:
     ("cells", "reason", "detail"),
     [
         ({"Age": "abc"}, "label is not a number", "Age is 'abc'"),
-        ({"Age": "200"}, "label out of range", "Age is 200"),
-        ({"Awe": "inf"}, "label out of range", "Awe is inf"),
-        ({"Fear": "-3"}, "label out of range", "Fear is -3"),
+        ({"Age": "200"}, "label out of range", "Age is 200, outside 0 to 120"),
+        ({"Awe": "inf"}, "label out of range", "Awe is inf, outside 0 to 100"),
+        ({"Fear": "-3"}, "label out of range", "Fear is -3, outside 0 to 100"),
         ({"File_ID": "../../x"}, "unsafe id", "outside wav/"),
         ({"File_ID": "[..]"}, "unsafe id", "outside wav/"),
     ],
@@ -127,7 +127,14 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         UserError, match=r"split\.folds names 'Contry', but data_info\.csv has 'Country' instead"
     ):
         read_corpus(CorpusOptions(str(folder)), TASKS, "Contry", "split.folds")
-    for stranger in ("Page", "Countess"):
+    moods = make(
+        tmp_path / "m", [{"File_ID": 1, "Subject_ID": 1, "Mood": 5}], ["File_ID", "Subject_ID", "Mood"]
+    )
+    with pytest.raises(
+        UserError, match=r"^tasks\.x\.columns names 'Moods', but data_info\.csv has 'Mood' inst"
+    ):
+        read(moods, {"x": Task("regression", ("Moods",), "mae")})
+    for stranger in ("Page", "Countess", "Ages"):
         task = Task("regression", (stranger,), "mae")
         assert f"task x: data_info.csv has no column {stranger}" in " ".join(
             read(folder, {**TASKS, "x": task}).warnings
@@ -148,6 +155,152 @@ def test_minus_one_is_a_label_where_the_range_has_it(tmp_path: Path) -> None:
         tasks = {"country": country, "valence": Task("regression", ("Age",), "ccc", range=limits)}
         corpus = read(folder, tasks)
         assert corpus.clips["Age"].notna().sum() == labelled
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "1e999"])
+def test_no_number_is_infinite(tmp_path: Path, cell: str) -> None:
+    folder = make(tmp_path, [info_row(1, 1), info_row(2, 2, Age=cell)])
+    [fault] = read(folder, {"age": Task("regression", ("Age",), "mae")}).faults
+    assert fault.detail == f"data_info.csv line 3: Age is {cell}"
+
+
+def test_limits_are_believed_themselves(tmp_path: Path) -> None:
+    cells = ["17.5", "90", "17.4", "90.1"]
+    folder = make(tmp_path, [info_row(number, number, Age=cell) for number, cell in enumerate(cells)])
+    corpus = read(folder, {"age": Task("regression", ("Age",), "mae", range=(17.5, 90))})
+    assert corpus.clips["Age"].tolist() == [17.5, 90.0]
+    assert [fault.detail for fault in corpus.faults] == [
+        "data_info.csv line 4: Age is 17.4, outside 17.5 to 90",
+        "data_info.csv line 5: Age is 90.1, outside 17.5 to 90",
+    ]
+
+
+def test_the_whole_table(tmp_path: Path) -> None:
+    """Rows out of order, several columns of text and of numbers, and splits in all their spellings."""
+    splits = ["Train", "TRAINING", "Val", "validation", "dev", "Devel", "test", "Held out", ""]
+    texts = ["Zone", "Mood", "City", "Accent", "Kind"]
+    rows = [
+        {"File_ID": f"[{9 - place:02d}]", "Split": split, "Who": f"w{place}", "Valence": place / 8}
+        | {"Age": 20 + place}
+        | {name: f"{name} {place}" for name in texts}
+        for place, split in enumerate(splits)
+    ]
+    make(
+        tmp_path,
+        rows,
+        ["Zone", "Age", "Split", "File_ID", "Mood", "City", "Who", "Accent", "Kind", "Valence"],
+    )
+    tasks = {name.lower(): Task("classification", (name,), "uar") for name in texts[:4]}
+    tasks |= {"both": Task("regression", ("Valence", "Age"), "ccc")}
+    corpus = read(tmp_path, tasks, "Kind", speaker="Who")
+    expected = {
+        "clip_id": [f"{number:02d}" for number in range(1, 10)],
+        "speaker": [f"w{place}" for place in range(8, -1, -1)],
+        "Valence": [place / 8 for place in range(8, -1, -1)],
+        "Age": [20.0 + place for place in range(8, -1, -1)],
+        **{name: [f"{name} {place}" for place in range(8, -1, -1)] for name in sorted(texts)},
+        "source_split": [None, "Held out", "test", *["validation"] * 4, "train", "train"],
+    }
+    assert list(corpus.clips.columns) == list(expected)
+    assert corpus.clips.index.tolist() == list(range(9))
+    for name, values in expected.items():
+        found = corpus.clips[name].astype(object)
+        assert found.where(found.notna(), None).tolist() == values, name
+    assert list(corpus.paths.items()) == [
+        (f"{number:02d}", tmp_path / f"wav/{number:02d}.wav") for number in range(9, 0, -1)
+    ]
+    assert (corpus.listed, corpus.faults, corpus.warnings, corpus.notes) == (9, [], [], [])
+
+
+def test_all_that_looks_wrong_in_its_order(tmp_path: Path) -> None:
+    lines = """File_ID,Split,Who,Country,Kind,Age
+        1,Train,Ann,China,cry,20
+        2,Train,Ann,Peru,Cry,21
+        3,Val,Ann,China,cry,22
+        4,Train,ann,China,laugh,23
+        5,Val,Bob,Peru,n/a,24
+        6,Val,Bob,?,sob,25
+        7,Train,unknown,China,N/A,26
+        8,Train,unknown,Chad,none,27
+        9,Test,nobody,China,cry,28
+        10,Test,,China,cry,29
+        11,Test,,Chad,cry,30
+        12,Train,Eve,Chad,NA,31"""
+    make(tmp_path, [{"File_ID": str(number)} for number in range(1, 13)])
+    (tmp_path / "data_info.csv").write_text(lines.replace(" " * 8, ""))
+    tasks = {
+        "mood": Task("regression", ("Calm", "Age", "Glad"), "ccc"),
+        "kind": Task("classification", ("Kind",), "uar"),
+    }
+    corpus = read(tmp_path, tasks, "Country", speaker="Who", missing=("Nobody", "N/A", "?"))
+    counts, ask = (
+        "which counts as missing (corpus.missing)",
+        "if that means missing, add it to corpus.missing",
+    )
+    assert corpus.warnings == [
+        "task mood: data_info.csv has no column Calm, Glad, so no clip is labelled for it",
+        "3 clips have no Who; each counts as a speaker of its own",
+        "2 speakers have more than one Country",
+        "1 speakers stand in more than one official split",
+        f"Who is 'nobody' in 1 clips, {counts}",
+        f"Who is 'unknown' in 2 clips; {ask}",
+        f"Country is '?' in 1 clips, {counts}",
+        f"Kind is 'N/A' in 1 clips, {counts}",
+        f"Kind is 'NA' in 1 clips; {ask}",
+        f"Kind is 'n/a' in 1 clips, {counts}",
+        f"Kind is 'none' in 1 clips; {ask}",
+        "1 speakers in Who differ from another in case, blanks, marks or the form of letters and numbers "
+        "alone; if they are one, spell them alike, or they may be in two splits",
+        "Kind has the classes 'Cry' and 'cry', which differ in case or blanks alone",
+    ]
+    assert not corpus.faults and len(corpus.clips) == 12
+
+
+def test_columns_that_nobody_uses_are_named_up_to_five(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(7)]
+    said = {}
+    for number in (1, 5, 6, 7):
+        folder = make(tmp_path / str(number), [info_row(1, 1)], [*COLUMNS, *names[:number], ""])
+        said[number] = read(folder, TASKS, "Country").notes
+    ask = "to learn them, declare a task"
+    assert said == {
+        1: [f"columns that no task uses: c0; {ask}"],
+        5: [f"columns that no task uses: c0, c1, c2, c3, c4; {ask}"],
+        6: [f"columns that no task uses: c0, c1, c2, c3, c4 and 1 more; {ask}"],
+        7: [f"columns that no task uses: c0, c1, c2, c3, c4 and 2 more; {ask}"],
+    }
+
+
+def test_a_corpus_of_faults_or_without_tasks_is_read(tmp_path: Path) -> None:
+    folder = make(tmp_path, [info_row(number, number, Age="old") for number in range(3)])
+    corpus = read(folder, TASKS, "Country")
+    assert (len(corpus.clips), len(corpus.faults), len(corpus.paths), corpus.listed) == (0, 3, 0, 3)
+    assert list(corpus.clips.columns) == ["clip_id", "speaker", *EMOTIONS, "Age", "Country", "source_split"]
+    assert len(read(folder, {}).clips) == 3
+
+
+def test_half_of_a_corpus_is_enough(tmp_path: Path) -> None:
+    cells = [3, "x", "x", 200, 5, 7]
+    corpus = read(make(tmp_path, [info_row(n, n, Age=cell) for n, cell in enumerate(cells)]), TASKS)
+    assert len(corpus.faults) == 3
+    refuse_if_mostly_unusable(corpus.faults, 6, tmp_path)
+    with pytest.raises(UserError) as caught:
+        refuse_if_mostly_unusable(corpus.faults, 5, tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: 3 of 5 clips cannot be used, 2 of them label is not a number (for example 00001: "
+        "data_info.csv line 3: Age is 'x'); correct these, or leave them out."
+    )
+
+
+def test_recordings_of_the_same_bytes(tmp_path: Path) -> None:
+    corpus = read(make(tmp_path, [info_row(number, number) for number in range(9)]), TASKS)
+    contents = ["bb", "aa", "ccc", "bb", "dd", "aa", "bb", "e", "ccd"]
+    for number, content in enumerate(contents):
+        (tmp_path / f"wav/{number:05d}.wav").write_text(content)
+    assert duplicates(corpus) == [["00000", "00003", "00006"], ["00001", "00005"]]
+    (tmp_path / "wav/00003.wav").unlink()
+    (tmp_path / "wav/00005.wav").unlink()
+    assert duplicates(corpus) == [["00000", "00006"]]
 
 
 def test_mostly_unusable_stops_with_an_example(tmp_path: Path) -> None:
