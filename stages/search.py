@@ -11,7 +11,6 @@ much of the gain is real.
 import argparse
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from stages.command import guarded, section
-from stages.core.config.load import FILE, Parameters, load
+from stages.core.config.load import FILE, Parameters, load, parse_text
+from stages.core.config.names import problem_with_name
 from stages.core.config.training import TrainingConfig
-from stages.core.config.writing import write_entry
+from stages.core.config.writing import with_entry
 from stages.core.metrics.metric import METRICS
 from stages.core.networks.data import Prepared, prepare
 from stages.core.networks.model import Model
@@ -30,6 +30,7 @@ from stages.core.networks.run import RunTables, in_order_of_seeds, model_of, tra
 from stages.core.networks.search import scores_of, skill_of, suggested, within
 from stages.core.runtime.console import progress, say
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import write_text
 from stages.core.runtime.tables import origin_of, read_features, read_table
 
 WORST = -1.0  # of a training that diverged: the lowest CCC
@@ -46,16 +47,33 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50, help="in all, with those of before (default: 50)")
     parser.add_argument("--name", help="of the new run and its model (default: RUN-searched)")
     options = parser.parse_args()
-    name = options.name or f"{options.run}-searched"
     parameters = load()
-    if not re.fullmatch(r"[\w-]+", name) or (options.name and name in {*parameters.runs, *parameters.models}):
-        raise UserError(f"--name {name}: take a new name, of letters, digits, - and _ alone.")
+    name = new_name(parameters, options.run, options.name)
+    with_run(parameters, options.run, name, {})  # what could not be written is said before the search
     search = Search.of(parameters, options.run)
     values = search.best(options.trials)
     compare(search, values)
-    write(parameters, options.run, name, values)
+    write_text(FILE, with_run(parameters, options.run, name, values))
     say(f"params.yaml: models.{name} and runs.{name} hold these options")
     say(f"`dvc repro evaluate@{name}` trains and evaluates them")
+
+
+def new_name(parameters: Parameters, run: str, given: str | None) -> str:
+    """The name of the new run and its model: as given, or RUN-searched, which may replace that of before.
+
+    Raises:
+        UserError: if params.yaml cannot hold it, or it is taken, be it in another case.
+    """
+    name = given or f"{run}-searched"
+    problem = problem_with_name(name, "runs")
+    if problem:
+        raise UserError(f"--name {name}: {problem}; take a new name.")
+    runs, models, fused = list(parameters.runs), list(parameters.models), list(parameters.fused_runs)
+    taken = [other for other in [*runs, *models] if given or other != name] + fused
+    for other in taken:
+        if other.lower() == name.lower():
+            raise UserError(f"--name {name}: params.yaml has {other} already; take a new name.")
+    return name
 
 
 @dataclass
@@ -199,10 +217,13 @@ def _survives(gains: Mapping[str, float]) -> str:
     return f": {max(0.0, gains['test'] / gains['validation']):.0%} of it survives"
 
 
-def write(parameters: Parameters, run: str, name: str, values: Mapping[str, Any]) -> None:
-    """Put the options into params.yaml as a model and a run.
+def with_run(parameters: Parameters, run: str, name: str, values: Mapping[str, Any]) -> str:
+    """The text of params.yaml with the options as a model and a run.
 
     A model of its own, and not a recipe, since every run depends on section recipes.
+
+    Raises:
+        UserError: if the file could not be loaded with them, or has a section in braces.
     """
     options = parameters.run(run)
     model = parameters.models[options.model]
@@ -212,8 +233,10 @@ def write(parameters: Parameters, run: str, name: str, values: Mapping[str, Any]
         **({} if model.recipe is None else {"recipe": model.recipe}),
         "train": {**model.train, **values},
     }
-    write_entry(FILE, "models", name, entry)
-    write_entry(FILE, "runs", name, {"features": options.features, "model": name})
+    text = with_entry(FILE.read_text(encoding="utf-8"), "models", name, entry)
+    text = with_entry(text, "runs", name, {"features": options.features, "model": name})
+    parse_text(text)
+    return text
 
 
 if __name__ == "__main__":

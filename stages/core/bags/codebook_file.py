@@ -152,11 +152,18 @@ class _Lines:
 
     def __init__(self, text: str, file: str) -> None:
         self._lines, self._file, self.at = text.splitlines(), file, 0
+        self._seen: set[str] = set()
 
     def next(self) -> str | None:
         """The next line, None at the end."""
         self.at += 1
         return self._lines[self.at - 1] if self.at <= len(self._lines) else None
+
+    def once(self, section: str) -> None:
+        """Refuse the second section of its kind."""
+        if section in self._seen:
+            self.fail(f"a second {section}; a codebook has one at most")
+        self._seen.add(section)
 
     def fail(self, what: str) -> NoReturn:
         """Raise a UserError that says what is wrong with the line read last."""
@@ -235,10 +242,13 @@ def from_text(text: str, file: str = "the codebook") -> Codebook:
                 lines.fail(f"{line} follows another scaling of the {side.lower()}")
             scalings[side] = lines.scaling(method)
         elif line.startswith("removeLowEnergy;"):
+            lines.once("removeLowEnergy")
             activity = lines.activity(line)
         elif line == "log":
+            lines.once(line)
             log = True
         elif line == "idf":
+            lines.once(line)
             idf = lines.numbers("an idf factor for each word")
         elif line == "codebookNumeric":
             groups.append(lines.group())

@@ -1,30 +1,16 @@
 """Entries and sections put into params.yaml, with every other line left as it is, comments included."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from stages.core.config.parameters import FILE
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.files import write_text
-
-
-def write_entry(path: Path, section: str, name: str, entry: Mapping[str, Any]) -> None:
-    """Add an entry to the end of a section of a YAML file, or put it in the place of one of the same name.
-
-    Raises:
-        UserError: if the file has no such section, or the section stands in braces.
-    """
-    try:
-        text = with_entry(path.read_text(encoding="utf-8"), section, name, entry)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    write_text(path, text)
 
 
 def with_entry(text: str, section: str, name: str, entry: Any, remark: str = "") -> str:
-    """The text of a YAML file with an entry of a section added or replaced.
+    """The text of a YAML file with an entry at the end of a section, or in the place of one of the same name.
 
     Args:
         text: of the file.
@@ -84,7 +70,7 @@ def _section(text: str, section: str) -> tuple[int, yaml.MappingNode]:
     for key, entries in top.value:
         if key.value == section and isinstance(entries, yaml.MappingNode) and not entries.flow_style:
             return key.start_mark.line, entries
-    raise UserError(f"section {section} must hold one entry below the other.")
+    raise UserError(f"{FILE}: section {section} must hold one entry below the other.")
 
 
 def _comment(lines: list[str], node: yaml.Node) -> str:

@@ -5,6 +5,7 @@ has columns between commas; sparse ones are not read. Names and labels may stand
 a quoted separator separates nothing. Blank lines are passed over. What else is odd is refused with its line.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,7 +165,7 @@ def open_table(path: Path, columns: Columns | None, timed: bool) -> Table:
         while line and not line.strip():
             first_line, line = first_line + 1, file.readline(LONGEST)
         end = file.tell()
-    text = _text(path, first_line, line).removeprefix("\ufeff").rstrip("\r\n")
+    text = _text(path, first_line, line).rstrip("\r\n")
     if not text:
         raise UserError(f"{path} is empty.")
     fields = split(text, ";")
@@ -274,6 +275,10 @@ def _text(path: Path, number: int, line: bytes) -> str:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """The file, behind its byte order mark if it has one."""
     if not path.is_file():
         raise UserError(f"{path} is no file.")
-    return path.open("rb")
+    file = path.open("rb")
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    return file

@@ -106,6 +106,9 @@ def test_what_is_written_is_read(
         ("standardizeInput\n0.0\n1.0\nnormalizeInput\n0.0\n1.0\n" + SMALL, r"line 4: .* another scaling"),
         ("removeLowEnergy;0;1.0\n" + SMALL, r"line 1: removeLowEnergy takes a column from 1 on"),
         ("removeLowEnergy;3\n" + SMALL, r"line 1: removeLowEnergy;column;threshold expected"),
+        ("idf\n1.0;1.0\nidf\n2.0;2.0\n" + SMALL, r"line 3: a second idf; a codebook has one at most"),
+        ("removeLowEnergy;3;1.0\nremoveLowEnergy;4;1.0\n" + SMALL, r"line 2: a second removeLowEnergy"),
+        ("log\n" + SMALL, r"line 2: a second log"),
         ("standardizeInput\n0.0", r"line 3: a divisor for each column expected"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from stages.core.config.load import load
-from stages.core.config.writing import write_entry
+from stages.core.config.writing import with_entry
 from stages.core.runtime.errors import UserError
 from tests.helpers import ROOT
 
@@ -31,6 +31,10 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "params.yaml"
     path.write_text(TEXT)
     return path
+
+
+def write_entry(path: Path, section: str, name: str, entry: dict) -> None:
+    path.write_text(with_entry(path.read_text(), section, name, entry))
 
 
 def changes(before: str, after: str) -> list[str]:
@@ -64,7 +68,7 @@ def test_an_entry_of_the_same_name_is_replaced(name: str, file: Path) -> None:
 
 
 def test_sections_that_do_not_fit(file: Path) -> None:
-    with pytest.raises(UserError, match="section recipes must hold one entry below the other"):
+    with pytest.raises(UserError, match=r"^params\.yaml: section recipes must hold one entry below"):
         write_entry(file, "recipes", "a", {})
     file.write_text("models: {a: {trunk: [1]}}\n")
     with pytest.raises(UserError, match="section models must hold"):

@@ -82,7 +82,7 @@ def read_arff(path: Path, with_ids: bool) -> Rows:
     """Open an ARFF as openSMILE and openXBOW write it; a class and attributes of listed values are left out.
 
     Raises:
-        SourceError: if it has no data, is sparse, or has no attribute of ids.
+        SourceError: if it has no data, a row that is no ARFF, is sparse, or has no attribute of ids.
     """
     lines = _lines(path)
     names: list[str] = []
@@ -109,7 +109,11 @@ def read_arff(path: Path, with_ids: bool) -> Rows:
         for index, line in data:
             if line.lstrip().startswith("{"):
                 raise SourceError(f"{path}, line {index}: sparse rows are not read; write all values")
-            yield index, next(csv.reader([line], quotechar="'", skipinitialspace=True))
+            try:
+                cells = next(csv.reader([line], quotechar="'", skipinitialspace=True))
+            except csv.Error as error:
+                raise SourceError(f"{path}, line {index} is not ARFF: {error}; write it anew") from None
+            yield index, cells
 
     return Rows(
         tuple(names[column] for column in kept), len(kept), _picked(rows(), id_column, kept, len(names), path)
