@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.core.features import descriptors as descriptors_module
-from stages.core.features.descriptors import open_descriptors
+from stages.core.features.descriptors import open_descriptors, write_descriptors
 from stages.core.runtime.errors import StageFileError
 from tests.helpers.descriptors import write_clips
 
@@ -71,6 +72,52 @@ def test_the_mask_marks_the_clips_that_are_wanted(tmp_path: Path) -> None:
         False,
         True,
     ]
+
+
+def test_a_shard_whose_columns_stand_in_another_order_is_refused(tmp_path: Path) -> None:
+    write_clips(tmp_path / "a", {"a": np.zeros((3, 2))}, ("x", "y"))
+    write_clips(tmp_path / "b", {"b": np.zeros((3, 2))}, ("y", "x"))
+    (tmp_path / "b/0000.parquet").rename(tmp_path / "a/0001.parquet")
+    with pytest.raises(StageFileError, match=r"0001\.parquet has other columns than .*0000\.parquet"):
+        open_descriptors(tmp_path / "a")
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_shard_that_cannot_be_written_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    write_clips(tmp_path / "lld", CLIPS)
+    before = (tmp_path / "lld/0000.parquet").read_bytes()
+    written: list[Path] = []
+    real = pq.write_table
+
+    def full(table: pa.Table, path: Path, **options: object) -> None:
+        written.append(path)
+        if len(written) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(table, path, **options)
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_clips(
+            tmp_path / "lld", dict(list(CLIPS.items())[::-1]), clips_per_shard=2 if failing < 3 else 1
+        )
+    assert [path.name for path in tmp_path.rglob("*")] == ["lld", "0000.parquet"]
+    assert (tmp_path / "lld/0000.parquet").read_bytes() == before
+
+
+def test_shards_say_how_they_were_made_and_hold_so_many_clips(tmp_path: Path) -> None:
+    origin = {"feature_set": "x", "synthetic": True}
+    frames = [np.full((2, 3), number, np.float32) for number in range(7)]
+    write_descriptors(tmp_path, list("abcdefg"), iter(frames), "xyz", origin, clips_per_shard=3)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [f"000{n}.parquet" for n in range(3)]
+    assert [pq.read_metadata(path).num_rows for path in sorted(tmp_path.iterdir())] == [6, 6, 2]
+    found = open_descriptors(tmp_path)
+    assert (found.origin, found.clip_ids, found.columns) == (origin, tuple("abcdefg"), tuple("xyz"))
+    assert found.lengths.dtype == np.int64
+    write_descriptors(tmp_path, [], [], ["x"], origin)
+    empty = open_descriptors(tmp_path)
+    assert (empty.origin, empty.clip_ids, empty.columns, list(empty.batches())) == (origin, (), ("x",), [])
 
 
 def test_no_training_clip(tmp_path: Path) -> None:

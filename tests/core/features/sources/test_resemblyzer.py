@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import torch
 
 from stages.core.config.sources import ResemblyzerSource
 from stages.core.features.sources import resemblyzer
@@ -53,6 +54,13 @@ def test_the_embedding_is_that_of_the_package(package: types.ModuleType, seconds
     np.testing.assert_allclose(ours.functionals, theirs, atol=2e-6)
 
 
+def test_a_clip_has_as_many_partials_as_in_the_package(package: types.ModuleType) -> None:
+    lengths = [1, 159, 160, 161, *range(1000, 90_000, 331)]
+    theirs = [len(package.VoiceEncoder.compute_partial_slices(length, 1.3, 0.75)[0]) for length in lengths]
+    ours = [len(resemblyzer.partials(np.ones(length, np.int16))) for length in lengths]
+    assert ours == theirs
+
+
 def test_a_quiet_clip_is_raised_as_the_package_does_it() -> None:
     quiet = burst(1.0, level=1.0) // 512
     raised = resemblyzer.partials(quiet)
@@ -75,8 +83,16 @@ def test_states_stand_before_the_embedding() -> None:
     found = states.extract(samples).functionals
     assert len(found) == len(states.names) == len(set(states.names)) == 1024
     assert found[768:].tobytes() == alone.tobytes()
-    mean, sd, highest = np.split(found[:768], 3)
-    assert (highest >= mean).all() and (sd > 0).any() and (sd >= 0).all()
+    assert states.names[:768:256] == ("voice_state_mean_0000", "voice_state_sd_0000", "voice_state_max_0000")
+    assert states.names[768:] == open_source(ResemblyzerSource()).names
+    assert states.names[768] == "voice_0000"
+    weights = torch.load(resemblyzer.weights_file(), "cpu", weights_only=True)["model_state"]
+    lstm = torch.nn.LSTM(40, 256, 3, batch_first=True)
+    lstm.load_state_dict({key[5:]: value for key, value in weights.items() if key.startswith("lstm.")})
+    with torch.no_grad():
+        rows = lstm(torch.from_numpy(resemblyzer.partials(samples)))[0].reshape(-1, 256).double().numpy()
+    expected = np.concatenate([rows.mean(axis=0), rows.std(axis=0), rows.max(axis=0)])
+    np.testing.assert_allclose(found[:768], expected, atol=1e-5)
 
 
 def test_a_clip_has_the_same_bits_again_and_sources_differ_in_their_fingerprints() -> None:
@@ -85,6 +101,13 @@ def test_a_clip_has_the_same_bits_again_and_sources_differ_in_their_fingerprints
     encoder.extract(burst(2.0, seed=2))
     assert encoder.extract(burst(1.0)).functionals.tobytes() == first
     assert encoder.fingerprint != open_source(ResemblyzerSource(output="states")).fingerprint
+
+
+def test_an_embedding_of_zeros_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = resemblyzer.Encoder(ResemblyzerSource())
+    monkeypatch.setattr(torch, "relu", torch.zeros_like)
+    with pytest.raises(UnusableClipError, match=r"^no voice: the voice encoder's embedding is 0$"):
+        encoder.extract(burst(1.0))
 
 
 def test_silence_is_a_fault_or_a_vector_never_nan() -> None:

@@ -1,6 +1,7 @@
 """Tables of features: each format, each fault."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.config.sources import TableSource
+from stages.core.features.sources import formats
 from stages.core.features.sources.source import SourceError
 from stages.core.features.sources.table import Joined, id_of, join
 
@@ -142,6 +144,18 @@ def test_what_pandas_and_opensmile_write_is_read(tmp_path: Path) -> None:
         ("clip_id,energy\n00001,-inf\n", r"line 2, column energy: -inf is not"),
         ("clip_id,energy\n00001,1\n00001,2\n", r"several rows of clip 00001, one of them line 3; keep one"),
         ("clip_id,energy,zeros\n00001,1\n", r"line 2: 2 cells, but the first line has 3"),
+        ("clip_id,energy\n00001,1\n00002,1,2\n", r"line 3: 3 cells, but the first line has 2"),
+        ("00001,1\n\n00002,x\n", r"line 3, column value_0000: x is not a finite number"),
+        ('clip_id,energy\n"00001",1\n"a\nb",2\n00002,\n', r"line 5, column energy: empty is not"),
+        (
+            "clip_id,energy\n00001," + "1" * 140_000,
+            r"t\.csv, line 2 is not CSV: field larger than field limit",
+        ),
+        ("clip_id,energy\n00001.wav,1\nx,2\n", r"with the ending \.wav \(00001\.wav\), the corpus without"),
+        (
+            "clip_id,energy\nx,1\n[y],2\n",
+            r"other clips alone, such as x; the corpus has clips such as 00001;",
+        ),
         ("clip_id,energy,energy\n00001,1,2\n", r"two columns named energy; rename one"),
         ("energy,zeros\n1,2\n", r"no column of clip ids; name it clip_id"),
         ("clip_id,energy\n00001.wav,1\n", r"with the ending \.wav \(00001\.wav\).*; set ending: \.wav"),
@@ -159,8 +173,183 @@ def test_what_does_not_fit_is_one_sentence(content: str, message: str, tmp_path:
 
 
 def test_an_ending_is_taken_off(tmp_path: Path) -> None:
-    path = text(tmp_path / "t.csv", "file,energy\n00001.wav,1\n")
-    assert joined(path, tmp_path, ending=".wav").found.tolist() == [True, False, False]
+    path = text(tmp_path / "t.csv", "file,energy\n00001.wav,1\n'00002.wav' ,2\n[00003.wav],3\n")
+    found = joined(path, tmp_path, ["00003", "00001", "00002"], ending=".wav")
+    assert found.found.all() and found.values[:, 0].tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("column", ["clip_id", "File_ID", "FILENAME", "file", "Name", "clip", "id", "Path"])
+def test_columns_that_hold_clip_ids(column: str, tmp_path: Path) -> None:
+    content = f"rate, energy ,frameTime,{column},frameIndex,START,end\n" + "7,1.5,0,00002,0,0,0\n"
+    found = joined(text(tmp_path / "t.csv", content), tmp_path)
+    assert (found.names, found.found.tolist()) == (("rate", "energy"), [False, True, False])
+    assert found.values[1].tolist() == [7, 1.5]
+
+
+def test_of_several_columns_of_ids_the_first_in_rank_counts(tmp_path: Path) -> None:
+    ranks = ["clip_id", "file_id", "filename", "file", "name", "clip", "id", "path"]
+    for best, other in pairwise(ranks):
+        found = joined(text(tmp_path / "t.csv", f"{other},{best},x\n00001,00002,3\n"), tmp_path)
+        assert (found.names, found.found.tolist()) == ((other, "x"), [False, True, False])
+        assert found.values[1].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("clip_id\tenergy\tzeros\n00001\t1\t2\n", ("energy", "zeros")),
+        ("00001\t1\t2\n", ("value_0000", "value_0001")),
+        (",0,1\n00001,1,2\n", ("0", "1")),
+        (",energy,zeros\n00001,1,2\n", ("energy", "zeros")),
+        ("00001;1;2\n", ("value_0000", "value_0001")),
+        ('clip_id;"a,b";c\n00001;1;2\n', ("a,b", "c")),
+        ("clip_id,energy, \n00001,1,2\n", ("energy", "")),
+    ],
+)
+def test_headers_and_separators(content: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    found = joined(text(tmp_path / "t.CSV", content), tmp_path)
+    assert (found.names, found.values[0].tolist()) == (names, [1, 2])
+
+
+def test_rows_of_other_clips_are_counted(tmp_path: Path) -> None:
+    rows = "".join(f"x{number},1\n" for number in range(1500))
+    found = joined(text(tmp_path / "t.csv", f"clip_id,energy\n{rows}00003,5\n"), tmp_path)
+    assert (found.others, found.found.tolist(), found.values[2].tolist()) == (1500, [False, False, True], [5])
+
+
+def test_lines_that_are_no_text_or_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv").write_bytes(b"clip_id,energy\n00001,\xff\n")
+    with pytest.raises(SourceError, match=r"t\.csv is not text in UTF-8; write it anew"):
+        joined(tmp_path / "t.csv", tmp_path)
+    monkeypatch.setattr(formats, "_LONGEST", 1000)
+    for length, ending in ((1000, "csv"), (1000, "arff")):
+        with pytest.raises(SourceError, match="has a line of more than 1,000 characters; is it a table"):
+            joined(text(tmp_path / f"t.{ending}", "clip_id,energy\n" + "1" * length), tmp_path)
+    assert joined(text(tmp_path / "t.csv", "00001," + "1".zfill(993)), tmp_path).values[0].tolist() == [1]
+
+
+ARFF = """@relation x
+% first
+@ATTRIBUTE Name string
+@attribute 'two words' numeric
+@attribute kind {a,b}
+@attribute frameTime numeric
+@attribute "rate" REAL
+@attribute Class numeric
+
+@DATA
+% about rows
+'00002',1.5,a,0,2.5,1
+
+"""
+
+
+def test_what_an_arff_holds(tmp_path: Path) -> None:
+    found = joined(text(tmp_path / "t.arff", ARFF), tmp_path)
+    assert (found.names, found.found.tolist()) == (("two words", "rate"), [False, True, False])
+    assert found.values[1].tolist() == [1.5, 2.5]
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    text(folder / "00003.arff", ARFF)
+    found = joined(folder, tmp_path)  # the name within means nothing there
+    assert (found.names, found.values[2].tolist()) == (("two words", "rate"), [1.5, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            ARFF + "% more\n'00001',x,a,0,1,1\n",
+            r"t\.arff, line 15, column two words: x is not a finite number",
+        ),
+        (ARFF + "'00001',1,a,0,1\n", r"line 14: 5 cells, but the first line has 6"),
+        (ARFF + "{0 '00001', 1 2}\n", r"line 14: sparse rows are not read; write all values"),
+        (ARFF + "'00001'," + "1" * 140_000 + ",a,0,1,1\n", r"line 14 is not ARFF: field larger than field"),
+        (ARFF.replace("Name", "Sound"), r"t\.arff has no column of clip ids; name it clip_id"),
+        ("@attribute id string\n@attribute class {a}\n@data\n", r"has no attributes beside the clip ids"),
+    ],
+)
+def test_faults_of_an_arff_name_their_line(content: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=message):
+        joined(text(tmp_path / "t.arff", content), tmp_path)
+
+
+def test_parquet_of_many_rows_and_other_types(tmp_path: Path) -> None:
+    clips = [f"{number:05d}" for number in range(200)]
+    numbers = np.arange(200, dtype=np.int16)
+    halves = (numbers / 2).astype(np.float64)
+    pq.write_table(pa.table({"whole": numbers, "clip_id": clips, "half": halves}), tmp_path / "t.parquet")
+    found = joined(tmp_path / "t.parquet", tmp_path, clips[::-1])
+    assert found.names == ("whole", "half")
+    assert found.values.tolist() == [[number, number / 2] for number in range(199, -1, -1)]
+    halves[150] = np.inf
+    pq.write_table(pa.table({"clip_id": clips, "half": halves}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"t\.parquet, row 151, column half: inf is not a finite number"):
+        joined(tmp_path / "t.parquet", tmp_path, clips)
+    pq.write_table(pa.table({"clip_id": clips, "yes": halves > 3}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"column yes: bool is no number; take the column out"):
+        joined(tmp_path / "t.parquet", tmp_path, clips)
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    pq.write_table(
+        pa.table({"clip_id": clips, "half": halves}), tmp_path / "t.parquet", write_page_checksum=True
+    )
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[60] ^= 1
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(SourceError, match=r"t\.parquet is damaged \(.*\); copy it again"):
+        joined(tmp_path / "t.parquet", tmp_path, clips)
+
+
+def test_faults_of_a_matrix(tmp_path: Path) -> None:
+    folder = matrix(tmp_path / "m")
+    text(folder / "ids.txt", " 00001 \n00002\n\n")
+    with pytest.raises(SourceError, match=r"x\.npy has 3 rows, but ids\.txt names 2 clips; correct it"):
+        joined(folder, tmp_path)
+    text(folder / "ids.txt", " 00003 \n00002\n00001\n\n \n")
+    assert joined(folder, tmp_path).values.tolist() == VALUES[::-1].tolist()
+    np.save(folder / "x.npy", np.array([[1, 2], [3, np.nan], [5, 6]]))
+    with pytest.raises(SourceError, match=r"row 2, column value_0001: nan is not a finite number"):
+        joined(folder, tmp_path)
+    for values, shown in (
+        (np.ones(3), r"float64 \[3\]"),
+        (np.ones((3, 0)), r"float64 \[3, 0\]"),
+        (np.ones((3, 2), bool), r"bool \[3, 2\]"),
+    ):
+        np.save(folder / "x.npy", values)
+        with pytest.raises(SourceError, match=rf"x\.npy is {shown}, not numbers \[clips, columns\]"):
+            joined(folder, tmp_path)
+    np.save(folder / "x.npy", np.array([[1, 2], [3, 4], [5, 6]], np.uint8))
+    assert joined(folder, tmp_path).values.tolist() == [[5, 6], [3, 4], [1, 2]]
+
+
+def test_a_vector_per_clip(tmp_path: Path) -> None:
+    folder = arrays(tmp_path / "a")
+    np.save(folder / "00002.npy", VALUES[1:2])
+    text(folder / ".hidden.csv", "x")
+    text(folder / "notes.md", "about the vectors")
+    found = joined(folder, tmp_path)
+    assert found.values.tobytes() == VALUES.tobytes()
+    assert found.names == ("value_0000", "value_0001")
+    np.save(folder / "00002.npy", VALUES[:2])
+    with pytest.raises(SourceError, match=r"00002\.npy has 2 rows, but a clip's file has one; correct it"):
+        joined(folder, tmp_path)
+    text(folder / "t.csv", "x")
+    with pytest.raises(
+        SourceError, match=r"holds files of 2 kinds \(\.csv, \.npy\); name a folder with a file"
+    ):
+        joined(folder, tmp_path)
+
+
+def test_names_of_clips_that_look_alike(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "b")  # a cell is left out that repeats the name of the file, or holds text
+    text(folder / "00002.csv", "'00002';3;4e-9\n")
+    assert joined(folder, tmp_path).values.tobytes() == VALUES.tobytes()
+    for clip in CLIPS:
+        text(folder / f"{clip}.csv", "7;8\n")
+    assert joined(folder, tmp_path).values.tolist() == [[7, 8]] * 3
+    for clip in CLIPS:
+        text(folder / f"{clip}.csv", "sound;8\n")
+    assert joined(folder, tmp_path).values.tolist() == [[8]] * 3
 
 
 def test_faults_of_folders_and_other_formats(tmp_path: Path) -> None:
@@ -199,6 +388,12 @@ def test_faults_of_a_file_per_clip_name_the_file(tmp_path: Path) -> None:
         joined(folder, tmp_path)
     text(folder / "00002.csv", "name;frameTime;energy\n'x';0;1\n")
     with pytest.raises(SourceError, match=r"00002\.csv has other columns than 00001\.csv"):
+        joined(folder, tmp_path)
+    text(folder / "00002.csv", "name;frameTime;zeros;energy\n'x';0;1;2\n")
+    with pytest.raises(SourceError, match=r"00002\.csv has other columns than 00001\.csv; correct it"):
+        joined(folder, tmp_path)
+    text(folder / "00002.csv", "name;frameTime;energy;zeros\n")
+    with pytest.raises(SourceError, match=r"00002\.csv has no row; a clip's file has one"):
         joined(folder, tmp_path)
     text(folder / "00002.csv", "name;frameTime;energy;zeros\n'x';0;1;?\n")
     with pytest.raises(SourceError, match=r"00002\.csv, line 2, column zeros: \? is not a finite number"):
