@@ -19,10 +19,11 @@ import soundfile
 import torch
 
 from stages import boaw, codebook, evaluate, features, predict, preprocess, split, train
+from stages.core.config.tasks import Task
 from stages.core.networks.model import Model
 from stages.core.networks.network import Network, activated
 from stages.core.prediction.predicting import output_names, predict_recordings
-from stages.core.runtime.errors import UserError
+from stages.core.runtime.errors import UnusableClipError, UserError
 from tests.helpers import ROOT
 from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
 from tests.helpers.tiny_project import run_stage
@@ -168,6 +169,63 @@ def test_the_submission(command: Callable[..., str]) -> None:
         command("clips", "missing.wav", "--run", "boaw-mtl2", "--submission", "our-team")
     with pytest.raises(UserError, match="letters, digits"):
         command("clips", "--run", "boaw-mtl2", "--submission", "../team")
+
+
+def test_a_submission_of_the_test_clips_is_what_the_pipeline_predicted(
+    command: Callable[..., str], trained: Path
+) -> None:
+    shutil.copytree(trained / "data/predictions", "data/predictions")
+    table = pd.read_parquet("data/predictions/boaw-mtl2.parquet").sample(frac=1, random_state=1)
+    table.to_parquet("data/predictions/boaw-mtl2.parquet")
+    table = table[table["split"] == "test"].sort_values(["clip_id", "seed"]).set_index(["clip_id", "seed"])
+    assert 4 < len(table) < 24
+    Path("data/quarantine.csv").write_text(
+        "clip_id,stage,reason,detail\n1,preprocess,silent,\n2,split,odd,\n"
+    )
+    words = ["--run", "boaw-mtl2", "--submission", "us", "--track", "exvo-multitask", "--number"]
+    for number, (seeds, options) in enumerate({(1, 2): [], (2,): ["--seed", "2"]}.items(), 1):
+        assert (
+            command(*words, str(number), *options)
+            == f"ExVo-Multi_us_{number}.csv ({len(table) // 2} clips)\n"
+        )
+        written = pd.read_csv(f"ExVo-Multi_us_{number}.csv", dtype={"File_ID": str})
+        clips = list(table.index.get_level_values(0).unique())
+        assert [name.strip("[]") for name in written["File_ID"]] == clips
+        means = table.loc[(clips, list(seeds)), :].drop(columns="split").groupby("clip_id").mean()
+        np.testing.assert_allclose(written["Age"], means["age.Age"], rtol=1e-5)
+        np.testing.assert_allclose(written["Fear"], means["emotion.Fear"], rtol=1e-5)
+        countries = means[[name for name in means if name.startswith("country.")]]
+        assert written["Country"].tolist() == countries.to_numpy().argmax(axis=1).tolist()
+    table = table.reset_index()
+    table.assign(split="train").to_parquet("data/predictions/boaw-mtl2.parquet")
+    with pytest.raises(UserError, match="has no clip of the test split; name the recordings to predict"):
+        command(*words, "3")
+    Path("data/predictions/boaw-mtl2.parquet").unlink()
+    with pytest.raises(
+        UserError, match=r"does not exist; `dvc repro evaluate@boaw-mtl2` predicts the test clips"
+    ):
+        command(*words, "3")
+
+
+@pytest.mark.usefixtures("command")
+def test_clips_that_are_not_in_a_submission_are_counted(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained / "data/predictions", "data/predictions")
+    said = []
+    for lines in ("1,preprocess,silent,\n2,split,odd,\n", ""):
+        Path("data/quarantine.csv").write_text(f"clip_id,stage,reason,detail\n{lines}")
+        run_stage(predict, monkeypatch, "--run", "boaw-mtl2", "--submission", "us")
+        said.append(capsys.readouterr().err)
+    lost = "data/quarantine.csv lists 2 clips that could not be used; none of them is in the file\n"
+    assert said == [lost, ""]
+
+
+@pytest.mark.parametrize("name", ["../team", "our team", "team/2", "team\n", "a,b", ""])
+def test_the_name_of_a_team_is_a_word(command: Callable[..., str], name: str) -> None:
+    with pytest.raises(UserError, match="a team's name consists of letters, digits, - and _"):
+        command("clips", "--run", "boaw-mtl2", "--submission", name)
+    assert list(Path().glob("*.csv")) == []
 
 
 @pytest.mark.parametrize(
@@ -339,10 +397,94 @@ def test_windows_are_predicted_as_files_of_their_own(command: Callable[..., str]
     assert Path("long.png").read_bytes().startswith(b"\x89PNG")
 
 
+class Recorded:
+    """A model of one task, and what it was asked: a window's age is its start, in tenths of a second."""
+
+    tasks = {"age": Task("regression", ("Age",), "mae")}  # noqa: RUF012
+    classes: dict[str, list[str]] = {}  # noqa: RUF012
+    origin = {"preprocess": {}}  # noqa: RUF012
+    seeds, reads_speakers = (1, 2), True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, list[int], bool]] = []
+
+    def predict_recordings(self, _, paths, seeds, one_speaker=False):
+        self.asked.append((len(paths), list(seeds), one_speaker))
+        assert all(path.exists() for path in paths)
+        for path in paths:
+            number = int(path.stem) if path.stem.isdigit() else 0
+            bad = UnusableClipError("silent", "no sound")
+            yield path, bad if number == 2 else {"age": np.array([float(number)])}
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """The command in a folder with a recording of seven windows, and a model that takes no time."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("long.wav", np.zeros(32_000), 8_000)
+    model = Recorded()
+    monkeypatch.setattr(predict.Model, "load", lambda _: model)
+    monkeypatch.setattr(predict, "predict_recordings", model.predict_recordings)
+    monkeypatch.setattr(predict, "WINDOWS", 3)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ([], [(3, [1, 2], False), (3, [1, 2], False), (1, [1, 2], False)]),
+        (["--seed", "2"], [(3, [2], False), (3, [2], False), (1, [2], False)]),
+        (["--one-speaker"], [(7, [1, 2], True)]),
+    ],
+)
+def test_windows_are_on_disk_a_few_at_a_time_but_those_of_one_speaker_together(
+    recorded: Recorded,
+    options: list[str],
+    asked: list[tuple[int, list[int], bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Half a window from each to the next; the third cannot be used."""
+    drawn = []
+    monkeypatch.setattr("stages.core.figures.timeline.timeline", lambda *given: drawn.append(given))
+    monkeypatch.setattr("stages.core.figures.charts.save_png", lambda _, path: drawn.append(path))
+    words = ["long.wav", "--model", "m", "--window", "1", "--json", "--plot", "out.png", *options]
+    monkeypatch.setattr(sys, "argv", ["predict", *words])
+    with pytest.raises(SystemExit) as stopped:
+        predict.main()
+    assert stopped.value.code == 1 and recorded.asked == asked
+    names = [f"long.wav#t={start / 2:g},{start / 2 + 1:g}" for start in range(7)]
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert [entry["file"] for entry in found] == names
+    numbers = range(7)
+    assert [entry.get("age") for entry in found] == [None if n == 2 else {"Age": n} for n in numbers]
+    assert printed.err.splitlines()[-1] == f"{names[2]}: silent: no sound"
+    (times, tasks, title), path = drawn
+    assert (title, path) == ("long.wav", Path("out.png"))
+    assert times == [start / 2 + 0.5 for start in range(7)]
+    np.testing.assert_array_equal(tasks["age"]["Age"], [0, 1, np.nan, 3, 4, 5, 6])
+
+
+def test_one_speaker_is_for_models_that_read_speakers(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["predict", "long.wav", "--model", "m", "--one-speaker", "--csv"])
+    predict.main()
+    assert recorded.asked == [(1, [1, 2], True)]
+    assert capsys.readouterr().out.splitlines() == ["file,error,age.Age", "long.wav,,0.0"]
+    recorded.reads_speakers = False
+    with pytest.raises(UserError, match="m predicts each recording by itself; leave --one-speaker out"):
+        predict.main()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["clips/00003.wav", "--plot", "a.png"], "--step and --plot go with --window"),
+        (["clips/00003.wav", "--step", "1"], "--step and --plot go with --window"),
+        (["clips/00003.wav", "--track", "a-vb-two"], "--track goes with --submission"),
+        ([], "name recordings, or --submission TEAM with --run RUN"),
         (["clips/00003.wav", "b.wav", "--window", "1", "--plot", "a.png"], "--plot draws one recording"),
     ],
 )

@@ -11,7 +11,7 @@ from stages.core.config.presets import presets
 from stages.core.config.tasks import Task
 from stages.core.prediction.submission import chosen_track, file_name, submission, tracks_of
 from stages.core.runtime.errors import UserError
-from stages.core.scoring.challenges import CHALLENGES
+from stages.core.scoring.challenges import CHALLENGES, EMOTIONS
 
 HIGH = """\
 File_ID,Awe,Excitement,Amusement,Awkwardness,Fear,Horror,Distress,Triumph,Sadness,Surprise
@@ -107,4 +107,19 @@ def test_which_challenge_a_model_is_for() -> None:
         UserError, match="a-vb-two asks for Valence, Arousal, which this model does not predict"
     ):
         chosen_track(both, "a-vb-two")
+    many = tuple(f"{country}_Awe" for country in ("China", "Venezuela"))
+    few = {"few": Task("regression", EMOTIONS[:4], "ccc"), "other": Task("regression", many, "ccc")}
+    with pytest.raises(
+        UserError,
+        match=r"^a-vb-high asks for Fear, Horror, Distress, Triumph, Sadness and others, which this model "
+        r"does not predict; it predicts few, other\.$",
+    ):
+        chosen_track(few, "a-vb-high")
+    five = {"five": Task("regression", EMOTIONS[5:], "ccc")}
+    with pytest.raises(UserError, match="asks for Awe, Excitement, Amusement, Awkwardness, Fear, which"):
+        chosen_track(five, "a-vb-high")
+    with pytest.raises(
+        UserError, match="predicts five, which no challenge asks for; the challenges are exvo"
+    ):
+        chosen_track(five, None)
     assert file_name("exvo-multitask", "us", 3) == "ExVo-Multi_us_3.csv"

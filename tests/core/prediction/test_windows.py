@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from stages.core.prediction import windows
-from stages.core.prediction.windows import cut_into_windows, store_stream
+from stages.core.prediction.windows import cut_into_windows, fragment, record_microphone, store_stream
 from stages.core.runtime.errors import UserError
 
 
@@ -84,3 +84,13 @@ def test_the_bound_is_on_all_that_comes_through_a_pipe(
     assert (tmp_path / "file").read_bytes() == b"0123456789"
     with pytest.raises(UserError, match="more than 10 bytes"):
         store_stream(io.BytesIO(b"0123456789+"), tmp_path / "file")
+
+
+def test_a_fragment_is_named_to_the_millisecond() -> None:
+    assert str(fragment(Path("a/long.wav"), 1 / 3, 12_345.6789)) == "a/long.wav#t=0.333,12345.679"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 3600.5, float("nan")])
+def test_a_microphone_records_an_hour_at_most(seconds: float, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"--microphone {seconds:g}: take more than 0 and at most 3600 s"):
+        record_microphone(seconds, tmp_path / "file")
