@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -268,7 +269,7 @@ def write_folds(base: Path, parameters: Parameters, error: float) -> list[Path]:
         splits = assign(recordings, replace(parameters.split, fold=fold))
         table = recordings[["clip_id"]].assign(split=splits, seed=1, **{"age.Age": recordings["Age"] + error})
         write_table(folder / "data/predictions/a.parquet", table)
-        scores = RunScores("f", "m", Cost(1, 2, 3, 4), {})
+        scores = RunScores("f", "m", Cost(1, 2, 3, 4 + fold, {"age": 7}), {})
         write_json(folder / "data/scores/a.json", to_json(scores))
     return folders
 
@@ -301,3 +302,101 @@ def test_countries_that_are_left_out_stand_beside_folds_by_speaker_of_the_same_p
     page = Path("data/folds/Country/report.html").read_text()
     assert "Beside folds by speaker" not in page
     assert "Age is odd." in page
+
+
+@pytest.mark.usefixtures("made")
+def test_of_several_sweeps_by_speaker_the_one_of_most_folds_of_the_same_audio_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The errors are 1 year with 9 folds and 2 with 4; 30 folds, which would be most, are of other audio."""
+    drawn: list[Path] = []
+    monkeypatch.setattr(folds, "save_png", lambda _, path: drawn.append(path))
+
+    def write(of: int | str, error: float, name: str = "", base: str = "") -> Path:
+        content = yaml.safe_load(Path("params.yaml").read_text())
+        content["split"].update(method="folds", folds=of, balance="Country")
+        parameters, place = parse(content), Path(f"{base or 'folds'}-{of}/base")
+        folders = write_folds(place, parameters, error)
+        if base:
+            write_json(place / "data/audio/0000.json", "other audio")
+        target = Path("data/folds") / (name or str(of))
+        folds.write_results(target, place, folders, parameters, ["a"], [])
+        return target
+
+    write(4, 2.0)
+    write(9, 1.0)
+    write(5, 7.0, "30", "other")
+    target = write("Country", 3.0)
+    page = (target / "report.html").read_text()
+    assert "a has 1.000 on the same clips; leaving the Country out makes a difference of −2.000" in page
+    assert "(9 folds by speaker)" in page
+    assert [path.name for path in drawn] == ["folds-age.png", "folds-country.png"] * 3 + ["folds-age.png"]
+    assert {path.parent.name for path in drawn} == {"figures"}
+    # What stands beside them, and the cost of all folds.
+    scores = json.loads((target / "scores.json").read_text())
+    assert (scores["of"], list(scores["folds"])) == ("Country", ["Chad", "China", "Peru"])
+    assert scores["corpus"] == {"name": "made", "synthetic": False}
+    cost = {"parameters": 1, "multiply_adds": 2, "networks": 9, "epochs": 3 * 4 + 6, "epoch": {"age": 7}}
+    assert scores["runs"]["a"]["cost"] == cost and scores["runs"]["naive predictor"]["cost"] is None
+    table = read_table(target / "predictions.parquet")
+    assert list(table.columns) == ["run", "clip_id", "fold", "seed", "age.Age"]
+    assert set(table["run"]) == {"a", "naive predictor"} and len(table) == 72
+    recordings = read_table(Path("corpus/recordings.parquet")).set_index("clip_id")
+    of_run = table[table["run"] == "a"]
+    np.testing.assert_allclose(of_run["age.Age"] - recordings.loc[of_run["clip_id"], "Age"].to_numpy(), 3.0)
+    markdown = (target / "tables.md").read_text()
+    latex = (target / "tables.tex").read_text()
+    assert markdown.count("**Table ") == latex.count(r"\begin{table}") == 3
+
+
+def test_a_digest_changes_with_whatever_decides_a_prediction(made: Path) -> None:
+    base = made / "base"
+    write_folds(base, parse(yaml.safe_load((made / "params.yaml").read_text())), 1.0)
+
+    def digest(**sections: dict[str, Any]) -> str:
+        content = yaml.safe_load((made / "params.yaml").read_text())
+        for name, keys in sections.items():
+            content[name] = {**content[name], **keys}
+        return folds.digest(parse(content), base)
+
+    before = digest()
+    same = [
+        digest(split={"seed": 9, "folds": 7}),
+        digest(evaluate={"seed": 9, "bootstrap": 9}),
+        digest(compute={"processes": 3}),
+        digest(runs={"c": {"features": "compare", "model": "mtl1"}}),
+    ]
+    assert set(same) == {before} and len(before) == 16
+    others = [digest(train={"seeds": [5]}), digest(models={"mtl1": {"joint": True, "trunk": [9]}})]
+    write_json(base / "data/audio/0000.json", "other audio")
+    others.append(digest())
+    write_json(base / "data/audio/0000.json", "audio")
+    assert digest() == before
+    recordings = read_table(base / "data/recordings.parquet")
+    write_table(base / "data/recordings.parquet", recordings.assign(Age=recordings["Age"] + 1))
+    others.append(digest())
+    assert len({before, *others}) == 5
+
+
+def test_remarks_of_a_fold_are_those_on_tasks_each_once(tmp_path: Path) -> None:
+    said = ["note: task b", "Running stage 'x'", "note: task a", "note: task b", "note: other", "task c"]
+    (tmp_path / "log.txt").write_text("\n".join(said))
+    assert folds.notes_of(tmp_path) == ["note: task b", "note: task a"]
+
+
+def test_every_fold_runs_and_the_first_failure_is_told() -> None:
+    ran: list[int] = []
+
+    def run(number: int, begun: Callable[[str], None]) -> None:
+        begun("split")
+        ran.append(number)
+
+    folds.run_all(run, 4, 1, 3)
+    assert sorted(ran) == [1, 2, 3, 4]
+
+    def fail(number: int, begun: Callable[[str], None]) -> None:
+        begun("split")
+        raise UserError(f"fold {number} fails.")
+
+    with pytest.raises(UserError, match="fold 1 fails"):
+        folds.run_all(fail, 3, 1, 1)

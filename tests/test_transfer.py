@@ -2,18 +2,28 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from stages import evaluate, features, preprocess, split, train, transfer
+from stages.core.config.load import load
+from stages.core.config.tasks import Task
 from stages.core.features import extract
 from stages.core.prediction import transfer as core
-from stages.core.runtime.errors import UserError
-from stages.core.runtime.tables import read_table
+from stages.core.runtime.errors import UnusableClipError, UserError
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_table, write_table
+from stages.core.scoring.run_scores import to_json
 from tests.helpers.corpora import COLUMNS, EMOTIONS, info_row, write_info
+from tests.helpers.results import Numbers, run_scores, task_scores
 from tests.helpers.tiny_project import run_stage
 
 RUN = "egemaps-mtl1"
@@ -122,3 +132,141 @@ def test_nothing_shared_and_another_scale_are_one_sentence(trained: Path, monkey
     write_info(folder, rows, ["File_ID", "Subject_ID", "Country"])
     with pytest.raises(UserError, match=r"has no label that run egemaps-mtl1 knows; .*Germany"):
         moved(monkeypatch, folder)
+
+
+MOOD, KIND, AGE = (
+    Task("regression", ("Awe", "Fear"), "mae"),
+    Task("classification", ("Kind",), "uar"),
+    Task("regression", ("Age",), "mae"),
+)
+
+
+def made_model(synthetic: bool | None) -> Any:
+    """A model that says, for features x: Fear x and 2 x by its seeds, the class by x's parity, the age 30."""
+
+    def predict(features: np.ndarray, speakers: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
+        heard.append(list(speakers))
+        return {
+            seed: {
+                "mood": np.column_stack([features[:, 0] * 0 + 99, features[:, 0] * seed]),
+                "kind": np.eye(2)[features[:, 0].astype(int) % 2],
+                "age": np.full((len(features), 1), 30.0),
+            }
+            for seed in (1, 2)
+        }
+
+    heard: list[list[str]] = []
+    origin = {"preprocess": {}, "corpus": "home", **({} if synthetic is None else {"synthetic": synthetic})}
+    tasks = {"mood": MOOD, "kind": KIND, "age": AGE}
+    return SimpleNamespace(
+        origin=origin, tasks=tasks, classes={"kind": ["cry", "laugh"]}, predict=predict, heard=heard
+    )
+
+
+@pytest.fixture
+def made(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A corpus of eight clips, one not usable, without Awe and with a word of its own for what is missing."""
+    content = yaml.safe_load((project / "params.yaml").read_text())
+    content["corpus"]["missing"] = ["keine"]
+    content["evaluate"]["bootstrap"] = 20
+    (project / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    folder = project / "there & here"
+    kinds = ["cry", "laugh", "cry", "keine", "laugh", "cry", "cry", "laugh"]
+    columns = ["File_ID", "Subject_ID", "Kind", "Fear", "Age"]
+    cells = [(str(n), f"S{n // 2}", kind, n, 20 + n) for n, kind in enumerate(kinds)]
+    write_info(folder, [dict(zip(columns, row, strict=True)) for row in cells], columns)
+    (folder / "wav").mkdir()
+    for number in range(8):
+        (folder / f"wav/{number}.wav").write_bytes(b"sound")
+    home = pd.DataFrame(
+        {
+            "clip_id": list("abcde"),
+            "speaker": list("vwxyz"),
+            "Awe": [0.0, 0, 0, 9, 9],
+            "Fear": [1.0, 2, 6, 50, 50],
+            "Kind": ["laugh", "laugh", "cry", "cry", "cry"],
+            "Age": [20.0, 21, 28, 60, 60],
+        }
+    )
+    write_table(project / "data/recordings.parquet", home)
+    splits = ["train"] * 3 + ["validation", "test"]
+    write_table(project / "data/splits.parquet", pd.DataFrame({"clip_id": list("abcde"), "split": splits}))
+    write_json(project / "data/scores/compare-stl.json", to_json(run_scores(Numbers(), "compare", "stl")))
+
+    def rows_of(_: Any, paths: dict[str, Path], compute: Any) -> Iterator[tuple[str, Any]]:
+        assert compute == load().compute
+        for clip_id in sorted(paths, reverse=True):
+            bad = UnusableClipError("silent", "no sound")
+            yield clip_id, bad if clip_id == "6" else np.float32([int(clip_id)])
+
+    monkeypatch.setattr(transfer, "rows_of", rows_of)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model_is", "corpus_is", "said"),
+    [(True, False, True), (False, True, True), (None, False, False), (True, True, True)],
+)
+def test_every_figure_of_another_corpus(
+    made: Path,
+    model_is: bool | None,
+    corpus_is: bool,
+    said: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = made_model(model_is)
+    monkeypatch.setattr(transfer.Model, "load", lambda _: model)
+    write_json(made / "corpus.json", {"name": "there & here", "synthetic": corpus_is})
+    run_stage(transfer, monkeypatch, "compare-stl", "--corpus", str(made))
+    found = json.loads(Path("data/transfer/compare-stl-on-there-here.json").read_text())
+    tasks = found.pop("tasks")
+    clips = [0, 1, 2, 3, 4, 5, 7]
+    assert found == {
+        "run": "compare-stl",
+        "trained_on": "home",
+        "corpus": "there & here",
+        "synthetic": said,
+        "clips": 7,
+        "speakers": 4,
+        "notes": [
+            "task mood: the corpus lacks Awe; the other columns are scored",
+            "1 clips cannot be used: silent",
+        ],
+        # Always Fear 3, laugh, and 23 years, as the three training clips say.
+        "naive": {
+            "mood": round(sum(abs(fear - 3) for fear in clips) / 7, 6),
+            "kind": 0.5,
+            "age": round(sum(abs(20 + number - 23) for number in clips) / 7, 6),
+        },
+    }
+    assert model.heard == [[f"speaker S{number // 2}" for number in clips]]
+    assert tasks["mood"]["seeds"] == {"1": 0.0, "2": pytest.approx(sum(clips) / 7, abs=1e-6)}
+    assert tasks["age"]["value"] == pytest.approx(sum(10 - number for number in clips) / 7, abs=1e-6)
+    # Even clips are said to cry: of the three that do 0 and 2; of the three that laugh 1 and 7.
+    assert tasks["kind"]["confusion"]["counts"] == [[4, 2], [2, 4]]
+    assert "groups" not in tasks["age"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "compare-stl, trained on home, on 7 clips of there & here"
+    assert ("Not both corpora are of people: the scores say nothing about them." in printed) is said
+    assert printed[-2:] == [
+        "1 clips cannot be used: silent",
+        "data/transfer/compare-stl-on-there-here.json: recalls, confusions, seeds",
+    ]
+
+
+def test_scores_there_stand_beside_the_naive_ones_and_those_at_home() -> None:
+    scores = {
+        "age": task_scores(Numbers(), "mae", ["Age"]),
+        "kind": replace(task_scores(Numbers(), "uar"), value=None, low=None, high=None),
+        "country": replace(task_scores(Numbers(), "uar"), low=None, high=None),
+    }
+    home = run_scores(Numbers(), "compare", "stl")
+    naive = {"age": 5.0, "kind": None, "country": 0.25}
+    age, country = (home.task(name, "test").value for name in ("age", "country"))
+    assert list(transfer.score_lines(scores, naive, home)) == [
+        "                          there                     naive there   test at home",
+        f"  age, MAE                0.101 [0.100, 0.102]      5.000         {age:.3f}",
+        "  kind, UAR               –                         –             –",
+        f"  country, UAR            0.101                     0.250         {country:.3f}",
+    ]

@@ -26,5 +26,7 @@ def test_columns_and_clips_are_found_by_name() -> None:
     found = RunPredictions.of(to_table(LABELS, PREDICTIONS, PARTS).iloc[::-1])
     by_seed = found.of_task("mood", ("Awe", "Fear"), ["b", "a"])
     np.testing.assert_allclose(by_seed[9], [[9.2, 9.1], [9.4, 9.3]], rtol=1e-6)
-    np.testing.assert_allclose(mean_over_seeds(by_seed.values()), [[5.7, 5.6], [5.9, 5.8]], rtol=1e-6)
+    means = mean_over_seeds(by_seed.values())
+    np.testing.assert_allclose(means, [[5.7, 5.6], [5.9, 5.8]], rtol=1e-6)
+    assert (by_seed[9].dtype, means.dtype) == (np.float32, np.float64)
     assert found.has("mood", ("Awe",)) and not found.has("mood", ("Horror",)) and not found.has("mood", ())
