@@ -45,12 +45,23 @@ def test_a_file_is_found_where_there_is_no_doubt(wav: Path, file: str, file_id: 
 
 
 def test_annotations_beside_the_recordings(wav: Path) -> None:
-    for name in ("1.wav", "1.TextGrid", "1.json", "1.wav.json", "1.txt", "._1.wav", ".DS_Store"):
+    annotated = ("1.wav", "1.TextGrid", "1.json", "1.wav.json", "1.txt", "._1.wav", ".DS_Store")
+    for name in (*annotated, "2.WAV", "2.txt", "3.M4A", "3.TXT"):
         (wav / name).touch()
     assert list_recordings(wav.parent).of("1") == wav / "1.wav"
     assert list_recordings(wav.parent).of("1.wav") == wav / "1.wav"
+    assert list_recordings(wav.parent).of("2") == wav / "2.WAV"
+    assert list_recordings(wav.parent).of("3") == wav / "3.M4A"
     (wav / "1.mp3").touch()
     assert fault(wav, "1") == "ambiguous: several files: wav/1.mp3, wav/1.wav"
+
+
+def test_files_of_one_name_are_named_in_order(wav: Path) -> None:
+    for name in "fbdace":
+        (wav / name).mkdir()
+        (wav / name / "1.wav").touch()
+    files = ", ".join(f"wav/{name}/1.wav" for name in "abcdef")
+    assert fault(wav, "1") == f"ambiguous: several files: {files}"
 
 
 def test_a_video_beside_a_recording_is_no_recording(wav: Path) -> None:
@@ -77,6 +88,8 @@ def test_a_video_beside_a_recording_is_no_recording(wav: Path) -> None:
         ("00007.wav", "7.0", "wav/00007.wav has nearly the same name"),
         ("clip_7.wav", "clip 7", "wav/clip_7.wav has nearly the same name"),
         ("7.wav", "(7)", "wav/7.wav has nearly the same name"),
+        ("_7.wav", "7", "wav/_7.wav has nearly the same name"),
+        ("A2.wav", "wav/a2.wav", "wav/A2.wav differs in upper and lower case"),
     ],
 )
 def test_near_misses_are_named(wav: Path, file: str, file_id: str, advice: str) -> None:
@@ -92,14 +105,30 @@ def test_links_to_folders_are_named(wav: Path) -> None:
     (wav.parent.parent / "elsewhere").mkdir()
     (wav.parent.parent / "elsewhere" / "1.wav").touch()
     (wav / "more").symlink_to(wav.parent.parent / "elsewhere")
-    assert fault(wav, "1").endswith("; wav/more is a link to a folder, whose files are not looked for")
+    for name in ("z", "q", "nest"):
+        (wav / name).symlink_to(wav.parent.parent / "elsewhere")
+    said = "wav/more is a link to a folder, whose files are not looked for"
+    assert fault(wav, "1") == f"missing: no file wav/1.* in the corpus; {said}"
 
 
 def test_another_folder_of_recordings_is_named(wav: Path) -> None:
     wav.rename(wav.parent / "WAV")
     (wav.parent / ".git").mkdir()
-    with pytest.raises(UserError, match=r"or where corpus.audio says \(.*corpus holds the folders WAV\)\.$"):
+    for name in ("notes", "audio", "labels"):
+        (wav.parent / name).mkdir()
+    with pytest.raises(UserError) as caught:
         list_recordings(wav.parent)
+    start = (
+        f"{wav} does not exist; the recordings of a corpus lie there as <File_ID>.wav, or where corpus.audio "
+        "says"
+    )
+    there = f" ({wav.parent} holds the folders WAV, audio, labels, notes)"
+    assert str(caught.value) == f"{start}{there[:200]}."
+    for number in range(30):
+        (wav.parent / f"another folder {number}").mkdir()
+    with pytest.raises(UserError) as caught:
+        list_recordings(wav.parent)
+    assert len(str(caught.value)) == len(f"{start}.") + 200
 
 
 @pytest.mark.parametrize(
@@ -143,16 +172,27 @@ def test_other_links_out_of_the_folder_need_consent(wav: Path) -> None:
     assert list_recordings(wav.parent, follow_links=True).of("2") == wav / "2.wav"
 
 
+def test_links_within_a_corpus_that_is_named_by_a_relative_path(
+    wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wav / "1.wav").touch()
+    (wav / "2.wav").symlink_to("1.wav")
+    monkeypatch.chdir(wav.parent.parent)
+    assert list_recordings(Path("corpus")).of("2") == Path("corpus/wav/2.wav")
+    monkeypatch.chdir(wav.parent)
+    assert list_recordings(Path()).of("2") == Path("wav/2.wav")
+
+
 def test_what_dvc_cannot_digest(wav: Path) -> None:
     (wav / "sound.wav").touch()
     (wav / "loop.wav").symlink_to("loop.wav")
     (wav / "nothing.wav").symlink_to("nowhere")
     os.mkfifo(wav / "pipe")
     Path(os.fsdecode(os.fsencode(wav) + b"/caf\xe9.wav")).touch()
-    assert sorted(problem for _, problem in undigestible(wav.parent)) == [
-        "has a name that is not UTF-8",
-        "is a link to nothing",
-        "is a link to nothing",
-        "is no file",
+    assert [(path.name, problem) for path, problem in undigestible(wav.parent)] == [
+        (os.fsdecode(b"caf\xe9.wav"), "has a name that is not UTF-8"),
+        ("loop.wav", "is a link to nothing"),
+        ("nothing.wav", "is a link to nothing"),
+        ("pipe", "is no file"),
     ]
     assert fault(wav, "sound2").startswith("missing")

@@ -1,3 +1,4 @@
+import json
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         clip("ü", speaker="S3", split="test", labels={"Age": None, "Kind": None}),
     ]
     assert write_corpus(tmp_path / "corpus", "Mine", clips) == 3
+    assert (tmp_path / "corpus/data_info.csv").read_text() == (
+        'File_ID,Split,Subject_ID,Age,Kind\n007,Train,S1,30.5,"a ""cry"", loud"\n'
+        "a b,Val,S2,,laugh\nü,Test,S3,,\n"
+    )
+    assert json.loads((tmp_path / "corpus/corpus.json").read_text()) == {"name": "Mine", "synthetic": False}
     corpus = read_corpus(CorpusOptions(str(tmp_path / "corpus")), TASKS)
     assert (corpus.name, corpus.synthetic, corpus.faults) == ("Mine", False, [])
     table = corpus.clips.set_index("clip_id")
@@ -49,13 +55,22 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ([clip("")], "cannot be the name of a file"),
         ([clip("a\n")], "cannot be the name of a file"),
         ([clip("[a]")], "cannot be the name of a file"),
-        ([clip("a", labels={"Split": 1})], "cannot be called Split"),
+        ([clip("x" * 151)], "cannot be the name of a file"),
+        ([clip("a", labels={"Split": 1})], "a label cannot be called Split, which data_info.csv needs"),
+        ([clip("a", labels={"Subject_ID": 1, "File_ID": 2, "Split": 3})], "cannot be called File_ID, which"),
     ],
 )
 def test_nothing_half_done(clips: list[ImportedClip], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=sentence):
         write_corpus(tmp_path / "corpus", "Mine", clips)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_speakers_and_splits_there_are_no_such_columns(tmp_path: Path) -> None:
+    clips = [clip("x" * 150, labels={"b": 1}), clip("y", labels={"a": None, "b": 2}, split="test")]
+    assert write_corpus(tmp_path / "corpus", "Mine", clips) == 2
+    text = (tmp_path / "corpus/data_info.csv").read_text()
+    assert text == f"File_ID,Split,Subject_ID,b,a\n{'x' * 150},,,1,\ny,Test,,2,\n"
 
 
 def test_a_folder_that_exists_stays_as_it_is(tmp_path: Path) -> None:

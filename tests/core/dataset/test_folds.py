@@ -120,6 +120,22 @@ def test_too_few_speakers_and_a_fold_that_is_not_there() -> None:
         assign(SIX, options(3, fold=4))
 
 
+def test_three_speakers_and_three_groups_are_enough() -> None:
+    three = recordings(3)
+    assert folds_of(three, options("speakers")).names == ("1", "2", "3")
+    assert folds_of(three, options("speakers")).of_clip.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert sorted(folds_of(three, options(3)).of_clip.tolist()) == [0] * 3 + [1] * 3 + [2] * 3
+    assert folds_of(three, options("Country")).names == ("Chad", "China", "Peru")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rare_value_raises_no_warning() -> None:
+    """One speaker of one clip from a country of his own."""
+    table = recordings(12)
+    table.loc[len(table)] = ["9999", "alone", "Norway", 1.0]
+    assert set(folds_of(table, options(3)).of_clip) == {0, 1, 2}
+
+
 def test_values_of_fewer_speakers_than_parts_are_balanced_as_one() -> None:
     """Speakers: A has 4, B 3, C 2, D 1, each with two clips."""
     speakers = pd.DataFrame(

@@ -30,9 +30,12 @@ def test_classes_are_sorted_and_missing_is_minus_one() -> None:
 
 
 def test_a_class_never_seen_in_training_is_named_and_counts_as_no_label() -> None:
-    labels = pd.DataFrame({"Country": ["Peru", "China", None]})
-    assert unseen_classes(COUNTRY, labels, ("China",)) == ["Peru"]
-    assert targets_of(COUNTRY, labels, ("China",)).tolist() == [-1, 0, -1]
+    names = ["Peru", "China", None, "Togo", "Chad", "Fiji", "Peru"]
+    labels = pd.DataFrame({"Country": names})
+    assert unseen_classes(COUNTRY, labels, ("China",)) == ["Chad", "Fiji", "Peru", "Togo"]
+    found = targets_of(COUNTRY, labels, ("Chad", "China"))
+    assert (found.tolist(), found.dtype) == ([-1, 1, -1, -1, 0, -1, -1], np.int64)
+    assert labelled(found).tolist() == [False, True, False, False, True, False, False]
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=20))

@@ -56,13 +56,23 @@ def test_official_splits_are_taken_and_checked() -> None:
     who = table["speaker"].str[1:].astype(int)
     table["source_split"] = np.array(["train", "validation", "test"])[who % 3]
     assert assign(table, SplitOptions(method="official")).tolist() == table["source_split"].tolist()
-    with pytest.raises(OptionError, match="the clips of speaker 'S1' are in more than one Split"):
+    with pytest.raises(OptionError) as caught:
         assign(table.assign(speaker="S1"), SplitOptions(method="official"))
+    assert str(caught.value) == (
+        "method is official, but the clips of speaker 'S1' are in more than one Split; correct that, or set "
+        "method to balanced."
+    )
     in_two = table.replace({"speaker": {"S2": "S1"}})  # validation and test
     with pytest.raises(OptionError, match="'S1' are in more than one Split"):
         assign(in_two, SplitOptions(method="official"))
-    with pytest.raises(OptionError, match=r"clip \d+ has the Split 'foo'"):
-        assign(table.replace({"source_split": {"test": "foo"}}), SplitOptions(method="official"))
+    three = table.assign(source_split=table["source_split"].where(table.index % 50 != 7, "foo"))
+    assert (three["source_split"] == "foo").sum() == 4
+    with pytest.raises(OptionError) as caught:
+        assign(three, SplitOptions(method="official"))
+    assert str(caught.value) == (
+        "method is official, but clip 00007 has the Split 'foo', and so have 3 more; make it Train, Val or "
+        "Test, or set method to balanced."
+    )
     with pytest.raises(OptionError, match="method is official, but the test split is empty"):
         assign(table[table["source_split"] != "test"], SplitOptions(method="official"))
 
@@ -130,6 +140,16 @@ def test_each_column_must_vary_in_validation() -> None:
     assert unlearnable(AGE, labels.rename(columns={"Awe": "Age"}), np.repeat(SPLITS, 2)) is None
 
 
+def test_the_fold_that_is_tested_is_counted_from_one() -> None:
+    table = recordings(12, 1)
+    countries = ["China", "South Africa", "United States", "Venezuela"]
+    table["Country"] = np.array(countries)[table["speaker"].str[1:].astype(int) % 4]
+    for fold in (1, 2, 4):
+        splits = assign(table, SplitOptions(method="folds", folds="Country", fold=fold))
+        assert set(table["Country"][splits == "test"]) == {countries[fold - 1]}
+        assert set(table["Country"][splits == "validation"]) == {countries[fold % 4]}
+
+
 def test_balancing_by_nothing() -> None:
     table = recordings(9, 2)
     assert set(assign(table, SplitOptions(balance=None))) == set(SPLITS)
@@ -141,7 +161,7 @@ def test_table_1_adds_up() -> None:
             "clip_id": list("abcdef"),
             "speaker": ["A", "A", "B", None, None, "C"],
             "Country": ["x", "x", "y", "y", None, "x"],
-            "seconds": [3599.0, 1.0, 61.5, 2.0, 2.0, 4.0],
+            "seconds": [3599.0, 1.0, 61.46, 2.0, 2.0, 4.0],
         }
     )
     splits = np.array(["train", "train", "validation", "validation", "validation", "test"])
@@ -156,6 +176,7 @@ def test_table_1_adds_up() -> None:
         "groups": {"Country": {"y": {"clips": 2, "speakers": 2}}},
     }
     assert (found["total"]["clips"], found["total"]["speakers"]) == (6, 5)
+    assert found["total"]["duration"] == "01:01:09" and found["test"]["duration"] == "00:00:04"
     assert found["total"]["groups"]["Country"] == {
         "x": {"clips": 3, "speakers": 2},
         "y": {"clips": 2, "speakers": 2},
