@@ -18,6 +18,7 @@ LOOKS_MISSING = frozenset(
     + ["not available", "not applicable", "not known", "not specified", "no answer", "prefer not to say"]
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 
 
 def holds_minus_one(limits: tuple[float, float] | None) -> bool:
@@ -41,7 +42,7 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
         column: its name, for the error.
         cell: the text.
         limits: the lowest and the highest number that is believed; −1 is missing unless it lies within.
-        decimal_comma: whether a comma may stand for the decimal point.
+        decimal_comma: whether the numbers of the column have a decimal comma.
 
     Raises:
         UnusableClipError: if the cell holds another text, or a number beyond the limits.
@@ -54,12 +55,18 @@ def number(column: str, cell: str, limits: tuple[float, float] | None, decimal_c
     if cell.lower() in LOOKS_MISSING or says_nothing(cell, minus_one):
         return math.nan
     has_comma = _DECIMAL_COMMA.fullmatch(cell) is not None
+    if decimal_comma and _THOUSANDS.fullmatch(cell):
+        raise UnusableClipError(
+            "label is not a number",
+            f"{column} is {cell!r} where other cells have decimal commas; write thousands without a point",
+        )
     try:
         if "_" in cell:  # which Python reads over
             raise ValueError
         value = float(cell.replace(",", ".") if has_comma and decimal_comma else cell)
     except ValueError:
         cause = "; write a decimal point" if has_comma else ""
+        cause = "; write the number alone" if cell.endswith("%") else cause
         raise UnusableClipError("label is not a number", f"{column} is {cell!r}{cause}") from None
     if math.isnan(value) or (value == -1 and not minus_one):
         return math.nan

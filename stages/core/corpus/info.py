@@ -17,6 +17,7 @@ INFO = "data_info.csv"
 _HEADER = 100_000  # characters among which the first line ends
 _KNOWN = 1 << 16  # different cells that are remembered while a file is read
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)  # a first line that Excel writes and reads
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods, xls
 _UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # zero-width characters, marks of direction
 
 
@@ -130,7 +131,7 @@ def _read_file(folder: Path, name: str) -> Info:
     declared = _SEPARATOR_LINE.match(text)
     text = text[declared.end() :] if declared else text
     first = next(io.StringIO(text[:_HEADER]), "")
-    separator = declared[1] if declared else max(",;\t|", key=first.count)
+    separator = declared[1] if declared else _separator(first)
     lines = _parse(path, text, separator, 2 if declared else 1)
     if not lines:
         raise UserError(f"{path} is empty; it must begin with a header line that holds File_ID.")
@@ -147,6 +148,23 @@ def _read_file(folder: Path, name: str) -> Info:
     places = {column: index for index, column in enumerate(columns)}
     rows = [_row(name, places, len(columns), line, cells) for line, cells in lines[1:]]
     return Info((name,), columns, rows, frozenset(columns if separator != "," else ()))
+
+
+def _separator(header: str) -> str:
+    """What stands between the cells of a header line: most often, among those that leave File_ID a cell.
+
+    >>> _separator('File_ID;"Age, in years, as told";Country')
+    ';'
+    """
+
+    def fitness(separator: str) -> tuple[bool, int]:
+        try:
+            cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=separator), [])
+        except csv.Error:
+            cells = []
+        return "File_ID" in map(_bare, cells), header.count(separator)
+
+    return max(",;\t|", key=fitness)
 
 
 def _row(name: str, places: Mapping[str, int], width: int, line: int, cells: Sequence[str]) -> Row:
@@ -231,6 +249,8 @@ def _read_text(folder: Path, path: Path) -> str:
             "label files."
         ) from None
     except UnicodeDecodeError as error:
+        if error.object.startswith(_WORKBOOKS):
+            raise UserError(f"{path} is a workbook of a spreadsheet; save it as CSV in UTF-8.") from None
         raise UserError(f"{path} is not UTF-8 at byte {error.start}; save it as CSV in UTF-8.") from None
     except OSError as error:
         raise UserError(

@@ -38,6 +38,7 @@ def warnings_of(
         *_of_columns(info, tasks, balance),
         *_of_speakers(clips, balance, options.speaker),
         *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
+        *(note for column in texts for note in _of_minus_one(info, column, clips[stored(column)])),
         *(note for column in named for note in _of_speaker_spellings(column, clips["speaker"])),
         *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
     ]
@@ -91,6 +92,24 @@ def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str
             yield f"{column} is {cell!r} in {count} clips, which counts as missing (corpus.missing)"
         else:
             yield f"{column} is {cell!r} in {count} clips; if that means missing, add it to corpus.missing"
+
+
+def _of_minus_one(info: Info, column: str, classes: pd.Series) -> Iterator[str]:
+    """A −1 among classes that are numbers may be a class, too."""
+    count = sum(row.cells.get(column) in ("-1", "-1.0") for row in info.rows)
+    if count and classes.notna().any() and all(map(_is_number, classes.dropna().unique())):
+        yield (
+            f"{column} is -1 in {count} clips, which counts as missing beside its other numbers; if it is a "
+            "class, write a word for it"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_spellings(column: str, values: pd.Series) -> Iterator[str]:

@@ -147,7 +147,7 @@ class _RowReader:
     def __init__(
         self, info: Info, options: CorpusOptions, tasks: Mapping[str, Task], balance: str | None
     ) -> None:
-        self.info, self.speaker = info, options.speaker
+        self.speaker = options.speaker
         self.missing = frozenset(word.lower() for word in options.missing)
         self.numbers = {
             column: task.range
@@ -157,6 +157,11 @@ class _RowReader:
         }
         classes = {task.columns[0] for task in tasks.values() if task.kind == "classification"}
         self.texts = sorted(classes | ({balance} if balance else set()))
+        self._commas = {
+            column
+            for column in info.decimal_comma.intersection(self.numbers)
+            if any("," in row.cells.get(column, "") for row in info.rows)
+        }
         self._with_speakers = {
             row.cells.get("Split", "") for row in info.rows if self._speaker(row) is not None
         }
@@ -172,9 +177,8 @@ class _RowReader:
         cells, speaker, split = row.cells, self._speaker(row), row.cells.get("Split", "")
         if speaker is None and split in self._with_speakers:
             raise UnusableClipError("no speaker", f"it has no {self.speaker}, which other clips have")
-        comma = self.info.decimal_comma
         numbers = {
-            stored(column): number(column, cells.get(column, ""), limits, column in comma)
+            stored(column): number(column, cells.get(column, ""), limits, column in self._commas)
             for column, limits in self.numbers.items()
         }
         texts = {stored(column): text(cells.get(column, ""), self.missing) for column in self.texts}

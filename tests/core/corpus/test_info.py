@@ -59,6 +59,8 @@ def test_dialects_of_csv_read_alike(tmp_path: Path, change: Any) -> None:
         ("File_ID,Subject_ID\n1,2\n".encode("utf-16"), "is not UTF-8 at byte 0"),
         ("File_ID,Subject_ID\n1,2\n".encode("utf-16-le"), "looks like UTF-16"),
         (b'File_ID,Subject_ID\n"1"x,2\n', "line 2 is not CSV"),
+        (b"PK\x03\x04" + bytes(range(256)), "is a workbook of a spreadsheet; save it as CSV in UTF-8"),
+        (b"\xd0\xcf\x11\xe0" + bytes(range(256)), "is a workbook of a spreadsheet"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -80,6 +82,35 @@ def test_decimal_commas_and_excels_first_line(tmp_path: Path) -> None:
     assert "Age is '27,5'; write a decimal point" in read(folder).faults[0].detail
     info.write_text("sep=;\n" + text.replace(",", ";").replace("27.5", "old"))
     assert "data_info.csv line 3: Age is 'old'" in read(folder).faults[0].detail
+
+
+def test_a_point_among_decimal_commas_is_not_taken_for_a_fraction(tmp_path: Path) -> None:
+    """1.021 is a thousand there; 0.125 and 20.5 are fractions, and so is 1.021 where no comma is."""
+    ages = ["27,5", "1.021", "0.125", "20.5", "21"]
+    folder = make(tmp_path, [info_row(index, index, Age=age) for index, age in enumerate(ages)])
+    info = folder / "data_info.csv"
+    text = info.read_text().replace('"27,5"', "27;5").replace(",", ";").replace("27;5", "27,5")
+    info.write_text(text)
+    corpus = read(folder)
+    assert corpus.clips["Age"].tolist() == [27.5, 0.125, 20.5, 21]
+    assert [(fault.clip_id, fault.reason) for fault in corpus.faults] == [("00001", "label is not a number")]
+    assert "Age is '1.021' where other cells have decimal commas" in corpus.faults[0].detail
+    info.write_text(text.replace("27,5", "27.5"))
+    assert read(folder).clips["Age"].tolist() == [27.5, 1.021, 0.125, 20.5, 21]
+
+
+def test_commas_in_a_quoted_column_name_separate_nothing(tmp_path: Path) -> None:
+    (tmp_path / "wav").mkdir()
+    (tmp_path / "wav/1.wav").touch()
+    (tmp_path / "data_info.csv").write_text(
+        '"how loud, how clear, how long, how near";File_ID;Subject_ID;Country;Age\n1;1;S1;Peru;30\n'
+    )
+    assert read(tmp_path).clips["Age"].tolist() == [30.0]
+
+
+def test_a_percentage_is_named_with_its_remedy(tmp_path: Path) -> None:
+    folder = make(tmp_path, [info_row(1, 1, Age="27%"), info_row(2, 2)])
+    assert "Age is '27%'; write the number alone" in read(folder).faults[0].detail
 
 
 def test_a_header_in_another_spelling_is_named(tmp_path: Path) -> None:

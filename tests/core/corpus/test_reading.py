@@ -373,6 +373,24 @@ def test_words_that_look_missing(tmp_path: Path) -> None:
     assert listed.isna().tolist() == [True, *[False] * 7]
 
 
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [(["-1", "0", "1.0", "-1.0"], True), (["-1", "Peru", "1", "-1"], False), (["1", "0", "", "nan"], False)],
+)
+def test_minus_one_among_classes_that_are_numbers_is_said(
+    tmp_path: Path, classes: list[str], said: bool
+) -> None:
+    rows = [info_row(index, index, Country=name) for index, name in enumerate(classes)]
+    corpus = read(make(tmp_path, rows), TASKS, "Country")
+    assert corpus.clips["Country"].isna().tolist() == [name in ("-1", "-1.0", "", "nan") for name in classes]
+    expected = (
+        "Country is -1 in 2 clips, which counts as missing beside its other numbers; if it is a class, "
+        "write a word for it"
+    )
+    assert (expected in corpus.warnings) == said
+    assert any("-1" in warning for warning in corpus.warnings) == said
+
+
 def test_spellings_of_one_class(tmp_path: Path) -> None:
     words = ["United States", "united states", "United  States", "M\u00e9xico", "Me\u0301xico", "China"]
     rows = [info_row(index, index, Country=word) for index, word in enumerate(words)]
