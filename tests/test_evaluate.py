@@ -71,6 +71,32 @@ def test_all_outputs_agree(evaluated):
     np.testing.assert_allclose(table.to_numpy(), counts / counts.sum(axis=1, keepdims=True), atol=1e-4)
 
 
+def test_what_is_said_is_what_is_scored(evaluated, monkeypatch, capsys):
+    assert len(evaluated)
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["evaluate"] = {"bootstrap": 30, "confidence": 0.5, "seed": 8}
+    content["split"]["balance"] = None
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    before = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]
+    run_stage(evaluate, monkeypatch, "egemaps-stl")
+    found = json.loads(Path("data/scores/egemaps-stl.json").read_text())["splits"]
+    labels = {"emotion": "CCC", "country": "UAR", "age": "MAE"}
+    expected = []
+    for split in ("validation", "test"):
+        values = {task: found[split]["tasks"][task]["value"] for task in labels}
+        said = ", ".join(f"{task} {label} {values[task]:z.3f}" for task, label in labels.items())
+        expected.append(f"egemaps-stl: {split:10} {said}")
+    assert capsys.readouterr().out.splitlines()[-2:] == expected
+    for split, content in found.items():
+        assert (content["clips"], content["speakers"]) == (40, 8)
+        for task, figures in content["tasks"].items():
+            was = before[split]["tasks"][task]
+            assert figures["value"] == was["value"] and figures["seeds"] == was["seeds"]
+            assert was["low"] < figures["low"] <= figures["high"] < was["high"]  # half instead of 95 %
+            assert "groups" not in figures
+            assert was["groups"]["column"] == ("Age" if task == "country" else "Country")
+
+
 def test_the_same_again(evaluated, monkeypatch):
     assert len(evaluated)
     outputs = [

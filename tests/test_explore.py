@@ -11,7 +11,9 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
 from stages import explore
 from stages.core.audio.shards import encode, write_shard
@@ -110,6 +112,59 @@ def test_at_most_so_many_clips_those_with_the_largest_errors() -> None:
         for name, several in (("all", all_clips), ("worst", worst))
     }
     assert mean["worst"] > mean["all"]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("limit", [1, 5, 39, 40])
+def test_the_worst_clips_are_those_of_the_highest_ranks_of_error_over_all_tasks_and_runs(limit: int) -> None:
+    """As SciPy ranks them; a clip without an error is the least of all."""
+    all_clips = found(("validation",))
+    errors = [error for run in all_clips.runs.values() for error in run.errors.values()]
+    assert len(errors) == 6 and len(all_clips.table.clips) == 40
+    errors[2][[3, 30]] = np.nan
+    total = sum(rankdata(np.where(np.isnan(error), -1, error), method="ordinal") for error in errors)
+    expected = np.sort(np.argsort(-total, kind="stable")[:limit])
+    np.testing.assert_array_equal(explore._worst(all_clips.runs, limit), expected)
+    worst, ids = found(("validation",), limit), list(found(("validation",)).table.clips["clip_id"])
+    rows = [ids.index(clip_id) for clip_id in worst.table.clips["clip_id"]]
+    assert rows == sorted(rows) and len(rows) == limit
+    for run, predictions in worst.runs.items():
+        whole = found(("validation",)).runs[run]
+        np.testing.assert_array_equal(predictions.values["age"], whole.values["age"][rows])
+        np.testing.assert_array_equal(predictions.errors["country"], whole.errors["country"][rows])
+
+
+def test_what_a_run_lacks_another_gives(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is not evaluated is left out; the classes are those of the first that learnt them."""
+    shutil.copytree(here, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    path = Path("data/predictions/egemaps-stl.parquet")
+    table = pd.read_parquet(path)
+    table[[name for name in table if not name.startswith("country.")]].to_parquet(path)
+    told = content(found(("train", "test")).answer("clips"))
+    assert told["runs"] == {"egemaps-stl": ["emotion", "age"], "egemaps-mtl2": ["emotion", "country", "age"]}
+    assert told["tasks"][1]["outputs"] == ["China", "South Africa", "United States", "Venezuela"]
+    assert told["split"]["names"] == ["test", "train"] and len(told["clips"]) == 80
+    path.unlink()
+    assert list(found().runs) == ["egemaps-mtl2"]
+
+
+@pytest.mark.usefixtures("here")
+def test_serving_ends_with_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("http.server.ThreadingHTTPServer.serve_forever", interrupted)
+    addresses = set()
+    for _ in range(2):
+        run_stage(explore, monkeypatch, "--serve", "--port", "0")
+        first, address, last = capsys.readouterr().out.splitlines()
+        assert (first, last) == ("120 clips; Ctrl-C ends it", "ended")
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}/", address)
+        addresses.add(address.split("/")[3])
+    assert len(addresses) == 2
 
 
 def test_no_name_of_a_clip_ends_the_script() -> None:

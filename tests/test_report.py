@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from stages import report, split, summarize
 from stages.core.runtime.errors import UserError
@@ -36,6 +37,7 @@ def summarized(tmp_path_factory):
         header = "clip_id,stage,reason,detail\n"
         write_text(Path("data/quarantine/preprocess.csv"), header + '00777,preprocess,silent,"S7, quiet"\n')
         write_text(Path("data/quarantine/features-egemaps.csv"), header)
+        run_stage(report, monkeypatch)
     return folder
 
 
@@ -43,7 +45,6 @@ def summarized(tmp_path_factory):
 def reported(summarized, tmp_path, monkeypatch):
     shutil.copytree(summarized, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    run_stage(report, monkeypatch)
     return Path("plots/report.html").read_text()
 
 
@@ -144,6 +145,34 @@ def test_quarantine_is_gathered_and_counted(reported):
     assert '<th scope="row">preprocess</th><td>silent</td><td class="number">1</td>' in reported
 
 
+def test_the_quarantines_of_all_stages_are_one_sorted_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    header = "clip_id,stage,reason,detail\n"
+    silent = '9,preprocess,silent,"S7, quiet"\n'
+    write_text(Path("data/quarantine/a.csv"), header + silent + "2,preprocess,empty,\n")
+    write_text(Path("data/quarantine/b.csv"), header + "5,features,too short,ü\n")
+    write_text(Path("data/quarantine/c.csv"), header)
+    write_text(Path("data/quarantine/notes.txt"), "no table")
+    assert report.gather_quarantine() == [
+        ("preprocess", "silent"),
+        ("preprocess", "empty"),
+        ("features", "too short"),
+    ]
+    assert Path("data/quarantine.csv").read_text(encoding="utf-8") == (
+        header + "2,preprocess,empty,\n5,features,too short,ü\n" + silent
+    )
+
+
+def test_the_parameters_that_decide_results_are_shown(project):
+    content = yaml.safe_load((project / "params.yaml").read_text())
+    shown = yaml.safe_load(report.parameters_text())
+    assert list(shown) == ["tasks", "train", "recipes", "models", "runs", "evaluate"]
+    assert shown == {name: content[name] for name in shown}
+    assert list(shown["runs"]) == list(content["runs"])
+    (project / "params.yaml").write_text("evaluate: {seed: 1}\nsplit: {seed: 2}\ntasks: {ä: 1}\n")
+    assert report.parameters_text() == "tasks:\n  ä: 1\nevaluate:\n  seed: 1\n"
+
+
 def test_tables_and_pictures_lie_beside_the_page(reported):
     markdown, latex = (Path(f"plots/tables.{kind}").read_text() for kind in ("md", "tex"))
     assert markdown.count("\n**Table") + 1 == latex.count(r"\begin{table}") == reported.count("<table")
@@ -209,6 +238,7 @@ def test_the_same_input_gives_the_same_bytes(monkeypatch):
 def test_a_corpus_with_one_task_and_one_run_still_gets_a_page(summarized, tmp_path, monkeypatch):
     shutil.copytree(summarized, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    shutil.rmtree("plots/figures")
     details = read_json(Path("metrics/details.json"))
     kept = details["runs"]["egemaps-stl"]
     for part in kept["splits"].values():

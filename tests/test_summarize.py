@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from stages import evaluate, summarize
@@ -13,6 +14,7 @@ from stages.core.metrics import formulas as scores
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import write_json
 from stages.core.runtime.tables import read_table, write_table
+from stages.core.scoring.bootstrap import corrected
 from tests.helpers.tiny_project import build, run_stage
 
 RUNS = {
@@ -172,6 +174,48 @@ def test_another_training_stands_against_the_best_common_run(summarized):
     for task, choose in (("emotion", max), ("country", max), ("age", min)):
         expected = choose(common, key=lambda run, task=task: validation(run, task))
         assert {row["baseline"] for row in rows if row["task"] == task} == {expected}
+
+
+def test_fused_runs_and_the_challenge_of_the_corpus_are_scored(summarized, monkeypatch):
+    assert len(summarized)
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    before = metrics("comparison")
+    assert "challenge" not in metrics("details")
+    content["fused_runs"] = {
+        "pair": {"runs": ["egemaps-stl", "egemaps-mtl2"], "method": "mean"},
+        "search": {"runs": ["egemaps-own", "compare-stl", "egemaps-stl"], "method": "weights"},
+    }
+    content["corpus"]["challenge"] = "exvo-multitask"
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    run_stage(summarize, monkeypatch)
+    found = metrics("comparison")
+    assert found[: len(before)] == before  # other families keep their corrections
+    rows = found[len(before) :]
+    kinds = [(task, split) for task in ("emotion", "country", "age") for split in ("validation", "test")]
+    assert [(row["candidate"], row["task"], row["split"]) for row in rows] == [
+        (name, *kind) for name in ("pair", "search") for kind in kinds
+    ]
+    assert {row["contrast"] for row in rows} == {"fusion"}
+    for split in ("validation", "test"):
+        of_split = [row for row in rows if row["split"] == split]
+        expected = corrected([row["p"] for row in of_split])
+        assert [row["p_corrected"] for row in of_split] == pytest.approx(expected, abs=1e-6)
+    truth = summarized[summarized["split"] == "test"].set_index("clip_id")["Age"]
+    tables = [
+        read_table(Path(f"data/predictions/{run}.parquet")) for run in content["fused_runs"]["pair"]["runs"]
+    ]
+    mean = sum(table.groupby("clip_id")["age.Age"].mean() for table in tables) / 2
+    (row,) = [row for row in rows if (row["candidate"], row["task"], row["split"]) == ("pair", "age", "test")]
+    assert row["candidate_mean"] == pytest.approx((mean[truth.index] - truth).abs().mean(), abs=1e-4)
+    challenge = metrics("details")["challenge"]
+    assert list(challenge) == sorted(RUNS)
+    for run, figures in challenge.items():
+        for split in ("validation", "test"):
+            low, value, high = (figures[split][end] for end in ("low", "value", "high"))
+            assert low <= value <= high
+            parts = metrics("details")["runs"][run]["splits"][split]["tasks"]
+            joint = scores.exvo(*(parts[task]["value"] for task in ("emotion", "country", "age")))
+            assert value == pytest.approx(joint, abs=1e-5)
 
 
 def test_paper_beside_another_corpus_has_no_differences(summarized):
