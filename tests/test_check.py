@@ -45,11 +45,18 @@ def test_label_files_of_another_name_are_shown(
     project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "mine").mkdir()
-    for name in ("labels.tsv", "notes.md"):
-        (project / "mine" / name).write_text("File_ID\n")
     set_parameters(corpus={"path": "mine"})
-    with pytest.raises(UserError, match=r"its label files in corpus\.labels \(here labels\.tsv\?\), or"):
-        run(monkeypatch)
+    top = "params.yaml: corpus.path is 'mine', which holds no data_info.csv; name the corpus's top folder"
+    for names, shown in (
+        (["labels.tsv", "notes.md"], "labels.tsv"),
+        (["b.CSV", "a.txt", "z.csv", "labels"], "a.txt, b.CSV, labels.tsv"),
+    ):
+        for name in names:
+            (project / "mine" / name).write_text("File_ID\n")
+        with pytest.raises(UserError) as caught:
+            run(monkeypatch)
+        labels = f", its label files in corpus.labels (here {shown}?)"
+        assert str(caught.value) == f"{top}{labels}, or data/synthetic (embedded)."
 
 
 def test_a_wrong_path_is_one_sentence(
@@ -91,6 +98,108 @@ def test_a_sound_corpus(
     assert json.loads((project / "metrics/check.json").read_text())["labelled for age"] == 24
 
 
+def sparse(path: Path, seconds: int) -> None:
+    """A recording of zeros that takes no space."""
+    soundfile.write(path, [0.0] * 8000, 8000)
+    header = bytearray(path.read_bytes()[:44])
+    header[40:44] = (seconds * 16_000).to_bytes(4, "little")
+    path.write_bytes(header)
+    with path.open("r+b") as file:
+        file.truncate(44 + seconds * 16_000)
+
+
+def test_all_that_a_check_finds(
+    corpus: Path,
+    project: Path,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_parameters(preprocess={"max_seconds": 3000})
+    wav = corpus / "wav"
+    other = {5: {"Age": "old"}, 9: {"Age": ""}, 10: {"Country": ""}, 11: {"Country": ""}}
+    other |= {number: {"Awe": ""} for number in (6, 7, 8)}
+    rows = [info_row(number, number // 2, **other.get(number, {})) for number in range(24)]
+    write_info(corpus, [{**row, "Mood": "good"} for row in rows], [*COLUMNS, "Mood"])
+    (wav / "00003.wav").write_bytes(b"RIFF")
+    for number in (4, 13):
+        soundfile.write(wav / f"{number:05d}.wav", tone(0.05, pitch=100 * number), 44_100)
+    for copied, name in (("00014", "00015"), ("00014", "00016"), ("00017", "00018")):
+        (wav / f"{name}.wav").write_bytes((wav / f"{copied}.wav").read_bytes())
+    sparse(wav / "00019.wav", 3000)
+    sparse(wav / "00020.wav", 1234)
+    run(monkeypatch, "--corpus")
+    # 18 tones of 0.4 s and more, 2.08 s in all: 18 · 0.4 s + 2.08 s + 4234 s = 1.18 h
+    unreadable = "no decoder knows its format, or it is damaged; convert it to WAV"
+    same = "5 clips share their recording with another, for example 00014 and 00015"
+    unused = "columns that no task uses: Mood; to learn them, declare a task"
+    assert (
+        capsys.readouterr().out
+        == f"""corpus                   synthetic
+clips listed             24
+clips that open          20
+clips to quarantine      4
+speakers                 12
+hours                    1.18
+labelled for emotion     20
+labelled for country     21
+labelled for age         22
+  label is not a number  1, for example 00005: data_info.csv line 7: Age is 'old'
+  not readable           1, for example 00003: {unreadable}
+  too short              2, for example 00004: 0.0500 s, the limit is 0.1 s
+suspicious:
+  {same}
+notes:
+  {unused}
+verdict: synthetic can be used, without the clips named above
+"""
+    )
+    assert json.loads((project / "metrics/check.json").read_text()) == {
+        "corpus": "synthetic",
+        "clips listed": 24,
+        "clips that open": 20,
+        "clips to quarantine": 4,
+        "speakers": 12,
+        "hours": 1.18,
+        "labelled for emotion": 20,
+        "labelled for country": 21,
+        "labelled for age": 22,
+        "reasons": {"label is not a number": 1, "not readable": 1, "too short": 2},
+        "suspicious": [same],
+        "notes": [unused],
+    }
+    assert not (project / "data/checked.json").exists()
+
+
+def test_a_corpus_of_faults_in_its_labels_stops_every_check(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_info(corpus, [info_row(number, number, Age="old" if number else 20) for number in range(24)])
+    with pytest.raises(UserError, match="23 of 24 clips cannot be used, 23 of them label is not a number"):
+        run(monkeypatch)
+    assert not Path("data/checked.json").exists()
+
+
+def test_a_verdict_without_faults_has_no_exception(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert corpus.is_dir()
+    run(monkeypatch, "--corpus")
+    assert capsys.readouterr().out.endswith("\nlabelled for age         24\nverdict: synthetic can be used\n")
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_slip_in_the_column_of_folds_is_called_so(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parameters(split={"method": "folds", "folds": "Contry", "balance": "Contry"})
+    with pytest.raises(UserError) as caught:
+        run(monkeypatch)
+    assert str(caught.value) == (
+        "params.yaml: split.folds names 'Contry', but data_info.csv has 'Country' instead."
+    )
+
+
 @pytest.mark.usefixtures("corpus")
 def test_a_corpus_that_cannot_be_used(
     set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
@@ -121,9 +230,15 @@ def test_what_is_suspicious_stands_apart_from_what_is_only_noted(
 
 
 def test_what_dvc_cannot_digest_is_found_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (corpus / "wav" / "broken.wav").symlink_to("nothing")
-    with pytest.raises(UserError, match=r"wav/broken\.wav is a link to nothing, so that DVC cannot digest"):
-        run(monkeypatch)
+    for name, more in (("m.wav", ""), ("n.wav", " and 1 more"), ("l.wav", " and 2 more")):
+        (corpus / "wav" / name).symlink_to("nothing")
+        first = "l" if name == "l.wav" else "m"
+        with pytest.raises(UserError) as caught:
+            run(monkeypatch)
+        assert str(caught.value) == (
+            f"data/synthetic/wav/{first}.wav is a link to nothing, so that DVC cannot digest the corpus; "
+            f"correct or remove it{more}."
+        )
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_official_splits_are_taken_and_checked() -> None:
 def test_splits_that_cannot_be_made() -> None:
     with pytest.raises(UserError, match="three splits need at least three"):
         assign(recordings(2, 1), SplitOptions())
+    assert set(assign(recordings(3, 1), SplitOptions())) == set(SPLITS)
     table = recordings(6, 1)
     table.loc[0, "speaker"] = None
     with pytest.raises(
