@@ -27,7 +27,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def tiny(project: Path, set_parameters: Callable[..., None]) -> Path:
-    set_parameters(synthesize={"speakers": 8, "clips_per_speaker": 3, "seed": 5}, compute={"processes": 1})
+    (project / "link").symlink_to("data")
+    set_parameters(
+        corpus={"path": f"{project}/link/synthetic"},  # the same folder by another name
+        synthesize={"speakers": 8, "clips_per_speaker": 3, "seed": 5},
+        compute={"processes": 1},
+    )
     synthesize.main()
     return project / "data" / "synthetic"
 
@@ -37,7 +42,9 @@ def test_with_another_corpus_there_is_nothing_to_make(
 ) -> None:
     set_parameters(corpus={"path": "/another"})
     synthesize.main()
-    assert [path.name for path in (project / "data/synthetic").iterdir()] == ["README"]
+    assert contents(project / "data/synthetic") == {
+        "README": b"This corpus was not made, since corpus.path in params.yaml names another one.\n"
+    }
 
 
 def test_the_layout_is_hume_vbs(tiny: Path) -> None:
@@ -49,7 +56,8 @@ def test_the_layout_is_hume_vbs(tiny: Path) -> None:
     assert set(table["Country"]) == set(COUNTRIES)
     assert (table.groupby("Subject_ID")["Split"].nunique() == 1).all()
     assert (table[list(EMOTIONS)].max(axis=1) == 1).all()
-    assert json.loads((tiny / "corpus.json").read_text())["synthetic"] is True
+    assert json.loads((tiny / "corpus.json").read_text()) == {"name": "synthetic corpus", "synthetic": True}
+    assert (tiny / "README").read_text() == synthesize.README
     corpus = read_corpus(CorpusOptions(str(tiny)), load().tasks, "Country")
     assert (len(corpus.clips), len(corpus.faults), list(corpus.warnings)) == (24, 0, [])
 
@@ -60,11 +68,17 @@ def test_recordings_differ_in_rate_and_channels(tiny: Path) -> None:
     assert all(0.4 < info.duration < 6 for info in infos)
 
 
-def test_the_same_seed_gives_the_same_bytes(tiny: Path, set_parameters: Callable[..., None]) -> None:
+def test_the_same_seed_gives_the_same_bytes(
+    tiny: Path, set_parameters: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
     first = contents(tiny)
+    capsys.readouterr()
     set_parameters(compute={"processes": 2})
     synthesize.main()
     assert contents(tiny) == first
+    minutes = sum(soundfile.info(path).duration for path in (tiny / "wav").iterdir()) / 60
+    said = f"synthetic corpus: 24 clips of 8 speakers, {minutes:.1f} minutes\n"
+    assert capsys.readouterr().out == said
     set_parameters(synthesize={"seed": 6})
     synthesize.main()
     assert contents(tiny) != first
