@@ -1,5 +1,7 @@
 """Speakers' units against their definition written as a loop."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,13 @@ def test_blocks_of_speakers_are_as_small_as_they_may_be() -> None:
     assert [rows.tolist() for rows in whole_speakers(speakers, 2)] == [[1, 4], [2, 3], [0, 5], [6, 7], [8]]
     assert [rows.tolist() for rows in whole_speakers(speakers, 99)] == [[1, 4, 2, 3, 0, 5, 6, 7, 8]]
     assert list(whole_speakers(speakers[:0], 3)) == []
+
+
+def test_sums_that_are_rounded_do_not_depend_on_the_order() -> None:
+    """From left to right 2⁶⁰ + 1 − 2⁶⁰ is 0, and 2⁶⁰ − 2⁶⁰ + 1 is 1."""
+    inputs = np.array([[2.0**60], [1.0], [-(2.0**60)], [3.0]], np.float32)
+    expected = in_speaker_units(inputs, list("aaaa"))
+    for order in permutations(range(4)):
+        assert (
+            in_speaker_units(inputs[list(order)], list("aaaa")).tobytes() == expected[list(order)].tobytes()
+        )

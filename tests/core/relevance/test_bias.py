@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.metrics import balanced_accuracy_score
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.networks.scaling import fit_scaling
+from stages.core.relevance import bias
 from stages.core.relevance.bias import Recorded, Told, classes_of_clips, told
+from stages.core.relevance.exchange import exchanged
 from stages.core.relevance.nuisance import NAMES, nuisances
 from stages.core.runtime.errors import OptionError
 from stages.core.scoring import bootstrap
@@ -143,17 +146,65 @@ def test_a_fact_that_never_changes_tells_nothing() -> None:
     assert (found.uar, found.chance, found.p) == (0.5, 0.5, 1.0)
 
 
-def test_the_penalty_is_the_best_on_validation() -> None:
-    """The classes of all clips but those of training are what the largest penalty says of them."""
-    rng = np.random.default_rng(7)
-    facts, train = rng.normal(size=(180, 10)), SPLITS == "train"
-    scaled = fit_scaling("quantile", facts[train].astype(np.float32))(facts.astype(np.float32))
-    inputs = np.hstack([scaled, scaled**2]).astype(np.float64)
+def test_each_row_of_the_table_is_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three classes of 60 speakers, one rare, some clips without; test sounds otherwise than training."""
+    monkeypatch.setattr(bias, "LABELS_EXCHANGED", 99)
+    rng = np.random.default_rng(4)
+    speaker = np.repeat(np.arange(60), 4)
+    splits = np.array(["train", "validation", "test"])[speaker % 3]
+    classes = np.where(speaker // 3 % 10 < 6, 0, np.where(speaker // 3 % 10 < 9, 1, 2))
+    facts = np.stack([classes + rng.normal(0, 2, 240), rng.normal(0, 1, 240)], axis=1) * [1.0, 30.0]
+    facts[splits == "test"] += [0.5, 20.0]
+    classes[rng.random(240) < 0.1] = -1
+    of = Recorded(["rate", "noise"], facts, classes, 3, splits)
+    train, validation, test = (
+        np.flatnonzero((splits == name) & (classes >= 0)) for name in ("train", "validation", "test")
+    )
+    number = np.unique(speaker[test], return_inverse=True)[1]
+    drawn = bootstrap.draws(20, 40, np.random.default_rng(1))
+    options = EvaluationOptions(seed=3, confidence=0.8)
+    best_on_test, rows = [], told(of, Sampling(number, drawn, options))
+    for row, columns in zip(rows, ([0, 1], [0], [1]), strict=True):
+        scaled = fit_scaling("quantile", facts[train][:, columns].astype(np.float32))(
+            facts[:, columns].astype(np.float32)
+        ).astype(np.float64)
+        inputs = np.hstack([scaled, scaled**2])
+        weights = len(train) / (3 * np.bincount(classes[train])[classes[train]])
+        guesses = [
+            Ridge(penalty)
+            .fit(inputs[train], 2.0 * np.eye(3)[classes[train]] - 1, sample_weight=weights)
+            .predict(inputs)
+            .argmax(axis=1)
+            for penalty in (0.1, 1.0, 10.0, 100.0, 1000.0)
+        ]
+        chosen, on_test = (
+            int(np.argmax([balanced_accuracy_score(classes[clips], guess[clips]) for guess in guesses]))
+            for clips in (validation, test)
+        )
+        best_on_test.append(chosen == on_test)
+        guess = guesses[chosen][test]
+        uar = balanced_accuracy_score(classes[test], guess)
+        assert row.uar == pytest.approx(uar, abs=1e-6)
+        replicates = []
+        for times in drawn:
+            clips = np.repeat(np.arange(len(test)), times[number])
+            recalls = [(guess[clips] == one)[classes[test][clips] == one] for one in range(3)]
+            replicates.append(np.mean([found.mean() for found in recalls if len(found)]))
+        assert (row.low, row.high) == pytest.approx(np.quantile(replicates, [0.1, 0.9]), abs=1e-6)
+        assert row.chance == 0.333333
+        draws = np.random.default_rng([3, 7])
+        by_chance = [
+            balanced_accuracy_score(classes[test][exchanged(number, draws)], guess) for _ in range(99)
+        ]
+        reached = sum(value >= uar - 1e-12 for value in by_chance)
+        assert row.p == pytest.approx((1 + reached) / 100, abs=1e-6)
+    assert [row.by for row in rows] == ["all together", "rate", "noise"]
+    assert not all(best_on_test)
+
+
+def test_the_smallest_p_is_that_of_the_label_itself() -> None:
     classes = np.arange(180) // 3 % 2
-    says = Ridge(1000.0).fit(inputs[train], 2.0 * classes[train] - 1).predict(inputs)
-    classes = np.where(train, classes, (says > 0).astype(np.int64))
-    names = [f"fact {number}" for number in range(10)]
-    assert together(Recorded(names, facts, classes, 2, SPLITS)).uar == 1
+    assert together(recorded(classes + 0.0, classes, SPLITS)).p == 0.001
 
 
 CLIPS = pd.DataFrame(
@@ -161,6 +212,8 @@ CLIPS = pd.DataFrame(
         "split": ["train", "train", "validation", "test", "test"],
         "Country": ["Peru", "Chad", "Peru", "Chad", "Mali"],
         "Site": ["a", "b", "a", None, None],
+        "Room": ["a", "b", "c", "a", "b"],
+        "Floor": [None, None, "a", "a", "b"],
         "Age": [20.0, 30.0, 40.0, 50.0, 60.0],
     }
 )
@@ -177,6 +230,8 @@ def test_classes_are_those_of_the_training_clips() -> None:
         ("Town", "column is 'Town', which is no label of the corpus"),
         ("Age", "column is 'Age', which holds numbers; name a column of classes"),
         ("Site", "column is 'Site', but no clip of the test split has such a label"),
+        ("Room", "column is 'Room', but no clip of the validation split has such a label; name another"),
+        ("Floor", "column is 'Floor', but no clip of the train split has such a label"),
     ],
 )
 def test_columns_that_cannot_be_told(column: str, problem: str) -> None:

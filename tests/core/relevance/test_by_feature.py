@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.relevance import by_feature
@@ -18,6 +18,7 @@ from stages.core.relevance.by_feature import (
     strongest_features,
     with_interval,
 )
+from stages.core.relevance.exchange import exchanged
 from stages.core.scoring import bootstrap
 from stages.core.scoring.sampling import Sampling
 
@@ -79,27 +80,106 @@ def test_the_strongest_go_with_the_label_or_against_it_one_of_each_descriptor() 
     assert _strongest(names, np.array([0.3, -0.5, -0.9, 0.1])) == [2, 1, 3]
 
 
+SPEAKER = np.repeat(np.arange(8), [1, 2, 2, 3, 1, 1, 2, 2])
+CLIPS = len(SPEAKER)
+
+
 def test_training_chooses_and_test_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["F0final_sma_amean", "pcm_zcr_sma_amean"]
-    rising, noise = np.arange(12.0), np.random.default_rng(3).permutation(12).astype(float)
-    train, test = np.c_[rising, noise], np.c_[noise, rising]
-    ages = Asked("mae", ["Age"], rising[:, None])
-    network = SimpleNamespace(tasks=["age"], seed=1)
-    layer = SimpleNamespace(
-        bias=np.zeros(1),
-        weights=np.array([[1.0], [2.0]]),
-        added=lambda inputs, _: inputs @ np.array([[1.0], [2.0]]),
-        predict=lambda sums: {"age": sums},
-    )
-    monkeypatch.setattr(by_feature, "FirstLayer", SimpleNamespace(of=lambda *_: layer))
-    model: Any = SimpleNamespace(networks=[network], feature_names=names)
-    sampling = Sampling(np.arange(12), np.ones((4, 12), np.uint8), EvaluationOptions())
-    heard = Heard({"age": ages}, sampling, {}, 3)
-    families = {"pitch": np.array([0]), "spectral shape": np.array([1])}
-    found = list(strongest_features(model, families, (train, {"age": ages}), test, test, heard))
-    assert [(feature.name, feature.family) for feature in found] == [
-        (names[0], "pitch"),
-        (names[1], "spectral shape"),
+    """Six descriptors, of which the weakest on training is not shown; the strongest functional of each."""
+    names = [
+        "F0final_sma_amean",
+        "F0final_sma_stddev",
+        "pcm_zcr_sma_amean",
+        "mfcc_sma[1]_amean",
+        "mfcc_sma[2]_amean",
+        "jitterLocal_sma_amean",
+        "logHNR_sma_meanSegLen",
     ]
-    assert found[0].correlation == pytest.approx(spearmanr(noise, rising).statistic, abs=1e-6)
-    assert found[1].correlation == 1.0
+    rng = np.random.default_rng(3)
+    age = rng.permutation(30).astype(float)
+    train = np.stack(
+        [(age + noise * rng.permutation(30)) for noise in (1.0, 0.4, 0, 0.2, 0.7, 3, 0.5)], axis=1
+    )
+    train[:, 3] *= -1
+    size = -age
+    asked = Asked("mae", ["Age", "Size"], rng.normal(30, 5, (CLIPS, 2)).round())
+    asked.truth[4] = np.nan
+    test = rng.normal(0, 9, (CLIPS, 7)).astype(np.float32)
+    scaled = rng.normal(0, 1, (CLIPS, 7))
+    weights = {9: rng.normal(0, 3, (7, 2)), 2: rng.normal(0, 3, (7, 2))}
+
+    def layer(_: Any, network: Any) -> Any:
+        own = weights[network.seed]
+        return SimpleNamespace(
+            bias=np.array([30.0, network.seed]),
+            weights=own,
+            added=lambda inputs, columns: inputs[:, columns] @ own[columns],
+            predict=lambda sums: {"age": sums, "other": -sums},
+        )
+
+    monkeypatch.setattr(by_feature, "FirstLayer", SimpleNamespace(of=layer))
+    networks = [
+        SimpleNamespace(tasks=["age"], seed=9),
+        SimpleNamespace(tasks=["other"], seed=0),
+        SimpleNamespace(tasks=["other", "age"], seed=2),
+    ]
+    model: Any = SimpleNamespace(networks=networks, feature_names=names)
+    drawn = bootstrap.draws(8, 20, np.random.default_rng(1))
+    heard = Heard({"age": asked}, Sampling(SPEAKER, drawn, EvaluationOptions(seed=6, confidence=0.8)), {}, 3)
+    families = {"pitch": np.array([0, 1]), "spectral": np.array([2]), "other": np.array([5, 6, 4, 3])}
+    learnt = {"age": Asked("mae", ["Age", "Size"], np.stack([age, size], axis=1))}
+    found = list(strongest_features(model, families, (train, learnt), test, scaled, heard))
+    order = [2, 3, 1, 6, 4]
+    strength = [abs(spearmanr(train[:, column], age).statistic) for column in order]
+    assert strength == sorted(strength, reverse=True)
+    assert [(row.task, row.part, row.name) for row in found] == [
+        ("age", part, names[column]) for part in ("Age", "Size") for column in order
+    ]
+    families_of = ["spectral", "other", "pitch", "other", "other"]
+    assert [row.family for row in found] == 2 * families_of
+    words = ["mean zero-crossing rate", "mean MFCC 1", "standard deviation of pitch", "", "mean MFCC 2"]
+    words[3] = "mean length of segments of logarithm of the harmonics-to-noise ratio"
+    assert [row.unit for row in found] == 2 * ["", "", "Hz", "s", ""]
+    known = np.arange(CLIPS) != 4
+    ring = np.random.default_rng([6, 2])
+    donors = [exchanged(SPEAKER, ring) for _ in range(3)]
+    for place, row in enumerate(found):
+        column, part = order[place % 5], place // 5
+        label, values = asked.truth[known, part], test[known, column].astype(float)
+        rho = spearmanr(values, label).statistic
+        assert row.correlation == pytest.approx(rho, abs=1e-6)
+        assert row.words == f"{'higher' if rho >= 0 else 'lower'} {words[place % 5]}"
+        ranks = np.stack([rankdata(values), rankdata(label)])
+        replicates = []
+        for times in drawn:
+            rows = np.repeat(np.arange(known.sum()), times[SPEAKER[known]])
+            replicates.append(np.corrcoef(ranks[:, rows])[0, 1])
+        assert (row.low, row.high) == pytest.approx(np.nanquantile(replicates, [0.1, 0.9]), abs=1e-5)
+        high = label >= np.quantile(label, 2 / 3)
+        assert row.shift == pytest.approx(np.median(values[high]) - np.median(values[~high]), abs=1e-5)
+
+        def rise(clips: np.ndarray, column: int = column, part: int = part) -> float:
+            errors = []
+            for seed, own in weights.items():
+                total = [30.0, seed] + scaled @ own
+                for rows in donors:
+                    moved = total + (scaled[rows, column] - scaled[:, column])[:, None] * own[column]
+                    changes = np.abs(moved - asked.truth) - np.abs(total - asked.truth)
+                    errors.append(np.nanmean(changes[clips, part]))
+            return float(np.mean(errors))
+
+        assert row.loss == pytest.approx(rise(np.arange(CLIPS)), abs=1e-5)
+        ends = np.quantile([rise(np.repeat(np.arange(CLIPS), times[SPEAKER])) for times in drawn], [0.1, 0.9])
+        assert (row.loss_low, row.loss_high) == pytest.approx(ends, abs=1e-5)
+
+
+def test_what_never_changes_goes_with_nothing() -> None:
+    """Also among the clips that have the label."""
+    features, labels = np.array([[1.0, 5.0], [2.0, 5.0], [7.0, 6.0]]), np.array([[1.0], [3.0], [np.nan]])
+    assert correlations(features, labels)[:, 0] == pytest.approx([1, 0])
+    assert (
+        correlations(features, np.array([[1.0, 4.0], [np.nan, 4.0], [np.nan, 4.0]])).tolist() == [[0, 0]] * 2
+    )
+    sampling = Sampling(np.arange(3), np.ones((4, 3), np.uint8), EvaluationOptions())
+    assert np.isnan(with_interval(features[:, 1], labels[:, 0], sampling)).all()
+    assert with_interval(features[:, 0], labels[:, 0], sampling) == pytest.approx((1, 1, 1))
