@@ -85,6 +85,34 @@ def test_facts_of_a_clip_by_hand() -> None:
     assert found["bandwidth of the noise (Hz)"] == 50
 
 
+def test_every_fact_of_a_noisy_clip_by_hand() -> None:
+    """As before, with every whole Hz from 10 to 165 around the voice, those of the mains louder."""
+    time, loud = np.arange(16_000) / 16_000, {50: 5.0, 60: 3.0, 100: 2.0, 120: 4.0, 20: 2.5, 130: 1.5}
+    size = {pitch: 0.0005 * loud.get(pitch, 1.0) for pitch in range(10, 166)}
+    hum = sum(one * np.cos(2 * np.pi * pitch * time + pitch**2) for pitch, one in size.items())
+    sound = np.round(np.r_[hum[:7680], hum[:320], np.full(8000, 0.5), hum[:240], hum[7680:]] * 32768)
+    powers = [np.mean((sound[start : start + 400] / 32768) ** 2) for start in range(0, len(sound) - 399, 160)]
+    assert len(powers) == 152
+
+    def over(pitch: int) -> float:
+        near = [size.get(other, 0.0) ** 2 for other in range(pitch - 30, pitch + 31)]
+        return size[pitch] ** 2 / np.mean(near)
+
+    shares = np.cumsum([one**2 for one in size.values()]) / sum(one**2 for one in size.values())
+    assert nuisances(sound.astype(np.int16)) == pytest.approx(
+        [
+            0.48,
+            0.52,
+            10 * np.log10(np.mean(sorted(powers)[:15]) / max(powers)),
+            10 * np.log10((over(50) + over(100)) / 2),
+            10 * np.log10((over(60) + over(120)) / 2),
+            10 + np.searchsorted(shares, 0.99),
+            100 * 7999 / len(sound),
+        ],
+        abs=0.03,
+    )
+
+
 def test_samples_as_loud_as_the_loudest_are_clipped_but_for_one() -> None:
     assert nuisances(np.array([1, 9, -9, 9], np.int16))[-1] == 50
     assert nuisances(np.array([1, 9, -8, 8], np.int16))[-1] == 0

@@ -5,6 +5,7 @@ import pytest
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.metrics.formulas import mae
+from stages.core.metrics.metric import METRICS
 from stages.core.relevance.by_family import Asked
 from stages.core.relevance.gaps import Gap, gaps
 from stages.core.scoring import bootstrap
@@ -49,3 +50,48 @@ def test_corrections_by_hand(found: list[Gap]) -> None:
     assert [row.p_holm for row in order] == pytest.approx(np.minimum(holm, 1).tolist(), abs=2e-6)
     bh = [min(3 * small, 1.5 * middle, large), min(1.5 * middle, large), large]
     assert [row.p_bh for row in order] == pytest.approx(bh, abs=2e-6)
+
+
+def test_gaps_that_are_not_defined_shift_no_correction_and_empty_groups_make_none() -> None:
+    """Each task in turn, each column but its own, each two groups in their order."""
+    rng = np.random.default_rng(3)
+    speaker = np.repeat(np.arange(24), 2)
+    mood, age = rng.normal(0, 1, (48, 1)), rng.normal(30, 5, (48, 1))
+    country = {name: speaker % 3 == index for index, name in enumerate("abc")}
+    mood[country["b"]] = 0.1  # a constant has no coefficient
+    age[country["c"]] = np.nan
+    thirds = {"young": speaker < 8, "old": speaker >= 8}
+    guesses = {
+        "mood": mood + rng.normal(0, 1, (2, 48, 1)),
+        "age": age + rng.normal(0, 1, (2, 48, 1)) * np.where(country["a"], 1, 3)[:, None],
+    }
+    options = EvaluationOptions(bootstrap=200)
+    sampling = Sampling(speaker, bootstrap.draws(24, 200, np.random.default_rng(1)), options)
+    asked = {"mood": Asked("ccc", ["Mood"], mood), "age": Asked("mae", ["Age"], age)}
+    result = gaps(
+        asked,
+        guesses,
+        {"Country": country, "Age": thirds},
+        {"mood": {"Mood"}, "age": {"Age", "Other"}},
+        sampling,
+    )
+    assert [(row.task, row.column, row.first, row.second) for row in result] == [
+        ("mood", "Country", "a", "b"),
+        ("mood", "Country", "a", "c"),
+        ("mood", "Country", "b", "c"),
+        ("mood", "Age", "young", "old"),
+        ("age", "Country", "a", "b"),
+    ]
+    for row, defined in zip(result, (False, True, False, True, True), strict=True):
+        assert (row.value is None, row.p is None, row.p_holm is None, row.p_bh is None) == (not defined,) * 4
+    known = [row for row in result if row.p is not None]
+    assert known[-1].value is not None and known[-1].value > 0 and (known[-1].low or 0) > 0
+    masks = {**country, **thirds}
+    for row in known:
+        of, sign = METRICS[asked[row.task].score].compute, -1 if row.task == "age" else 1
+        served = [
+            np.mean([of(asked[row.task].truth[masks[name]], seed[masks[name]]) for seed in guesses[row.task]])
+            for name in (row.first, row.second)
+        ]
+        assert row.value == pytest.approx(sign * (served[0] - served[1]), abs=1e-6)
+    test_corrections_by_hand(known)

@@ -46,4 +46,61 @@ def test_quantities_of_clips_follow_their_ids() -> None:
     forwards, backwards = (recovery.quantities_of(options, order) for order in (ids, ids[::-1]))
     np.testing.assert_array_equal(forwards, backwards[::-1])
     assert forwards.shape == (len(ids), 13)
+    pitches = [recovery.plan(options)[0][clip.speaker].pitch for clip in clips]
+    np.testing.assert_allclose(forwards[:, 11], np.log(pitches), rtol=1e-12)
     assert (forwards[:, 12] == [recovery.plan(options)[0][clip.speaker].tract for clip in clips]).all()
+
+
+def test_what_the_generator_says_of_a_label_is_its_squared_correlation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Speakers of two countries whose ages and pitches are given; both clips of a speaker count."""
+    monkeypatch.setattr(recovery, "SPEAKERS", 4)
+    monkeypatch.setattr(recovery, "countries_of", lambda _: ["Chad", "Peru", "Peru", "Chad"])
+    ages, drawn = iter([20.0, 25.0, 31.0, 38.0]), np.random.default_rng(1)
+    made: list[Any] = []
+
+    def speaker(country: str, rng: np.random.Generator) -> Any:
+        age = next(ages)
+        made.append(SimpleNamespace(country=country, age=age, pitch=100 + 5 * age, tract=float(rng.random())))
+        return made[-1]
+
+    units, felt = drawn.normal(size=(8, 11)), drawn.random(size=(8, 10))
+    monkeypatch.setattr(recovery, "make_speaker", speaker)
+    of_clips, feelings = iter(units), iter(felt)
+    monkeypatch.setattr(recovery, "draw_emotions", lambda _: next(feelings))
+    monkeypatch.setattr(recovery, "units_of", lambda *_: next(of_clips))
+    monkeypatch.setattr(recovery, "rate_emotions", lambda values, _: values**2)
+    found = recovery.correlations_with_labels()
+    of = np.repeat(np.arange(4), 2)
+    quantities = np.c_[units, np.log([made[one].pitch for one in of]), [made[one].tract for one in of]]
+    assert made[0].tract == np.random.default_rng([0, 0]).random()
+    assert made[3].tract == np.random.default_rng([0, 3]).random()
+    labels = {name: felt[:, place] ** 2 for place, name in enumerate(recovery.EMOTIONS)}
+    labels |= {name: np.array([made[one].country == name for one in of], float) for name in ("Chad", "Peru")}
+    labels["Age"] = np.array([made[one].age for one in of])
+    assert list(found) == list(labels)
+    for name, label in labels.items():
+        expected = [np.corrcoef(label, quantities[:, column])[0, 1] ** 2 for column in range(13)]
+        np.testing.assert_allclose(found[name], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_are_never_below_nothing_and_of_the_clips_that_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learnt, seen = np.full((2, 2), 3.0), np.full((5, 2), 4.0)
+
+    def share(family: str | None, *given: np.ndarray) -> np.ndarray:
+        assert given[0] is learnt and given[1] is seen
+        return np.array([0.5, 0.5] if family is None else [0.7, 0.1])
+
+    kernels: Any = SimpleNamespace(share_without=share)
+    monkeypatch.setattr(recovery, "correlations_with_labels", lambda: {"Age": np.array([0.5, 0.25])})
+    found = recovery.generator_weights(["pitch"], kernels, learnt, seen)
+    assert found == pytest.approx({("Age", "pitch"): 0.25 * 0.4})
+
+
+def test_ranks_of_what_never_changes_agree_with_nothing() -> None:
+    assert recovery.rank_correlation([1, 1, 1], [1, 2, 3]) == 0
+    assert recovery.rank_correlation([3, 1, 2], [-3, -1, -2]) == -1
+    assert recovery.rank_correlation([1, 2, 2, 3], [10, 20, 30, 40]) == pytest.approx(4.5 / np.sqrt(4.5 * 5))

@@ -73,3 +73,61 @@ def test_alignment_ignores_rotation_and_scale_and_tells_strangers() -> None:
     rotation = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     assert alignment(values, 3 * values @ rotation + 1) == pytest.approx(1)
     assert alignment(values, rng.normal(size=(200, 4))) < 0.1
+
+
+def test_outputs_and_gradients_of_a_network_that_reads_some_features() -> None:
+    """Without hidden layers in its heads, of two tasks; against torch."""
+    rng = np.random.default_rng(4)
+    outputs, read = {"age": 1, "country": 3}, np.array([4, 1, 2])
+    architecture = Architecture(joint=True, trunk=(8, 4))
+    torch.manual_seed(2)
+    network = Network(3, outputs, architecture).double()
+    for values in network.trunk.parameters():  # scales and shifts, too, differ from where they start
+        values.data += 0.1 * torch.randn(values.shape).double()
+    weights = {f"n/{name}": values.astype(np.float32) for name, values in network.arrays().items()}
+    network.load_arrays({name.removeprefix("n/"): values.astype(float) for name, values in weights.items()})
+    summary = NetworkSummary("n", 1, ["age", "country"], 1, 1, {})
+    tasks = {name: TASKS[name] for name in outputs}
+    config = TrainingConfig(seeds=(1,), class_weights="focal")
+    description = ModelDescription(
+        "r", "f", "m", {}, list("abcde"), tasks, outputs, {}, {}, architecture, config, {}, [summary], {}
+    )
+    model = Model(description, {**weights, "n/columns": read}, Scaling("standard", np.zeros((4, 5))))
+    inputs = rng.normal(size=(6, 5)).astype(np.float32)
+    trunk = Trunk(model, summary)
+    hidden = torch.from_numpy(inputs[:, read]).double()
+    for layer in network.trunk:
+        hidden = layer(hidden)
+    np.testing.assert_allclose(trunk.outputs(inputs), hidden.detach().numpy(), rtol=1e-6, atol=1e-9)
+    targets = {"age": rng.normal(size=(6, 1)), "country": np.array([0, 1, -1, 2, 2, 0])}
+    clips = SplitData(inputs, targets)
+    data = MultiTaskData(tasks, outputs, clips, clips, dict.fromkeys(tasks, (0.0, 1.0)))
+    found = trunk.gradients(inputs, labels_of(data, clips, config))
+    as_tensors = {name: torch.from_numpy(values) for name, values in targets.items()}
+    for task in tasks:
+        network.zero_grad()
+        losses = losses_of(data, config, "cpu", torch.float64)(
+            network(torch.from_numpy(inputs[:, read]).double()), as_tensors
+        )
+        losses[task].backward()
+        expected = [values.grad.numpy() for values in network.trunk.parameters()]
+        for index, (of_layer, sums, scale, shift) in enumerate(found[task]):
+            for values, theirs in zip(
+                (sums.T @ of_layer, sums.sum(axis=0), scale, shift), expected[4 * index :], strict=False
+            ):
+                np.testing.assert_allclose(values, theirs, rtol=1e-4, atol=1e-7)
+    nothing = trunk.gradients(
+        inputs, labels_of(data, clips, config)._replace(targets=np.full((6, 2), np.nan))
+    )
+    assert np.isnan(cosine(nothing["age"], found["country"]))
+    assert cosine(found["age"], found["age"]) == pytest.approx(1)
+
+
+def test_alignment_of_what_never_changes_is_nothing() -> None:
+    values = np.array([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]])
+    assert alignment(np.ones((3, 2)), values) == alignment(values, np.ones((3, 2))) == 0.0
+    first, second = np.array([[1.0], [2.0], [6.0]]), np.array([[3.0, 0.0], [1.0, 2.0], [2.0, 7.0]])
+    grams = [values - values.mean(axis=0) for values in (first, second)]
+    one, other = (centred @ centred.T for centred in grams)
+    expected = (one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum())
+    assert alignment(first, second) == pytest.approx(expected, rel=1e-12)
