@@ -1,6 +1,13 @@
 from dataclasses import replace
 
-from stages.core.reporting.corpus_tables import corpus_table, cost_table, model_table, quarantine_table
+from stages.core.reporting.corpus_tables import (
+    bill_table,
+    corpus_table,
+    cost_table,
+    model_table,
+    quarantine_table,
+)
+from stages.core.scoring.bill import BillRow, Reaching
 from tests.helpers.results import results, texts
 
 
@@ -44,3 +51,33 @@ def test_quarantine_counts_stage_and_reason():
     table = quarantine_table(results(quarantined=faults))
     assert texts(table.rows) == [["labels", "missing", "1"], ["preprocess", "silent", "2"]]
     assert quarantine_table(results()) is None
+
+
+def test_the_bill_has_a_heading_for_each_pair_and_billions_of_multiply_adds():
+    one, other = Reaching(12.04, 1.26, 4.06e9, 1.6e8, 0.5), Reaching(18.26, None, 5e9, None, 0.25)
+    rows = [
+        BillRow("age", 4.25, "a-stl", "a-mtl", one, other, 1.234),
+        BillRow("all tasks", None, "a-stl", "a-mtl", other, one, 0.5),
+        BillRow("age", 4.125, "a-stl", "b-mtl", one, one, 1.0),
+    ]
+    table = bill_table(results(bill=rows))
+    assert table.header == [
+        "Task", "Score", "Epochs, single", "Epochs, joint", "10⁹, single", "10⁹, joint", "Ratio"
+    ]  # fmt: skip
+    assert texts(table.rows) == [
+        ["a-mtl against a-stl"],
+        ["age", "4.250", "12.0 ± 1.3", "18.3", "4.1 ± 0.2", "5.0", "1.23"],
+        ["all tasks", "–", "18.3", "12.0 ± 1.3", "5.0", "4.1 ± 0.2", "0.50"],
+        ["b-mtl against a-stl"],
+        ["age", "4.125", "12.0 ± 1.3", "12.0 ± 1.3", "4.1 ± 0.2", "4.1 ± 0.2", "1.00"],
+    ]
+    assert bill_table(results()) is None
+
+
+def test_exvo_on_validation_alone_is_shown():
+    found = results()
+    for scores in found.runs.values():
+        scores.splits["test"] = replace(scores.splits["test"], exvo=None)
+    table = cost_table(found)
+    assert table.header[5:] == ["ExVo, validation", "ExVo, test"]
+    assert [row[6] for row in texts(table.rows)] == ["–"] * 3

@@ -1,4 +1,4 @@
-from stages.core.reporting.html import Section, figure, page, paragraph
+from stages.core.reporting.html import Section, figure, folded, link, page, paragraph
 
 
 def test_a_page_links_its_sections_and_escapes_text():
@@ -23,3 +23,21 @@ def test_a_figure_is_never_enlarged_on_the_page():
     text = figure('<svg width="302.4pt" height="9pt"></svg>', "caption", "text")
     assert 'style="min-width: min(32rem, 302.4pt)"' in text
     assert "min-width" not in page("t", [], [], []).split("figure svg {")[1].split("}")[0]
+
+
+def test_no_text_is_markup():
+    hostile = '</title><script>x</script>&"'
+    text = page(hostile, [paragraph(hostile), link(hostile, hostile), folded(hostile, hostile)], [], [])
+    assert text.count("<script>") == 1 and "<script>x" not in text
+    safe = "&lt;/title&gt;&lt;script&gt;x&lt;/script&gt;&amp;&quot;"
+    assert f"<title>{safe}</title>" in text and f"<h1>{safe}</h1>" in text
+    assert f"<p>{safe}</p>" in text and f'<p><a href="{safe}">{safe}</a></p>' in text
+    assert f"<details><summary>{safe}</summary><pre>{safe}</pre></details>" in text
+
+
+def test_blocks_stand_in_their_order_and_each_link_leads_to_its_section():
+    sections = [Section("One", ["a", "b"]), Section("Two", ["c"])]
+    text = page("T", ["first", "second"], sections, ["third", "fourth"])
+    assert "<h1>T</h1>\nfirst\nsecond\n<nav>" in text
+    assert '<a href="#s0">One</a> · <a href="#s1">Two</a>' in text
+    assert '<h2 id="s0">One</h2>\na\nb\n<h2 id="s1">Two</h2>\nc\n<footer>third\nfourth</footer>' in text

@@ -3,7 +3,14 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from stages.core.reporting.score_tables import comparison_table, headline_table, part_table, task_table
+from stages.core.reporting.score_tables import (
+    challenge_table,
+    comparison_table,
+    headline_table,
+    part_table,
+    task_table,
+)
+from stages.core.scoring.challenge_scores import ChallengeScores
 from stages.core.scoring.run_scores import Interval
 from tests.helpers import ROOT
 from tests.helpers.results import OTHER, RUNS, beating, changed, comparison, groups, results, texts
@@ -181,6 +188,89 @@ def test_the_run_with_the_fewest_seeds_decides_what_is_said_of_p():
         comparisons=[comparison(0.2, 0.1, 0.3, "compare-other", contrast="training")],
     )
     assert "There are 3 here." in comparison_table("training", found).notes
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(1, "There is one here."), (9, "There are 9 here."), (10, "")])
+def test_ten_seeds_are_enough(seeds, said):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    train = {**content["train"], "seeds": list(range(seeds))}
+    chosen = groups(models={**content["models"], "other": OTHER}, train=train)
+    found = results(groups=chosen, comparisons=[comparison(0.2, 0.1, 0.3)])
+    notes = comparison_table("multi-task", found).notes
+    said = f" 0.05 in 11 to 15 of 100 comparisons of equal models. {said}" if said else " at most 0.05."
+    assert notes.endswith(said)
+    assert "corrected for the one comparison of this table. Bold: p (Holm) at most 0.05." in notes
+
+
+def test_the_challenge_stands_beside_its_organizers():
+    """The split is the project's own, and the corpus synthetic: both forbid a ranking."""
+    corpus = {"path": "data/synthetic", "challenge": "exvo-multitask"}
+    found = results(groups=groups(corpus=corpus))
+    scores = {
+        "compare-mtl2": ChallengeScores(
+            Interval(0.31, 0.3, 0.32), Interval(0.41, 0.4, 0.42), Interval(0.51, 0.5, 0.52)
+        ),
+        "compare-stl": ChallengeScores(Interval(0.11, None, None), None, None),
+    }
+    found = replace(found, summary=replace(found.summary, challenge=scores))
+    table = challenge_table(found)
+    assert table.header == ["System", "Validation", "Test", "Ensemble, test"]
+    assert texts(table.rows) == [
+        ["Organizers"],
+        ["best baseline", "–", "0.335", "–"],
+        ["Here"],
+        ["compare-mtl2", "0.310 [0.300, 0.320]", "0.410 [0.400, 0.420]", "0.510 [0.500, 0.520]"],
+        ["compare-stl", "0.110", "–", "–"],
+    ]
+    assert table.caption == (
+        "ExVo 2022 MultiTask on the toy, S_MTL, the harmonic mean of CCC, UAR and 1 / MAE (higher is "
+        "better), "
+        "beside the organizers' baseline."
+    )
+    assert table.notes.endswith(
+        "The organizers' value is on the challenge's test split. Ours are on another split (split.method) "
+        "and "
+        "must not be ranked against it. This corpus is synthetic: its scores must not be ranked against it."
+    )
+    official = groups(corpus=corpus, split={"method": "official", "balance": "Country", "seed": 1})
+    people = replace(found, groups=official, corpus={**found.corpus, "name": "HUME-VB", "synthetic": False})
+    assert challenge_table(people).notes.endswith("The organizers' value is on the challenge's test split.")
+    assert challenge_table(people).caption.startswith("ExVo 2022 MultiTask on HUME-VB, S_MTL")
+    assert challenge_table(results()) is None
+    other = groups(corpus={**corpus, "challenge": "a-vb-two"})
+    assert challenge_table(replace(found, groups=other)) is None
+
+
+def test_errors_of_columns_are_best_first_where_they_are_least():
+    tasks = {**TASKS, "emotion": {**TASKS["emotion"], "score": "mae", "output": "linear"}}
+    found = results(groups=groups(tasks=tasks))
+    for run in RUNS:
+        scores = found.runs[run].task("emotion", "test")
+        found = changed(found, run, "emotion", "test", score="mae")
+        found = changed(found, run, "emotion", "validation", score="mae")
+        assert list(scores.columns) == ["Awe", "Fear", "Horror"]
+    # Numbers rise, so that the first run is the best and its first column the least.
+    best = found.runs["compare-stl"].task("emotion", "test").columns
+    best["Awe"] = replace(best["Awe"], value=best["Horror"].value + 1)
+    table = part_table("emotion", found)
+    assert table.header == ["", "compare-stl", "compare-mtl2"]
+    assert [row[0] for row in texts(table.rows)] == ["Fear", "Horror", "Awe"]
+    assert table.caption == (
+        "MAE of each column of emotion on the test split of the toy: mean over seeds with 95% interval over "
+        "speakers and seeds, best first by the run that is best on validation, compare-stl."
+    )
+    assert part_table("country", results()).caption.startswith("Recall of each class of country on the test")
+
+
+def test_a_task_that_no_run_has_a_score_of_on_test_is_not_in_the_headline():
+    found = results()
+    for run in RUNS:
+        found.runs[run].splits["test"].tasks.pop("country")
+    assert [row[0] for row in texts(headline_table(found).rows)] == ["emotion, CCC", "age, MAE"]
+    del found.summary.naive["test"]["age"]
+    assert texts(headline_table(found).rows)[1][4] == "–"
+    assert headline_table(found).header[:5] == ["Task", "Best run", "Test", "Interval", "Naive"]
+    assert "significant comparisons" not in headline_table(found).notes
 
 
 def test_further_scores_have_a_column_of_their_own():
