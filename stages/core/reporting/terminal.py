@@ -51,15 +51,15 @@ def score_lines(
 def _task_lines(name: str, task: Task, summary: Summary, width: int) -> Iterator[str]:
     metric = METRICS[task.score]
     yield f"\n{name}, {metric.label} ({metric.better} is better)"
-    also = "".join(f"   {METRICS[other].label}" for other in task.also)
     found = {run: [scores.task(name, split) for split in SPLITS] for run, scores in summary.runs.items()}
+    further = {other: [_further(test, other) for _, test in found.values()] for other in task.also}
+    widths = {other: max(map(len, [METRICS[other].label, *cells])) for other, cells in further.items()}
+    also = "".join(f"   {METRICS[other].label:>{width}}" for other, width in widths.items())
     column = max(len(_cell(scores)) for of_run in found.values() for scores in of_run) + 3
     yield f"  {'':{width}}{'validation':{column}}{'test':{column}}test, ensemble{also}"
     for run, (validation, test) in found.items():
         ensemble = _number(test.ensemble.value) if test else "–"
-        further = test.also or {} if test else {}
-        values = {other: _number(further[other].value) if other in further else "–" for other in task.also}
-        beside = "".join(f"{value:>{3 + len(METRICS[other].label)}}" for other, value in values.items())
+        beside = "".join(f"   {_further(test, other):>{width}}" for other, width in widths.items())
         cells = "".join(f"{_cell(scores):{column}}" for scores in (validation, test))
         yield f"  {run:{width}}{cells}{ensemble:14}{beside}".rstrip()
     naive = [summary.naive[split].get(name) for split in SPLITS]
@@ -140,6 +140,12 @@ def _difference_lines(title: str, rows: Sequence[Comparison]) -> Iterator[str]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:z.4f}"
+
+
+def _further(scores: TaskScores | None, metric: str) -> str:
+    """A further score of a task."""
+    found = (scores.also or {}).get(metric) if scores else None
+    return _number(found.value if found else None)
 
 
 def _interval(found: Interval | None) -> str:

@@ -143,8 +143,13 @@ def test_which_run_is_better_is_marked() -> None:
 @pytest.mark.parametrize(("of", "folds"), [("speakers", MANY + 1), (str(MANY + 1), MANY + 1)])
 def test_of_many_folds_none_is_shown_apart(of: str, folds: int) -> None:
     found = summary(of, tuple(str(number) for number in range(1, folds + 1)))
+    for run, scores in found.runs.items():  # scores fall from fold to fold
+        falling = dict(zip(scores.folds["emotion"], reversed(scores.folds["emotion"].values()), strict=True))
+        found.runs[run] = replace(scores, folds={**scores.folds, "emotion": falling})
     report = build(found, TASKS, 0.95, None)
     assert [table.name for table in report.tables] == ["scores-emotion", "scores-age", "comparison"]
+    assert [line.get_label() for line in report.figures[0].figure.axes[0].lines] == ["stl", "mtl", NAIVE]
+    assert report.figures[0].caption.endswith("in order of their score.")
     values = [row[2] for row in report.figures[0].rows if row[0] == "stl"]
     assert values == sorted(values)
     assert {row[1] for row in report.figures[0].rows} == {""}
@@ -152,6 +157,115 @@ def test_of_many_folds_none_is_shown_apart(of: str, folds: int) -> None:
         f"in {folds} folds, {'one speaker left out at a time' if of == 'speakers' else 'by speaker'}."
         in report.html()
     )
+
+
+def test_a_fold_without_an_interval_is_a_dot_and_one_without_a_score_is_none() -> None:
+    found = summary()
+    parts = found.runs["mtl"].folds["emotion"]
+    parts["Chad"] = replace(parts["Chad"], value=0.7, low=None, high=None)
+    parts["Fiji"] = replace(parts["Fiji"], value=None, low=None, high=None)
+    report = build(found, TASKS, 0.9, None)
+    figure = report.figures[0]
+    rows = [row[1:] for row in figure.rows if row[0] == "mtl"]
+    peru = parts["Peru"]
+    assert rows == [("Chad", 0.7, 0.7, 0.7), ("Peru", peru.value, peru.low, peru.high)]
+    assert figure.header == ["run", "fold", "value", "low", "high"]
+    assert figure.caption == (
+        "Emotion on each of 3 folds, one Country left out at a time, with 90% intervals over speakers and "
+        "seeds."
+    )
+    labels = [label.get_text() for label in figure.figure.axes[0].get_yticklabels()]
+    assert labels == ["Chad", "Fiji", "Peru"]
+    numbered = build(summary("3", ("1", "2", "3")), TASKS, 0.9, None).figures[0]
+    labels = [label.get_text() for label in numbered.figure.axes[0].get_yticklabels()]
+    assert labels == ["fold 1", "fold 2", "fold 3"]
+    table = table_of(report, "folds-emotion")
+    assert table[1][4] == "0.700" and table[2][4] == "–"
+    assert table_of(report, "scores-emotion")[0][2] == "90% interval"
+
+
+def test_what_is_said_of_groups_and_of_the_size_of_their_training() -> None:
+    report = build(summary(), TASKS, 0.9, beside())
+    (table,) = [table for table in report.tables if table.name == "beside"]
+    assert table.header == ["Country", "Known", "Left out", "Difference", "90% interval", "p"]
+    assert table.caption == (
+        "The same clips by networks that were trained on other speakers of their Country (5 folds by "
+        "speaker) and "
+        "by networks that were trained on no one of it."
+    )
+    assert table.notes.endswith("3 of 5 folds of equal size against 1 of 3 groups.")
+    assert [shown.number for shown in report.tables] == list(range(1, len(report.tables) + 1))
+    (folds,) = [table for table in report.tables if table.name == "folds-emotion"]
+    assert folds.caption == (
+        "Emotion by fold, the Country of each row left out of training: CCC (higher is better), with 90% "
+        "interval "
+        "over speakers and seeds."
+    )
+    found = summary()
+    stl, naive = (found.runs[run].tasks["emotion"] for run in ("stl", NAIVE))
+    assert report.sentences[0] == (
+        f"Emotion, with the Country left out of training: stl has CCC {stl.value:.3f} ({stl.low:.3f} to "
+        f"{stl.high:.3f}), the naive predictor {naive.value:.3f}; stl is better than it in 0 of 3 folds. "
+        f"Trained "
+        "on other speakers of the same Country, stl has 0.500 on the same clips; leaving the Country out "
+        "makes a "
+        "difference of −0.250 (−0.350 to −0.150, positive: better)."
+    )
+    for run in ("stl", "mtl"):
+        found.runs[run].tasks.pop("age")
+    assert build(found, TASKS, 0.9, beside()).sentences[1] == "Age is learnt by none of the runs."
+    found = summary()
+    found.runs["stl"].tasks.pop("age")
+    assert (
+        build(found, TASKS, 0.9, None)
+        .sentences[1]
+        .startswith("Age, with the Country left out of training: mtl")
+    )
+    page = build(summary(synthetic=True), TASKS, 0.9, beside()).html()
+    places = [
+        page.index(text)
+        for text in (
+            "This corpus is synthetic",
+            "303 clips",
+            "<p>Emotion, with",
+            "<p>Country is not",
+            "All clips<",
+        )
+    ]
+    assert places == sorted(places)
+    headings = ["All clips", "By fold", "Which run is better?", "Beside folds by speaker"]
+    places = [page.index(f">{text}</h2>") for text in headings]
+    assert places == sorted(places) and "<title>Folds: toy</title>" in page
+
+
+def test_the_dagger_is_of_the_run_the_task_and_an_interval_above_zero() -> None:
+    found = summary()
+    rows = {
+        "stl": comparison(0.1, 0.0, 0.2, "stl", contrast="naive", baseline=NAIVE, task="emotion"),
+        "mtl": comparison(0.1, 0.01, 0.2, "mtl", contrast="naive", baseline=NAIVE, task="emotion"),
+        "age": comparison(0.1, 0.05, 0.2, "stl", contrast="naive", baseline=NAIVE, task="age"),
+    }
+    table = score_table(replace(found, comparisons=list(rows.values())), "emotion", 0.95)
+    assert ["†" in row[1] for row in texts(table.rows)] == [True, False, False]
+
+
+def test_all_lines_for_the_terminal() -> None:
+    found = summary()
+    lines = list(score_lines(found, TASKS, 0.9))
+    stl = found.runs["stl"].tasks["emotion"]
+    folds = [part.value for part in found.runs["stl"].folds["emotion"].values()]
+    mean = f"{sum(folds) / 3:.3f} ± 0.003"
+    assert lines[0] == "\nScores of the corpus 'toy' over 3 folds (one Country left out at a time)"
+    assert lines[1].startswith("All clips: mean over seeds ± sd, [90% interval over speakers and seeds]")
+    assert lines[2] == "\nemotion, CCC (higher is better)"
+    value = f"{stl.value:.3f} ± {stl.sd:.3f}"
+    assert lines[3] == f"  {'stl':17}{value:22}[{stl.low:.3f} to {stl.high:.3f}]    {mean}"
+    assert [line.split()[0] for line in lines[3:6]] == ["stl", "mtl", "naive"]
+    assert lines[6] == "\nage, MAE (lower is better)"
+    assert lines[-3].startswith("\nEach run against the first, on all clips (positive: better)")
+    assert lines[-2].split() == "mtl – stl, emotion +0.200 [+0.100, +0.300] p = 0.050".split()
+    alone = replace(found, comparisons=[replace(row, p_corrected=None) for row in found.comparisons])
+    assert "against" not in "".join(score_lines(alone, TASKS, 0.9))
 
 
 def test_a_single_run_is_compared_with_nothing() -> None:

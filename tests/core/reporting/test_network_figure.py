@@ -43,3 +43,24 @@ def test_single_task_networks_are_drawn_apart_with_what_training_leaves_out():
         "The networks of compare-other: one network per task. Every layer is fully connected. "
         "Dropout in training: 20% of the features and 50% of the units of the blue layers."
     )
+
+
+def test_a_run_of_one_task_has_one_network_and_its_own_columns():
+    other = {**OTHER, "joint": True, "head": [8, 4], "tasks": ["age"], "train": {"columns": {"compare": 12}}}
+    runs = {"compare-other": RUNS["compare-other"]}
+    found = results(runs, groups=groups(runs, models={"other": other}))
+    for split in found.runs["compare-other"].splits.values():
+        for task in ("emotion", "country"):
+            split.tasks.pop(task)
+    (shown,) = network(found)
+    assert drawn(shown) == [
+        "compare, chosen columns",
+        "16 units, layer norm, Leaky ReLU",
+        "8 units, Leaky ReLU",
+        "4 units, Leaky ReLU",
+        "age, 1 × linear",
+    ]
+    assert shown.caption.startswith("The networks of compare-other: one network. Every layer")
+    assert shown.header == ["task", "layer", "units"]
+    assert shown.rows == [("age", 1, 16), ("age", 2, 8), ("age", 3, 4), ("age", 4, "1")]
+    assert shown.alternative == "Layers of the networks of compare-other, from compare to age."

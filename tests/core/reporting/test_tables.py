@@ -76,3 +76,35 @@ def test_csv_holds_every_column_and_the_heading_of_each_row():
     ]
     link = re.search(r'download="scores.csv" href="data:text/plain;base64,([^"]*)"', TABLE.html())
     assert b64decode(link[1]).decode() == TABLE.csv()
+
+
+def test_numbers_can_be_copied_and_long_text_is_broken():
+    words = "a cell with more than forty letters in it"
+    rows = [
+        ["1", "0.5", "−0.1 [x]", "<0.001", "+3", "–", words[:-1]],
+        ["2", "n 1", "7 %", "5", "(1)", "−", words],
+    ]
+    table = Table("t", "c", ["r", *"abcdef"], rows)
+    text = table.html()
+    assert len(words) == 41 and 'class="wide many"' in text
+    cells = re.findall(r"<td( class=\"\w+\")?>([^<]*)</td>", text)
+    assert [re.sub(r"\W|class", "", kind) for kind, _ in cells] == [
+        *("number", "number", "number", "number", "", "text"),
+        *("", "number", "number", "", "", "text"),
+    ]
+    heads = re.findall(r'<th scope="col"( class="text")?>(\w)</th>', text)
+    assert [name for kind, name in heads if kind] == ["f"]
+    five = Table("t", "c", list("abcde"), [["1"] * 5])
+    assert 'class="wide"' in five.html() and '<p class="notes">' not in five.html()
+    assert "number" not in five.html().split("<tbody>")[1].split("</th>")[0]
+
+
+def test_a_table_without_headings_is_plain_csv_and_text_is_escaped_everywhere():
+    table = Table("t", "a|b", ["x", "y|z"], [[Cell("p_q", strong=True), "~1 < 2 & {3} $4 #5 10⁹ × †"]])
+    assert table.csv() == "x,y|z\np_q,~1 < 2 & {3} $4 #5 10⁹ × †\n"
+    assert r"| **p_q** | ~1 < 2" in table.markdown() and r"| x | y\|z |" in table.markdown()
+    assert table.markdown().endswith("|\n")
+    expected = r"\textbf{p\_q} & \textasciitilde{}1 $<$ 2 \& \{3\} \$4 \#5 10$^9$ $\times$ $^\dagger$ \\"
+    assert expected in table.latex()
+    assert "<td>~1 &lt; 2 &amp; {3} $4 #5 10⁹ × †</td>" in table.html()
+    assert '<th scope="row"><strong>p_q</strong></th>' in table.html()

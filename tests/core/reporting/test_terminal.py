@@ -1,6 +1,14 @@
-from stages.core.reporting.terminal import bill_lines, score_lines
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from stages.core.reporting.terminal import bill_lines, challenge_lines, score_lines
 from stages.core.scoring.bill import TOGETHER, BillRow, Reaching
-from tests.helpers.results import RUNS, beating, changed, comparison, results
+from stages.core.scoring.challenge_scores import ChallengeScores
+from stages.core.scoring.run_scores import Interval
+from tests.helpers import ROOT
+from tests.helpers.results import RUNS, beating, changed, comparison, groups, results
 
 
 def test_every_number_stands_in_its_column():
@@ -45,3 +53,66 @@ def test_the_bill_shows_all_tasks_together_and_shares_of_the_seconds():
         "compare-mtl2 against compare-stl epochs 12.0 → 18.2 multiply-adds × 1.25 processor seconds 1.5 → –"
     ]
     assert list(bill_lines(rows[:1], {})) == []
+
+
+def test_runs_stand_above_the_organizers_of_their_challenge():
+    chosen = groups(corpus={"path": "data/synthetic", "challenge": "a-vb-high"}).parameters
+    scores = {
+        "compare-stl": ChallengeScores(
+            Interval(0.31, 0.3, 0.32), Interval(0.41, None, None), Interval(0.51, 0.5, 0.52)
+        ),
+        "b": ChallengeScores(Interval(None, None, None), None, None),
+    }
+    summary = replace(results().summary, challenge=scores)
+    assert list(challenge_lines(chosen, summary)) == [
+        "\nA-VB 2022 High, mean CCC (higher is better)",
+        "               validation                test                      test, ensemble",
+        "  compare-stl  0.3100 [0.3000, 0.3200]   0.4100                    0.5100 [0.5000, 0.5200]",
+        "  b            –                         –                         –",
+        "  organizers   –                         0.5686                    –   end-to-end model (End2You)",
+        "  The organizers' value is on the challenge's test split. Ours are on another split "
+        "(split.method) and must "
+        "not be ranked against it. This corpus is synthetic: its scores must not be ranked against it.",
+    ]
+    assert list(challenge_lines(chosen, replace(summary, challenge=None))) == []
+    assert list(challenge_lines(groups().parameters, summary)) == []
+
+
+def test_further_scores_and_what_is_missing_keep_their_columns():
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tasks = {**content["tasks"], "emotion": {**content["tasks"]["emotion"], "also": ["pearson", "mae"]}}
+    found = results(groups=groups(tasks=tasks), comparisons=[])
+    also = {"mae": Interval(12.25, 12, 13), "pearson": Interval(0.75, 0.7, 0.8)}
+    found = changed(found, "compare-stl", "emotion", "test", also=also)
+    found.runs["compare-mtl2"].splits["test"].tasks.pop("emotion")
+    found = changed(found, "compare-other", "emotion", "validation", value=None)
+    found = changed(found, "compare-other", "emotion", "test", sd=None, low=None, high=None)
+    lines = list(score_lines(found.summary, [], found.tasks, 0.95, {}))
+    start = next(place for place, line in enumerate(lines) if line.startswith("\nemotion, CCC"))
+    header, stl, mtl, other = lines[start + 1 : start + 5]
+    assert header.endswith("test, ensemble   Pearson's r       MAE")
+    assert stl.endswith("        0.7500   12.2500") and len(stl) == len(header)
+    assert mtl.split()[5:] == ["–", "–", "–", "–"]
+    value = found.runs["compare-other"].task("emotion", "test").value
+    assert other.split()[:3] == ["compare-other", "–", f"{value:.4f}"]
+    assert lines[0].startswith("Scores of the corpus 'toy': synthetic") and "[95% interval" in lines[1]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_naive_predictor_without_a_score_on_a_split_is_a_dash_there(split):
+    found = results()
+    del found.summary.naive[split]["age"]
+    lines = list(score_lines(found.summary, [], found.tasks, 0.95, {}))
+    naive = [line for line in lines if line.startswith("  naive")][-1].split()
+    other = "test" if split == "validation" else "validation"
+    value = f"{found.summary.naive[other]['age'].value:.4f}"
+    assert naive == [
+        "naive",
+        *(("–", value) if split == "validation" else (value, "–")),
+        "always",
+        "the",
+        "same",
+    ]
+    for run in RUNS:
+        found.runs[run].splits["test"] = replace(found.runs[run].splits["test"], exvo=None)
+    assert "ExVo" not in "".join(score_lines(found.summary, [], found.tasks, 0.95, {}))
