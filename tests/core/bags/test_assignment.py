@@ -237,3 +237,58 @@ def test_a_gpu_counts_the_same() -> None:
         Assigner(codebook, group, gpu).count(frames, lengths) for gpu in (None, GpuCounter("cuda"))
     )
     assert np.array_equal(here.bags, there.bags)
+
+
+def test_columns_out_of_order_are_read_in_the_order_of_the_codebook() -> None:
+    rng = np.random.default_rng(5)
+    frames, words = (rng.standard_normal((size, 5)).astype(np.float32) for size in (30, 8))
+    for columns in ([1, 3, 2, 4], [4, 3, 2, 1], [0, 2, 4], [2, 3, 4], [3]):
+        group, own = np.array(columns), words[:, : len(columns)]
+        expected = brute(frames[:, columns], own, 2)
+        assigner = Assigner(codebook_of([own], 2), [group])
+        assert np.array_equal(assigner.count(frames, np.array([30])).bags, counted(expected, [30], 8))
+        assert np.array_equal(assigner.assign(frames).words, expected)
+
+
+@pytest.mark.parametrize("gpu", GPUS)
+def test_frames_of_all_blocks_count_for_their_own_clips(gpu: GpuCounter | None) -> None:
+    """Clips of many lengths, more frames than are multiplied at once, and near-ties that both ways settle."""
+    rng = np.random.default_rng(6)
+    directions = rng.standard_normal((40, 4))
+    words = (5 + directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    frames = (5 + rng.choice([1e-6, 1.0], 700)[:, None] * rng.standard_normal((700, 4))).astype(np.float32)
+    lengths = [100, 0, 155, 2, 1, 300, 142]
+    expected = brute(frames, words, 3)
+    counts = Assigner(codebook_of([words], 3), [np.arange(4)], gpu).count(frames, np.array(lengths))
+    assert np.array_equal(counts.bags, counted(expected, lengths, 40))
+    assert (counts.bags.dtype, counts.frames.tolist()) == (np.int32, lengths)
+    exact = ((frames[:, None].astype(float) - words) ** 2).sum(axis=2).min(axis=1).sum()
+    assert counts.error == pytest.approx(exact, rel=1e-4)
+
+
+def test_weights_and_words_of_each_frame_in_several_groups() -> None:
+    """Nearest first; exp(-d² / 2 s²), and 0 beyond the largest distance, which itself still counts."""
+    frames = np.array([[0, 3, 0], [4, 0, 10.0]], np.float32)
+    one = np.array([[0, 0], [3, 0], [0, 8]], np.float32)
+    two = np.array([[7], [0], [1], [12.0]], np.float32)
+    counting = (Counting(2, 2.0, 4.0), Counting(3, 0.0, 3.0))
+    assigner = Assigner(Codebook((one, two), counting), [np.array([0, 1]), np.array([2])])
+    assert assigner.first.tolist() == [0, 0, 3, 3, 3]
+    found = assigner.assign(frames)
+    # Squared distances: frame 0: 9, 18, 25 and 49, 0, 1, 144; frame 1: 16, 1, 80 and 9, 100, 81, 4.
+    assert found.words.tolist() == [[0, 1, 1, 2, 0], [1, 0, 3, 0, 2]]
+    assert found.weights.tolist() == [
+        [np.float32(np.exp(-9 / 8)), 0, 1, 1, 0],
+        [np.float32(np.exp(-1 / 8)), np.float32(np.exp(-16 / 8)), 1, 1, 0],
+    ]
+    assert found.error == 9 + 0 + 1 + 4
+    counts = assigner.count(frames, np.array([1, 1]))
+    assert counts.bags.tolist() == [
+        [np.float32(np.exp(-9 / 8)), 0, 0, 0, 1, 1, 0],
+        [np.float32(np.exp(-2.0)), np.float32(np.exp(-1 / 8)), 0, 1, 0, 0, 1],
+    ]
+    assert counts.bags.dtype == np.float32 and counts.error == 14
+    before = np.arange(7, dtype=np.float32)
+    together = assigner.total(found, np.array([2, 0]), before)
+    assert np.array_equal(together.bags, [before + counts.bags.sum(axis=0), np.zeros(7)])
+    assert together.frames.tolist() == [2, 0]

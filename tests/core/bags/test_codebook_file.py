@@ -11,6 +11,7 @@ from stages.core.bags.codebook_file import (
     from_text,
     java_text,
     load_codebook,
+    of_columns,
     read_codebook,
     to_text,
     write_codebook,
@@ -150,6 +151,108 @@ def test_name_and_time_lead_the_columns(tmp_path: Path) -> None:
         read_codebook(path, 3)
 
 
+def test_a_whole_file(tmp_path: Path) -> None:
+    """Each number of it differs from all others."""
+    numbers = np.arange(1, 100, dtype=np.float32)
+    codebook = Codebook(
+        (numbers[:6].reshape(2, 3), numbers[6:9].reshape(3, 1)),
+        (Counting(2, 0.5, 0.25), Counting(3, 0.0, 4.0)),
+        log=True,
+        input=Scaling("standardize", numbers[10:14] / 8, numbers[20:24]),
+        idf=numbers[30:35],
+        output=Scaling("normalize", numbers[40:45], numbers[50:55]),
+        activity=Activity(2, -0.125),
+    )
+    write_codebook(tmp_path / "a.txt", codebook)
+    assert (tmp_path / "a.txt").read_text().splitlines() == [
+        "removeLowEnergy;5;-0.125",
+        "standardizeInput",
+        "0.0;0.0;1.375;1.5;1.625;1.75",
+        "1.0;1.0;21.0;22.0;23.0;24.0",
+        "log",
+        "idf",
+        "31.0;32.0;33.0;34.0;35.0",
+        "normalizeOutput",
+        "41.0;42.0;43.0;44.0;45.0",
+        "51.0;52.0;53.0;54.0;55.0",
+        "codebookNumeric",
+        "2;3;2;0.5;0.25",
+        "1.0;2.0;3.0",
+        "4.0;5.0;6.0",
+        "codebookNumeric",
+        "3;1;3;0.0;4.0",
+        "7.0",
+        "8.0",
+        "9.0",
+    ]
+    again = read_codebook(tmp_path / "a.txt", 4)
+    assert to_text(again) == to_text(codebook)
+    assert (again.activity, again.counting, again.log) == (codebook.activity, codebook.counting, True)
+    assert again.input is not None and again.input.offset.tolist() == [1.375, 1.5, 1.625, 1.75]
+
+
+def test_the_codebook_of_some_columns() -> None:
+    scaling = Scaling(
+        "normalize", np.array([np.inf, 1, 2, 3], np.float32), np.array([1, 5, 6, 7], np.float32)
+    )
+    whole = Codebook((np.zeros((1, 2), np.float32),), (Counting(),), input=scaling, activity=Activity(3, 1.5))
+    found = of_columns(whole, np.array([1, 3]), "a.txt")
+    assert found.input is not None
+    assert (found.input.offset.tolist(), found.input.divisor.tolist()) == ([1, 3], [5, 7])
+    assert found.activity == Activity(1, 1.5)
+    for columns, message in (
+        ([1, 4], r"^a\.txt scales 4 columns, fewer than the table has\.$"),
+        ([0, 3], r"^a\.txt gives no minimum for a column that holds numbers in this table\.$"),
+        ([1, 2], r"^a\.txt removes frames by column 4, which holds no descriptor\.$"),
+    ):
+        with pytest.raises(UserError, match=message):
+            of_columns(whole, np.array(columns), "a.txt")
+
+
+@pytest.mark.parametrize("divisor", ["1.0;2.0", "2.0;1.0"])
+@pytest.mark.parametrize("method", ["standardize", "normalize"])
+def test_a_scaled_name_or_time_is_refused(method: str, divisor: str, tmp_path: Path) -> None:
+    offset = "0.0;0.0" if method == "standardize" else "Infinity;Infinity"
+    text = f"{method}Input\n{offset};1.0;2.0;3.0\n{divisor};1.0;1.0;1.0\n" + SMALL
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(
+        UserError, match=r"a\.txt scales the first two columns of its table, which are no name"
+    ):
+        read_codebook(tmp_path / "a.txt", 3)
+
+
+def test_limits_of_a_file(tmp_path: Path) -> None:
+    found = from_text(SMALL.replace("2;3;1;0.0;0.0", "2;3;2;1.0E-3;5.0"))
+    assert found.counting == (Counting(2, float(np.float32(1e-3)), 5.0),)
+    assert from_text("removeLowEnergy;1;0.0\n" + SMALL).activity == Activity(0, 0.0)
+    for text, message in (
+        (
+            SMALL.replace("2;3;1", "2;3;3"),
+            "line 3: 3 assignments, but a frame counts at least 1 and at most 2",
+        ),
+        (SMALL.replace("0.0;0.0", "0.0;-1.0"), "line 3: gaussian and off should be 0 or above"),
+        (SMALL.replace("0.0;0.0", "Infinity;0.0"), "line 3: gaussian and off should be 0 or above"),
+        (
+            "removeLowEnergy;1;Infinity\n" + SMALL,
+            "line 1: removeLowEnergy takes a column from 1 on and a finite",
+        ),
+        ("removeLowEnergy;1000001;1.0\n" + SMALL, "line 1: removeLowEnergy takes a column"),
+        ("normalizeInput\n-Infinity\n1.0\n" + SMALL, "line 2: an offset should be finite"),
+        ("normalizeInput\n0.0;1.0\n1.0\n" + SMALL, r"line 3: 2 numbers expected \(a divisor for each"),
+        ("standardizeInput\n0.0\n-1.0\n" + SMALL, "line 3: a divisor should be above 0"),
+        ("idf\nNaN;1.0\n" + SMALL, "line 2: an idf factor for each word should be finite"),
+        ("x" * 50 + "\n" + SMALL, f"line 1: '{'x' * 40}' is no section"),
+        (SMALL + "\n", "line 6: '' is no section"),
+    ):
+        with pytest.raises(UserError, match=message):
+            from_text(text)
+    (tmp_path / "a.txt").write_bytes(b"log\n\xff")
+    with pytest.raises(UserError, match=r"a\.txt is not a numeric codebook in openXBOW's text format"):
+        load_codebook(tmp_path / "a.txt")
+    with pytest.raises(UserError, match="is no file"):
+        load_codebook(tmp_path)
+
+
 def test_numbers_are_javas() -> None:
     pairs = {
         0.001: "0.001",
@@ -158,5 +261,11 @@ def test_numbers_are_javas() -> None:
         9999999: "9999999.0",
         -0.0: "-0.0",
         92.271: "92.271",
+        -0.001: "-0.001",
+        -1e7: "-1.0E7",
+        -5e-4: "-5.0E-4",
+        3.4028235e38: "3.4028235E38",
+        float("nan"): "NaN",
+        float("-inf"): "-Infinity",
     }
     assert [java_text(np.float32(value)) for value in pairs] == list(pairs.values())

@@ -117,3 +117,30 @@ def test_frames_of_low_activity_do_not_count(tmp_path: Path) -> None:
         Assigner(plain, [np.arange(3)]).count(values, np.array([len(values)])).bags for values in active
     ]
     assert np.array_equal(counts, np.concatenate(singly))
+    clips["00001"][:, 1] = 1
+    clips["00001"][0, 0], clips["00001"][-1, 2] = np.nan, np.inf  # active, but no numbers elsewhere
+    write_clips(tmp_path, clips)
+    _, frames, _ = all_bags(tmp_path, replace(plain, activity=Activity(1, 0.5)), 1)
+    assert frames[1] == len(clips["00001"]) - 2
+
+
+@pytest.mark.parametrize("counting", [Counting(2), Counting(2, gaussian=1.5)])
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+def test_batches_that_end_within_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, counting: Counting
+) -> None:
+    """Clips of 1 to 7 frames, some without any that counts, of which a batch holds parts."""
+    rng = np.random.default_rng(8)
+    clips = {f"{n:05d}": rng.standard_normal((n % 7 + 1, 3)).astype(np.float32) for n in range(12)}
+    clips["00003"][:], clips["00006"][2:5], clips["00011"][-1] = np.nan, np.inf, np.nan
+    write_clips(tmp_path, clips, clips_per_shard=5)
+    words = rng.standard_normal((6, 3)).astype(np.float32)
+    codebook = Codebook((words,), (counting,))
+    monkeypatch.setattr(descriptors_module, "ROWS_PER_BATCH", rows)
+    bags, frames, error = all_bags(tmp_path, codebook, 2)
+    finite = [values[np.isfinite(values).all(axis=1)] for values in clips.values()]
+    assert frames.tolist() == [len(values) for values in finite]
+    assert frames.tolist() == [1, 2, 3, 0, 5, 6, 4, 1, 2, 3, 4, 4]
+    alone = [Assigner(codebook, [np.arange(3)]).count(values, np.array([len(values)])) for values in finite]
+    assert np.array_equal(bags, np.concatenate([counts.bags for counts in alone]))
+    assert error == pytest.approx(sum(counts.error for counts in alone), rel=1e-5)

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.core.bags.assignment import Assigner
-from stages.core.bags.codebook import Codebook
+from stages.core.bags.codebook import Codebook, Counting
 from stages.core.bags.fitting import fit_codebook, sample_frames
+from stages.core.bags.learning import learn
 from stages.core.config.features import BagOptions, CodebookOptions
 from stages.core.features.descriptors import open_descriptors
 from stages.core.runtime.compute import ComputeOptions
@@ -82,6 +84,65 @@ def test_bags_are_scaled_as_they_are_normalized(tmp_path: Path) -> None:
     assert codebook.output is not None
     np.testing.assert_allclose(codebook.output.offset, np.mean(bags, axis=0), rtol=1e-6)
     np.testing.assert_allclose(codebook.output.divisor, np.std(bags, axis=0, ddof=1), rtol=1e-5)
+
+
+def test_words_weights_and_figures_come_from_the_training_clips(tmp_path: Path) -> None:
+    """Two groups of columns; of five clips three train, of which one has the first word of group two."""
+    rng = np.random.default_rng(4)
+    clips = {f"{n}": rng.standard_normal((6 + 5 * n, 3)).astype(np.float32) for n in range(5)}
+    clips["2"][3, 1] = np.nan
+    write_clips(tmp_path, clips, clips_per_shard=2)
+    training, groups = np.array([False, True, True, False, True]), [np.array([2, 0]), np.array([1])]
+    options = CodebookOptions(size=(4, 6), standardize=False, frames=None, seed=3)
+    counting = BagOptions(assignments=1, log=False, idf=True, gaussian=0.7, cutoff=0.4)
+    fitted = fit_codebook(open_descriptors(tmp_path), training, groups, options, counting, ComputeOptions(1))
+    assert (fitted.clips, fitted.frames, fitted.sampled, fitted.not_finite) == (3, 53, 52, 1)
+    sample = np.concatenate([clips[name] for name in ("1", "2", "4")])
+    sample = sample[np.isfinite(sample).all(axis=1)]
+    found = fitted.codebook
+    for words, columns, size in zip(found.words, ([2, 0], [1]), (4, 6), strict=True):
+        assert np.array_equal(words, learn(np.ascontiguousarray(sample[:, columns]), size, "random++", 3))
+    assert found.counting == (Counting(1, 0.7, 0.4),) * 2
+    assert (found.input, found.output, found.log) == (None, None, False)
+    plain = Assigner(Codebook(found.words, found.counting), groups)
+    bags = []
+    for name in ("1", "2", "4"):
+        finite = clips[name][np.isfinite(clips[name]).all(axis=1)]
+        bags.append(plain.count(finite, np.array([len(finite)])).bags[0] > 0)
+    documents = np.sum(bags, axis=0)
+    assert len(set(documents.tolist())) > 2
+    expected = [np.log10(3 / number) if number else 1 for number in documents]
+    np.testing.assert_allclose(found.idf, expected, rtol=1e-6)
+    again = fit_codebook(
+        open_descriptors(tmp_path), training, groups, replace(options, seed=4), counting, ComputeOptions(1)
+    )
+    assert not np.array_equal(again.codebook.words[0], found.words[0])
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_weights_of_the_idf_are_those_of_the_scaled_bags(tmp_path: Path, log: bool) -> None:
+    rng = np.random.default_rng(7)
+    clips = {f"{n}": rng.standard_normal((3 + 2 * n, 2)).astype(np.float32) for n in range(6)}
+    write_clips(tmp_path, clips)
+    counting = BagOptions(assignments=1, log=log, idf=True, standardize_output=True, normalize="sum")
+    training, group = np.ones(6, bool), [np.arange(2)]
+    training[2] = False
+    found = fit_codebook(
+        open_descriptors(tmp_path), training, group, CodebookOptions(size=9), counting, ComputeOptions(1)
+    ).codebook
+    assert found.idf is not None and found.output is not None and found.log == log
+    counts = [
+        Assigner(Codebook(found.words, found.counting, input=found.input), group)
+        .count(values, np.array([len(values)]))
+        .bags[0]
+        for values, chosen in zip(clips.values(), training, strict=True)
+        if chosen
+    ]
+    bags = (np.log10(np.array(counts) + 1) if log else np.array(counts, float)) * found.idf
+    bags = bags / bags.sum(axis=1, keepdims=True) * 9
+    np.testing.assert_allclose(found.output.offset, bags.mean(axis=0), rtol=1e-5, atol=1e-6)
+    spread = bags.std(axis=0, ddof=1)
+    np.testing.assert_allclose(found.output.divisor, np.where(spread > 1e-6, spread, 1), rtol=1e-4)
 
 
 def test_frames_that_are_not_finite_are_dropped(tmp_path: Path) -> None:

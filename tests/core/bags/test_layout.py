@@ -18,6 +18,9 @@ def test_layouts() -> None:
     assert of("split") == [[0, 1, 2], [3, 4, 5]]
     assert of({"spectrum": ["mfcc_sma*"], "pitch": ["F0_sma", "F0_sma_de"]}) == [[1, 2, 4, 5], [0, 3]]
     assert of({"one": ["mfcc_sma[1]"]}) == [[1]]
+    assert of({"b": ["*[12]", "F0*", "F0_sma"], "a": ["*_sma[1]"]}) == [[0, 2, 3, 5], [1]]
+    names = ["F0_de_sma", "pcm_de[1]_sma", "pcm_sma_de[1]x", "pcm_sma_de[3]", "x_de"]
+    assert [group.tolist() for group in column_groups(names, "split")] == [[0, 1, 2], [3, 4]]
 
 
 @needs_openxbow
@@ -44,8 +47,9 @@ def test_split_is_65_and_65() -> None:
 def test_layouts_that_do_not_fit(layout: Layout, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         column_groups(COLUMNS, layout)
-    with pytest.raises(OptionError, match="have no deltas"):
-        column_groups(COLUMNS[:3], "split")
+    for names in (COLUMNS[:3], COLUMNS[3:]):
+        with pytest.raises(OptionError, match="have no deltas; use joint"):
+            column_groups(names, "split")
 
 
 def test_a_codebook_must_fit_the_layout() -> None:

@@ -50,6 +50,28 @@ def test_words_are_those_of_openxbow(tag: str, method: Method) -> None:
         assert np.array_equal(chosen, expected)
 
 
+def test_random_draws_as_openxbow_does_where_frames_are_alike() -> None:
+    """The place of a swap counts the words so far, not the draws: figured step by step."""
+    frames = np.array([[0], [0], [1], [2], [0], [3], [1], [5.0]], np.float32)
+    generator, order, words = JavaRandom(9), list(range(8)), []
+    for draw in range(8):
+        index = generator.integer(8 - draw)
+        candidate = frames[order[index], 0]
+        if not any(abs(float(candidate) - frames[word, 0]) < 1e-4 for word in words):
+            words.append(order[index])
+        if len(words) == 4:
+            break
+        last = 8 - len(words) - 1
+        order[index], order[last] = order[last], order[index]
+    assert draw > 3, "no draw was refused; the case is too easy"
+    assert random_frames(frames, 4, 9).tolist() == words
+
+
+def test_frames_in_one_column_alike_are_different() -> None:
+    frames = np.array([[1, 1], [1, 2], [2, 1], [1, 1.00005]], np.float32)
+    assert sorted(random_frames(frames, 3, 10).tolist())[:3] in ([0, 1, 2], [1, 2, 3])
+
+
 def brute_seeding(frames: np.ndarray, size: int, seed: int) -> list[int]:
     """k-means++ seeding, one number after the other."""
     generator = JavaRandom(seed)

@@ -34,6 +34,28 @@ def test_normalization_scales_to_the_number_of_bins(
     assert np.allclose(finished[[0, 2]], COUNTS.bags[[0, 2]] * 3 / np.array(lengths)[:, None], rtol=1e-6)
 
 
+def test_the_idf_precedes_the_normalization_and_frames_without_words_keep_zeros() -> None:
+    counts = Counts(np.array([[3, 0, 1], [0, 0, 0], [0, 0, 0]], np.int32), np.array([4, 0, 5]), 0.0)
+    codebook = codebook_of(WORDS, 1, log=True, idf=np.array([2, 5, 0.5], np.float32))
+    weighted = np.log10([4, 1, 2]) * [2, 5, 0.5]
+    for normalization, length in (
+        ("none", 3.0),
+        ("frames", 4.0),
+        ("sum", weighted.sum()),
+        ("norm", np.sqrt((weighted**2).sum())),
+    ):
+        found = finish(counts, codebook, normalization)
+        np.testing.assert_allclose(found[0], weighted * 3 / length, rtol=1e-6)
+        assert not found[1:].any()
+    assert counts.bags.tolist() == [[3, 0, 1], [0, 0, 0], [0, 0, 0]]
+
+
+def test_a_word_in_every_clip_weighs_nothing() -> None:
+    assert idf(np.array([4, 0, 1]), 4).tolist() == [0, 1, np.float32(np.log10(4.0))]
+    counts = Counts(np.array([[3, 0], [1, 2], [0, 0]], np.int32), np.array([3, 3, 0]), 0.0)
+    assert document_counts(counts).tolist() == [2, 1]
+
+
 def test_the_output_is_scaled_last() -> None:
     scaling = Scaling("normalize", np.array([1, 0, 2], np.float32), np.array([2, 4, 1], np.float32))
     plain = finish(COUNTS, codebook_of(WORDS, 1, log=True), "sum")

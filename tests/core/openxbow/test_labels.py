@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.core.openxbow import labels as module
 from stages.core.openxbow.labels import classes, read_labels, shown
 from stages.core.runtime.errors import UserError
 
@@ -22,6 +23,30 @@ def test_times_are_compared_as_float32(tmp_path: Path) -> None:
     )
     path.write_text("name;time;label\na;0;P\na;0.30;Q\na;0.7;R\na;0.71;S\n")
     assert list(read_labels(path, known).values()) == [("P",), ("Q",), ("R",)]
+
+
+def test_labels_of_segments_and_of_files_with_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("\ufeff'a';0.5;P;1;\n'a';1;Q;2;;\nb;0.5;R;3\nb;0.25;S;4\nb;0.5;T;5\n", encoding="utf-8")
+    known = [("a", 0.5), ("a", 1.0), ("b", 0.5), ("b", 2.0)]
+    assert read_labels(path, known) == {
+        ("a", 0.5): ("P", "1"),
+        ("a", 1.0): ("Q", "2"),
+        ("b", 0.5): ("T", "5"),
+    }
+    path.write_text("name;time;label\na;0.5\n")
+    with pytest.raises(UserError, match="line 2 has 2 columns; name;time;label is expected"):
+        read_labels(path, known)
+
+
+def test_a_labels_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("a;1\n")
+    monkeypatch.setattr(module, "LARGEST", 4)
+    assert read_labels(path, CLIPS) == {("a", None): ("1",)}
+    monkeypatch.setattr(module, "LARGEST", 3)
+    with pytest.raises(UserError, match=r"-l .*l\.csv is larger than 0 MB"):
+        read_labels(path, CLIPS)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stages.core.bags.codebook import Counting
@@ -73,10 +74,54 @@ def test_every_option_is_read() -> None:
     )
 
 
+def test_the_other_options_are_read() -> None:
+    words = (
+        "-i a.arff -attributesAlt nm[2]_[1][2] -supervised -size 5,6 -a 2,3 -gaussian 0.5,0.1 -off 7,0 "
+        "-normalizeInput -standardizeOutput -c random++ -seed 2147483647 -norm 3 -B c.txt"
+    )
+    assert parse(words.split()) == Options(
+        Path("a.arff"),
+        alternative="nm[2]_[1][2]",
+        supervised=True,
+        sizes=(5, 6),
+        assignments=(2, 3),
+        gaussian=(0.5, float(np.float32(0.1))),
+        off=(7.0, 0.0),
+        input_scaling="normalize",
+        output_scaling="standardize",
+        method="random++",
+        seed=2147483647,
+        norm=3,
+        save=Path("c.txt"),
+    )
+    loaded = parse(
+        [*START, *"-b c.txt -norm 1 -seed 3 -standardizeInput -idf -a 2 -e 1 0 -writeName".split()]
+    )
+    assert loaded.load == Path("c.txt")
+    assert loaded.ignored == ("a", "seed", "idf", "e", "standardizeInput")
+    assert parse([*START, "-t", "1e-5", "1000000"]).window is not None
+    for name in ("x.libsvm", "x.arff"):
+        assert parse(["-i", "a.csv", "-o", name]).output == Path(name)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("-o o.csv", "-i is missing"),
+        ("-i a.csv -o o.csv -t 1 1000001", "-t: a hop of 1e\\+06 seconds is too long"),
+        ("-i a.csv -o o.csv -seed 2147483648", "-seed: 2147483648 is out of range"),
+        ("-i a.csv -o o.csv -seed -2147483649", "-seed: -2147483649 is out of range"),
+        ("-i a.csv -o o.csv -numTrain -1", r"-numTrain: -1 is out of range \(at least 0\)"),
+        ("-i a.csv -o o.csv -off -0.5", r"-off: -0.5 is out of range \(at least 0\)"),
+        ("-i a.csv -o o.csv -e 0 1", r"-e: 0 is out of range \(at least 1\)"),
+        ("-i a.csv -o o.csv -e 1 nan", "-e: nan is out of range"),
+        ("-i a.csv -o o.csv -t 1 x", "-t: 'x' is no number"),
+        ("-i a.csv -o o.csv -writeTimeStamp", "-writeTimeStamp needs -t, which cuts clips"),
+        ("-i a.csv -o o.CSV", "-o o.CSV ends neither in .csv nor"),
+        (
+            "-i a.csv -o o.csv -standardiseInput",
+            r"-standardiseInput is no option \(did you mean standardizeInput",
+        ),
         ("-i a.csv", "nothing to write"),
         ("-i a.csv -o", "-o needs 1 value"),
         ("-i a.csv -o o.csv -t 1", "-t needs 2 values"),

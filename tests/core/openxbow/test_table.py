@@ -69,6 +69,51 @@ def test_arff(tmp_path: Path) -> None:
             blocks(opened(path, text))
 
 
+def test_complaints_name_the_line_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind blank lines, comments and a header, in the first block and in later ones."""
+    monkeypatch.setattr(tables, "BLOCK", 12)
+    head = "@relation r\n@attribute n string\n@attribute x real\n\n@data\n"
+    for name, text, message in (
+        ("a.csv", "\n\nname;x\n\na;1\n\n\nb;two\n", r"line 8: column 2 \(x\) is 'two', which is no finite"),
+        ("a.csv", "a;1\r\n\r\nb;2\r\nb;\r\n", r"line 4: column 2 is empty"),
+        ("a.csv", "name;x\n\na;1\nb;2\nb;3\nb;4;5\n", r"line 6 has 3 columns instead of 2"),
+        ("a.csv", "name;x\na;1\n\n\nb;2\n;3\n", r"line 6 has no name"),
+        ("a.arff", head + "a,1\n% no\n\n% nor this\na,one\n", r"line 10: column 2 \(x\) is 'one', which"),
+        ("a.arff", head + "% " + "x" * 30 + "\n\n\na,1\nb\n", r"line 10 has 1 columns instead of 2"),
+    ):
+        with pytest.raises(UserError, match=message):
+            blocks(opened(tmp_path / name, text))
+
+
+def test_columns_beside_those_of_the_codebooks_are_read_too(tmp_path: Path) -> None:
+    table = opened(tmp_path / "a.csv", "a;0.5;7;1;2\nb;1.5;8;3;4\n", "ntr1[2]")
+    assert table.numeric.tolist() == [3, 4]
+    wider = table.reading(2, None, 1)
+    assert wider.numeric.tolist() == [1, 2, 3, 4]
+    [block] = blocks(wider)
+    assert block.numbers.tolist() == [[0.5, 7, 1, 2], [1.5, 8, 3, 4]]
+    assert table.reading(None, 4).numeric.tolist() == [3, 4]
+    for column in (0, 5):
+        with pytest.raises(UserError, match=rf"a\.csv has no column {column + 1} of numbers"):
+            table.reading(column)
+
+
+def test_names_of_files_and_of_relations(tmp_path: Path) -> None:
+    assert opened(tmp_path / "b.c.csv", "a;1\n").relation == "b.c"
+    assert opened(tmp_path / "b.ARFF", "@attribute a string\n@attribute b real\n@data\n").relation == "b"
+    with pytest.raises(UserError, match=r"a\.csv has 2 columns in line 3, but -attributes names 3"):
+        opened(tmp_path / "a.csv", "\n\na;1\n", "n1[2]")
+    with pytest.raises(UserError, match=r"a\.arff has 2 attributes, but -attributes names 3"):
+        opened(tmp_path / "a.arff", "@attribute a string\n@attribute b real\n@data\n", "n1[2]")
+
+
+@pytest.mark.parametrize("text", ["\ufeffa;1\na;2\n", "\ufeffname;x\na;1\na;2\n", "\ufeff\na;1\na;2\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    [block] = blocks(open_table(tmp_path / "a.csv", None, False))
+    assert (block.names, block.starts.tolist(), block.numbers.tolist()) == (["a"], [0], [[1], [2]])
+
+
 def test_hostile_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.csv"
     for data, message in (
