@@ -5,11 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from stages import boaw, codebook
+from stages.core.bags.codebook import Activity, Codebook, Counting
 from stages.core.bags.codebook_file import read_codebook, write_codebook
+from stages.core.features.descriptors import write_descriptors
+from stages.core.runtime import device
 from stages.core.runtime.errors import UserError
-from stages.core.runtime.tables import read_features
+from stages.core.runtime.files import digest_of
+from stages.core.runtime.tables import origin_of, read_features
 from tests.helpers import openxbow
 from tests.helpers.codebooks import codebook_of
 from tests.helpers.descriptors import write_clips
@@ -121,4 +126,83 @@ def test_bags_do_not_depend_on_threads(set_parameters: Callable[..., None]) -> N
 def test_a_codebook_of_other_descriptors_is_refused() -> None:
     write_codebook(codebook.CODEBOOK, codebook_of([np.eye(5, dtype=np.float32)], 2))
     with pytest.raises(UserError, match=r"data/codebook\.txt has words of \[5\]"):
+        boaw.main()
+
+
+def test_the_table_says_how_it_was_made_and_figures_are_of_the_columns_of_the_layout(
+    project: Path, set_parameters: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two groups over three of four columns, a frame that is no number, and one of low activity."""
+    rng = np.random.default_rng(3)
+    clips = {f"{number}": rng.standard_normal((4 + number, 4)) for number in range(5)}
+    clips["2"][1, 3], clips["3"][0, 0], clips["4"][2:, 0] = np.nan, -9, -9
+    write_descriptors(
+        project / "data/lld/egemaps",
+        list(clips),
+        [values.astype(np.float32) for values in clips.values()],
+        ["pitch", "loud[1]", "loud[2]", "rest"],
+        {"feature_set": "x", "synthetic": True},
+    )
+    words = [rng.standard_normal((size, width)).astype(np.float32) for size, width in ((3, 1), (4, 2))]
+    made = Codebook(tuple(words), (Counting(1), Counting(2)), activity=Activity(0, -5.0))
+    write_codebook(codebook.CODEBOOK, made)
+    layout = {"pitch": ["pitch"], "loudness": ["loud*"]}
+    set_parameters(codebook={"features": "egemaps", "layout": layout}, boaw={"normalize": "sum"})
+    boaw.main()
+    origin = origin_of(BAGS)
+    assert origin == {
+        "feature_set": "x",
+        "synthetic": True,
+        "bags": {
+            "codebook": codebook.CODEBOOK.read_text(),
+            "layout": {"pitch": ["pitch"], "loudness": ["loud*"]},
+            "normalize": "sum",
+        },
+    }
+    frames = {
+        clip_id: values[np.isfinite(values).all(axis=1) & (values[:, 0] >= -5)].astype(np.float32)
+        for clip_id, values in clips.items()
+    }
+    expected, error = [], 0.0
+    for values in frames.values():
+        bag = np.zeros(7)
+        for first, columns, own, wanted in ((0, [0], words[0], 1), (3, [1, 2], words[1], 2)):
+            distances = ((values[:, None, columns].astype(float) - own) ** 2).sum(axis=2)
+            error += distances.min(axis=1).sum()
+            np.add.at(bag, first + distances.argsort(axis=1)[:, :wanted], 1)
+        expected.append(bag)
+    clip_ids, names, found = read_features(BAGS)
+    assert (clip_ids, names) == (list(clips), [f"boaw_000{word}" for word in range(7)])
+    np.testing.assert_allclose(found, [bag * 7 / bag.sum() for bag in expected], rtol=1e-6)
+    number = sum(map(len, frames.values()))
+    dead = int((np.sum(expected, axis=0) == 0).sum())
+    figures = json.loads(Path("metrics/boaw.json").read_text())
+    assert (figures["frames"], figures["not_finite"]) == (number, 30 - number) == (22, 8)
+    assert figures["quantization_error"] == pytest.approx(error / number / 3, abs=1e-4)
+    assert json.loads(Path("data/cards/boaw.json").read_text()) == {
+        "clips": 5,
+        "columns": 7,
+        "digest": digest_of(BAGS),
+    }
+    assert capsys.readouterr().out == (
+        f"5 bags of 7 words from 22 frames; {dead} words never used, quantization error "
+        f"{figures['quantization_error']}; 8 frames left out as not finite or of low activity\n"
+    )
+
+
+@pytest.mark.usefixtures("clips")
+def test_a_gpu_that_is_asked_for_must_be_there(
+    set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "DRIVERS", ())
+    set_parameters(boaw={"device": "cuda"})
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: boaw\.device is cuda, but torch finds no GPU; set it to"
+    ):
+        boaw.main()
+    set_parameters(codebook={"layout": "split"}, boaw={"device": "cpu"})
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: codebook\.layout is split, but the descriptors have no"
+    ):
         boaw.main()

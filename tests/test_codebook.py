@@ -223,3 +223,28 @@ def test_frames_are_read_in_batches(
     monkeypatch.setattr(descriptors_module, "ROWS_PER_BATCH", 11)
     codebook.main()
     assert codebook.CODEBOOK.read_bytes() == before
+
+
+def test_the_words_of_another_set_and_of_a_file_are_told_in_figures(
+    project: Path, set_parameters: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(2)
+    clips = {f"{number}": rng.standard_normal((3 + number, 4)) for number in range(6)}
+    clips["4"][0, 1] = np.inf
+    write_clips(project / "data/lld/egemaps", clips, COLUMNS)
+    write_clips(project / "data/lld/compare", {"0": np.zeros((9, 2))})
+    splits = ["train", "test", "train", "validation", "train", "test"]
+    pd.DataFrame({"clip_id": list(clips), "split": splits}).to_parquet("data/splits.parquet")
+    set_parameters(
+        codebook={"features": "egemaps", "size": [3, 2], "layout": "split", "method": "random", "frames": 12},
+        boaw={"assignments": 2, "log": False, "gaussian": 2.0, "cutoff": 3.0},
+    )
+    codebook.main()
+    figures = json.loads(Path("metrics/codebook.json").read_text())
+    sampled = figures.pop("sampled")
+    assert sampled + figures.pop("not_finite") == 12
+    assert figures == {"clips": 3, "frames": 3 + 5 + 7, "words": 5, "columns": [2, 2]}
+    assert capsys.readouterr().out == (
+        f"data/codebook.txt: 5 words (random, {sampled} of 15 training frames), 2 assignments, "
+        "Gaussian weights, a largest distance\n"
+    )

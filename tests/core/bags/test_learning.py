@@ -50,21 +50,25 @@ def test_words_are_those_of_openxbow(tag: str, method: Method) -> None:
         assert np.array_equal(chosen, expected)
 
 
-def test_random_draws_as_openxbow_does_where_frames_are_alike() -> None:
-    """The place of a swap counts the words so far, not the draws: figured step by step."""
-    frames = np.array([[0], [0], [1], [2], [0], [3], [1], [5.0]], np.float32)
-    generator, order, words = JavaRandom(9), list(range(8)), []
-    for draw in range(8):
-        index = generator.integer(8 - draw)
-        candidate = frames[order[index], 0]
-        if not any(abs(float(candidate) - frames[word, 0]) < 1e-4 for word in words):
+def drawn(frames: np.ndarray, size: int, seed: int, by_words: bool) -> list[int]:
+    """The random words step by step; how far back a drawn frame goes counts the words so far or the draws."""
+    generator, order, words = JavaRandom(seed), list(range(len(frames))), []
+    for draw in range(len(frames)):
+        index = generator.integer(len(frames) - draw)
+        if not any(abs(frames[order[index], 0] - frames[word, 0]) < 1e-4 for word in words):
             words.append(order[index])
-        if len(words) == 4:
+        if len(words) == size:
             break
-        last = 8 - len(words) - 1
+        last = len(frames) - (len(words) if by_words else draw) - 1
         order[index], order[last] = order[last], order[index]
-    assert draw > 3, "no draw was refused; the case is too easy"
-    assert random_frames(frames, 4, 9).tolist() == words
+    return words
+
+
+def test_random_draws_as_openxbow_does_where_frames_are_alike() -> None:
+    frames = np.array([[0], [0], [1], [2], [0], [3], [1], [5.0]], np.float32)
+    found = random_frames(frames, 4, 7).tolist()
+    assert found == drawn(frames, 4, 7, by_words=True) == [5, 6, 3, 1]
+    assert found != drawn(frames, 4, 7, by_words=False)
 
 
 def test_frames_in_one_column_alike_are_different() -> None:
