@@ -1,5 +1,5 @@
 import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +288,371 @@ def test_dvc_changes_one_value_and_nothing_else(tmp_path: Path, path: str) -> No
     (change,) = [pair for pair in pairs if pair[0] != pair[1]]
     assert change[1].split("#")[0].strip() == f"{key}: 77"
     assert change[0].partition("#")[1:] == change[1].partition("#")[1:]
+
+
+def accepted(path: str, value: Any) -> bool:
+    try:
+        parse(changed(path, value))
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "inside", "outside"),
+    [
+        ("synthesize/speakers", [4], [3]),
+        ("synthesize/clips_per_speaker", [1], [0]),
+        ("synthesize/seed", [0, 2**32 - 1], [-1, 2**32]),
+        ("preprocess/peak_db", [-60.0, 0.0], [-60.5, 0.5]),
+        ("preprocess/trim_db", [-100.0, -0.5], [-100.5, 0.0]),
+        ("preprocess/min_seconds", [0.001, 59.9], [0.0, 60.0]),
+        ("preprocess/max_seconds", [0.2], [0.1, 0.0]),
+        ("preprocess/min_peak_db", [0.0, -999.0], [0.5]),
+        ("preprocess/max_clipped", [0.0, 1.0], [-0.1, 1.1]),
+        ("split/folds", [3, "speakers", "Country"], [2, ""]),
+        ("split/fold", [1], [0]),
+        ("codebook/size", [10, 1_000_000, [2000]], [9, 1_000_001, [2000, 2000], []]),
+        ("codebook/frames", [2000, None], [1999, 0]),
+        ("codebook/seed", [0, 2**32 - 1], [-1, 2**32]),
+        ("boaw/assignments", [1, 2000], [0, 2001]),
+        ("boaw/gaussian", [0.0, 1e29], [-0.1, 1e30]),
+        ("boaw/cutoff", [0.0, 1e29], [-0.1, 1e30]),
+        ("train/learning_rate", [1e-9, 1.0], [0.0, 1.001]),
+        ("train/weight_decay", [0.0], [-0.1, float("inf")]),
+        ("train/batch_size", [1], [0]),
+        ("train/epochs", [1], [0]),
+        ("train/patience", [1], [0]),
+        ("train/label_smoothing", [0.0, 0.99], [-0.1, 1.0]),
+        ("train/seeds", [[0], [2**32 - 1]], [[], [-1], [2**32]]),
+        ("train/columns", [1, None], [0]),
+        ("models/stl/dropout", [0.0, 0.99], [-0.1, 1.0]),
+        ("models/stl/input_dropout", [0.0, 0.99], [-0.1, 1.0]),
+        ("models/stl/trunk", [[1]], [[], [0]]),
+        ("models/stl/head", [[], [1]], [[0]]),
+        ("evaluate/bootstrap", [1], [0]),
+        ("evaluate/confidence", [0.01, 0.99], [0.0, 1.0]),
+        ("compute/processes", [1, None], [0]),
+        ("explain", [{"compare-stl": {"permutations": 1}}], [{"compare-stl": {"permutations": 0}}]),
+        ("features/w", [{"kind": "transformers", "model": "a", "layer": 0}], []),
+        ("features/w", [], [{"kind": "transformers", "model": "a", "layer": -1}]),
+        ("features/w", [], [{"kind": "transformers", "model": "a", "layer": []}]),
+        ("features/w", [], [{"kind": "transformers", "model": "a", "layer": 1, "weights": [-0.5]}]),
+        ("runs/" + "x" * 60, [RUN], []),
+        ("runs/" + "x" * 61, [], [RUN]),
+    ],
+)
+def test_limits_are_allowed_and_nothing_beyond(path: str, inside: list[Any], outside: list[Any]) -> None:
+    assert [value for value in inside if not accepted(path, value)] == []
+    assert [value for value in outside if accepted(path, value)] == []
+
+
+def test_every_default() -> None:
+    """Of what params.yaml need not say; the values beside the paper's are in no other place."""
+    content = copy.deepcopy(CONTENT)
+    for section in ("synthesize", "preprocess", "split", "codebook", "boaw", "train", "evaluate", "compute"):
+        content[section] = {}
+    for section in ("search", "external", "fused_features", "fused_runs", "explain", "bias"):
+        del content[section]
+    content["corpus"] = {"path": "x"}
+    content["runs"] = {name: run for name, run in content["runs"].items() if run["features"] != "all"}
+    content["models"]["bare"] = {"joint": True, "trunk": [5]}
+    content["tasks"]["plain"] = {"kind": "regression", "columns": ["X"], "score": "mae"}
+    found = parse(content)
+    rest = load(ROOT / "params.yaml")
+    for section in ("synthesize", "preprocess", "split", "codebook", "boaw", "train", "evaluate", "compute"):
+        assert getattr(found, section) == getattr(rest, section)
+    assert found.corpus == replace(rest.corpus, path="x")
+    assert asdict(found.corpus) == {
+        "path": "x",
+        "labels": ("data_info.csv",),
+        "audio": "wav",
+        "speaker": "Subject_ID",
+        "name": None,
+        "challenge": None,
+        "missing": ("N/A", "None", "null", "?"),
+        "follow_links": False,
+    }
+    assert asdict(found.synthesize) == {"speakers": 360, "clips_per_speaker": 4, "seed": 1}
+    assert asdict(found.evaluate) == {"bootstrap": 1000, "confidence": 0.95, "seed": 1}
+    assert asdict(found.compute) == {"processes": None, "scheduler": None}
+    assert asdict(found.split) == {
+        **{"method": "balanced", "balance": "Country", "seed": 1, "folds": 5, "fold": 1}
+    }
+    assert asdict(found.preprocess) == {
+        **{"peak_db": -3.0, "enhance": "none", "trim": "none", "trim_db": -20.0, "min_seconds": 0.1},
+        **{"max_seconds": 60.0, "min_peak_db": -60.0, "max_clipped": 0.5},
+    }
+    assert asdict(found.codebook) == {
+        **{"features": "compare", "size": 2000, "method": "random++", "layout": "joint"},
+        **{"frames": 1_000_000, "standardize": True, "seed": 10, "file": None},
+    }
+    assert asdict(found.boaw) == {
+        **{"assignments": 10, "gaussian": 0.0, "cutoff": 0.0, "log": True, "idf": False},
+        **{"standardize_output": False, "normalize": "none", "device": "auto"},
+    }
+    assert asdict(found.train) == {
+        **{"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "batch_size": 8, "epochs": 20},
+        **{"patience": 5, "seeds": (1, 2, 3), "monitor": "loss", "loss_weighting": "equal"},
+        **{"regression_loss": "squared", "class_weights": "none", "label_smoothing": 0.0},
+        **{"scaling": "standard", "columns": None, "target_scale": "none", "blend": "none"},
+        **{"calibration": "none", "device": "auto"},
+    }
+    assert asdict(found.models["bare"]) == {
+        "architecture": {"joint": True, "trunk": (5,), "head": (), "dropout": 0.0, "input_dropout": 0.0},
+        "tasks": None,
+        "recipe": None,
+        "train": {},
+    }
+    assert asdict(found.tasks["plain"]) == {
+        **{"kind": "regression", "columns": ("X",), "score": "mae", "scale": "none", "output": "linear"},
+        **{"range": None, "also": ()},
+    }
+    assert (found.search, found.external, found.fused_features) == ({}, {}, {})
+    assert (found.fused_runs, found.explain, found.bias) == ({}, {}, {})
+    assert asdict(found.explain_options("compare-stl")) == {"families": {}, "permutations": 10}
+    with pytest.raises(UserError, match="runs has no entry 'compare'"):
+        found.explain_options("compare")
+    assert asdict(
+        parse(changed("fused_runs", {"x": {"runs": ["compare-stl", "boaw-stl"]}})).fused_runs["x"]
+    ) == {
+        "runs": ("compare-stl", "boaw-stl"),
+        "method": "mean",
+    }
+
+
+def test_what_the_sections_say_together() -> None:
+    content = changed("external/mine", {"kind": "table", "path": "t.csv"})
+    content["fused_features"] = {"both": ["mine", "boaw"]}
+    content["runs"] = {"one": {"features": "both", "model": "some"}, "two": RUN}
+    content["models"]["some"] = {"joint": False, "trunk": [3], "tasks": ["age", "emotion"]}
+    content["explain"] = {"two": {"families": {"f": "^x"}, "permutations": 3}}
+    content["search"] = {}
+    found = parse(content)
+    assert found.feature_sets == ["egemaps", "compare", "mine", "boaw", "both"]
+    assert list(found.sources) == ["egemaps", "compare", "mine"]
+    assert (list(found.tasks_of("one")), list(found.tasks_of("two"))) == (
+        ["emotion", "age"],
+        ["emotion", "country", "age"],
+    )
+    assert found.architecture("one").trunk == (3,) and not found.architecture("one").joint
+    assert found.explain_options("two").permutations == 3
+    assert found.explain_options("one").permutations == 10
+
+
+def test_names_are_composed_as_those_of_label_files_are(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text().replace("columns: [Country]", "columns: [Pai\u0301s]")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    assert load(tmp_path / "params.yaml").tasks["country"].columns == ("Pa\u00eds",)
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Yes", "OFF"])
+def test_words_that_yaml_1_2_reads_as_text(word: str, tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("balance: Country", f"balance: {word}"))
+    assert load(tmp_path / "params.yaml").split.balance == word
+    (tmp_path / "params.yaml").write_text(text.replace("  idf: false", f"  idf: {word}"))
+    with pytest.raises(UserError, match=rf"boaw\.idf should be a valid boolean; it is '{word}'"):
+        load(tmp_path / "params.yaml")
+    for value in ("true", "True", "TRUE"):
+        (tmp_path / "params.yaml").write_text(text.replace("  idf: false", f"  idf: {value}"))
+        assert load(tmp_path / "params.yaml").boaw.idf is True
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("train/loss_weighting", {"emotion": 0, "country": 0}),  # age counts 1
+        ("train/loss_weighting", {"age": 0.5}),
+        ("tasks/years", {**AGE, "also": ["rmse", "ccc"]}),
+        ("split/balance", None),
+        ("split/folds", "Age_group"),
+        ("features/x", {"kind": "opensmile", "set": "GeMAPSv01b", "windows": {"seconds": 0.5, "hop": 0.5}}),
+        (
+            "features/x",
+            {
+                **{"kind": "opensmile", "set": "GeMAPSv01b"},
+                "windows": {"seconds": 0.1, "hop": 0.05, "pooling": "max"},
+            },
+        ),
+        ("search/learning_rate", {"low": 0.1, "high": 0.2}),
+        ("search/epochs", {"low": 3.0, "high": 9.0, "log": True}),
+        ("search/columns", [None, 30]),
+        ("codebook/layout", {"A-1_b": ["x"]}),
+    ],
+)
+def test_what_is_allowed(path: str, value: Any) -> None:
+    parse(changed(path, value))
+
+
+def test_columns_of_sets_that_the_run_reads() -> None:
+    content = changed("models/one", {**CONTENT["models"]["stl"], "train": {"columns": {"compare": 9}}})
+    for features in ("all", "compare"):
+        content["runs"]["new"] = {"features": features, "model": "one"}
+        assert parse(content).recipe("new").columns == {"compare": 9}
+    content["runs"]["new"] = {"features": "boaw", "model": "one"}
+    with pytest.raises(
+        UserError, match="columns of run new names 'compare', but the run reads boaw; take it"
+    ):
+        parse(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (
+            "split/folds",
+            "Age",
+            "split.folds is 'Age', which task age reads as numbers; name a column of classes, or",
+        ),
+        (
+            "features/x",
+            {"kind": "opensmile", "set": "a", "windows": {"count": 3, "pooling": "max"}},
+            "features.x.windows takes count alone",
+        ),
+        (
+            "features/x",
+            {"kind": "opensmile", "set": "a", "windows": {"hop": 0.2, "pooling": "max"}},
+            "features.x.windows takes count alone",
+        ),
+        ("features/x", {"kind": "opensmile", "set": "a", "windows": {"count": 1}}, "or equal to 2; it is 1"),
+        (
+            "features/x",
+            {"kind": "opensmile", "set": "a", "windows": {"seconds": 0.09, "hop": 0.05}},
+            "to 0.1",
+        ),
+        ("features/x", {"kind": "opensmile", "set": "a", "windows": {"seconds": 0.5, "hop": 0.0}}, "than 0"),
+        (
+            "tasks/Total",
+            AGE,
+            "tasks cannot hold the name 'Total': learning curves call the sum of the losses so",
+        ),
+        ("tasks/error", AGE, "tasks cannot hold the name 'error': predictions call a column so"),
+        ("features/BOAW", "emobase", "features cannot hold the name 'BOAW': the bags of audio words have it"),
+        ("bias/lpt9", {"column": "Country"}, "bias cannot hold the name 'lpt9': Windows allows no file"),
+        ("fused_features/com1", ["compare", "egemaps"], "fused_features cannot hold the name 'com1'"),
+        ("fused_runs/true", {"runs": ["compare-stl", "boaw-stl"]}, "fused_runs cannot hold the name 'true'"),
+        (
+            "external/EGEMAPS",
+            {"kind": "table", "path": "t"},
+            "'egemaps' and 'EGEMAPS' in features, external, f",
+        ),
+        ("recipes/nfiles", {}, "recipes cannot hold the name 'nfiles': DVC's run cache"),
+        (
+            "explain",
+            {"compare-slt": {}},
+            "explain names 'compare-slt', which is no run (did you mean compare-stl?)",
+        ),
+        (
+            "explain",
+            {"boaw-stl": {"families": {"words": "("}}},
+            "explain.boaw-stl.families.words is no regular expression (missing ), unterminated subpattern",
+        ),
+        (
+            "train",
+            {"columns": {"compare": 5}},
+            "columns of run egemaps-stl names 'compare', but the run reads egemaps; take it out",
+        ),
+        ("fused_runs", {"x": {"runs": ["compare-stl"] * 2}}, "fused_runs.x names a run twice; take it out"),
+        ("fused_runs", {"x": {"runs": ["compare-stl"]}}, "fused_runs.x.runs should have at least 2 items"),
+        ("tasks/age/also", ["mae"], "tasks.age names a metric twice in score and also; take one out"),
+        ("tasks/age/also", ["rmse", "rmse"], "tasks.age names a metric twice"),
+        ("tasks/age/range", [7, 7], "tasks.age.range must be the lowest and then the highest label"),
+        ("tasks/age/score", "CCC", "tasks.age.score should be"),
+        (
+            "preprocess/trim_silence",
+            True,
+            "preprocess.trim_silence is no longer a parameter; write trim: none, or",
+        ),
+        (
+            "codebook/size",
+            [5, 6],
+            "codebook.size names 2 sizes, but codebook.layout makes 1 group; give one size",
+        ),
+        (
+            "search/learning_rate",
+            {"low": 0.1, "high": 0.1},
+            "search.learning_rate must go from low up to high",
+        ),
+        (
+            "search/epochs",
+            {"low": 0, "high": 9, "log": True},
+            "must go from low up to high, and from above 0",
+        ),
+        (
+            "search/epochs",
+            {"low": 0, "high": 9},
+            "search.epochs should be greater than or equal to 1; it is 0",
+        ),
+        (
+            "search/device",
+            ["cpu"],
+            "search.device cannot be searched; seeds and device make no better recipe",
+        ),
+        (
+            "search/learning_rate",
+            {"low": 0.1, "hihg": 1},
+            "search.learning_rate.hihg is not a parameter (did you",
+        ),
+        ("corpus/labels", ["/a.csv"], "corpus.labels names '/a.csv', which is not below corpus.path"),
+        ("corpus/labels", [""], "corpus.labels names '', which is not below corpus.path"),
+        ("corpus/audio", "a/../b", "corpus.audio names 'a/../b', which is not below corpus.path"),
+        ("corpus/challenge", "a-vb", "corpus.challenge should be 'exvo-multitask', 'a-vb-high'"),
+        ("compute/processes", "many" * 20, "it is 'manymanymanymanymanymanymanymanymany…."),
+    ],
+)
+def test_what_else_does_not_fit(path: str, value: Any, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(changed(path, value))
+    assert sentence in str(caught.value)
+
+
+def test_a_size_for_each_group_of_columns() -> None:
+    content = changed("codebook/layout", {"a": ["x"], "b": ["y"], "c": ["z"]})
+    content["codebook"]["size"] = [30, 20]
+    with pytest.raises(
+        UserError, match=r"names 2 sizes, but codebook\.layout makes 3 groups; give one size, or"
+    ):
+        parse(content)
+    content["codebook"]["size"] = [30, 20, 10]
+    assert [parse(content).codebook.size_of(group) for group in range(3)] == [30, 20, 10]
+    content["codebook"]["layout"], content["codebook"]["size"] = "split", 17
+    assert [parse(content).codebook.size_of(group) for group in range(2)] == [17, 17]
+
+
+def test_single_clips_teach_no_correlation_but_other_scores() -> None:
+    """A batch of one clip is refused for the tasks that the run learns, and for no others."""
+    content = changed("train/batch_size", 1)
+    content["train"]["regression_loss"] = "score"
+    content["models"]["years"] = {"joint": True, "trunk": [3], "tasks": ["age", "country"]}
+    content["runs"] = {"new": {"features": "compare", "model": "years"}}
+    content["explain"], content["search"] = {}, {}
+    assert parse(content).recipe("new").batch_size == 1
+    for score in ("ccc", "pearson"):
+        content["tasks"]["age"]["score"] = score
+        with pytest.raises(
+            UserError, match="regression_loss of run new is score and batch_size 1, but task age"
+        ):
+            parse(content)
+    content["train"]["batch_size"] = 2
+    parse(content)
+
+
+def test_sets_that_have_frames_for_codebooks() -> None:
+    content = changed("codebook/features", "halves")
+    content["features"] = {
+        "egemaps": "eGeMAPSv02",
+        "compare": "ComParE_2016",
+        "voice": {"kind": "resemblyzer"},
+    }
+    content["features"]["halves"] = {"kind": "opensmile", "set": "x", "windows": {"count": 2}}
+    content["external"] = {
+        "own": {"kind": "opensmile", "path": "x.conf"},
+        "framed": {"kind": "opensmile", "path": "x.conf", "frames": "lld"},
+    }
+    expected = "codebook.features is 'halves'; the openSMILE sets are egemaps, compare, framed."
+    with pytest.raises(UserError) as caught:
+        parse(content)
+    assert str(caught.value) == f"params.yaml: {expected}"
+    content["codebook"]["features"] = "framed"
+    assert parse(content).codebook.features == "framed"

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from stages.core.config.load import load
-from stages.core.config.writing import with_entry
+from stages.core.config.writing import remark_of, with_entry, with_section
 from stages.core.runtime.errors import UserError
 from tests.helpers import ROOT
 
@@ -83,3 +83,54 @@ def test_the_real_file(tmp_path: Path) -> None:
     write_entry(path, "runs", "compare-new", {"features": "compare", "model": "new"})
     assert not [line for line in changes(before, path.read_text()) if line.startswith("-")]
     assert load(path).recipe("compare-new").learning_rate == 0.0123
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "remark", "line"),
+    [
+        ("rate", 0.5, "", "  rate: 0.5                 # how fast"),
+        ("rate", 0.5, "# new", "  rate: 0.5                 # new"),
+        ("rate", [1, 2], "", "  rate: [1, 2]              # how fast"),
+        ("rate", None, "", "  rate:                     # how fast"),
+        ("none", 3, "# now there", "  none: 3                   # now there"),
+        ("bare", "x", "", "  bare: x"),
+        ("bare", "x", "# said", "  bare: x                   # said"),
+        ("long", 1, "", "  long: 1                   # of a list"),
+        ("a-name-that-is-longer-than-most", 1, "# y", "  a-name-that-is-longer-than-most: 1 # y"),
+    ],
+)
+def test_a_comment_stays_unless_another_takes_its_place(
+    name: str, entry: object, remark: str, line: str
+) -> None:
+    text = (
+        "first: 1\ntrain:  # options\n  rate: 0.1 # how fast\n  none:\n  bare: y\n  long: [a, # of a list\n"
+    )
+    text = text.replace("[a, # of a list", "[a] # of a list") + "  # end of train\n\nlast: {}\n"
+    after = with_entry(text, "train", name, entry, remark)
+    came = [line for line in changes(text, after) if line.startswith("+")]
+    assert came == [f"+ {line}"]
+    assert after.endswith("  # end of train\n\nlast: {}\n")
+    assert len(after.splitlines()) == len(text.splitlines()) + (name.startswith("a-"))
+
+
+def test_an_entry_of_several_lines_becomes_one_of_others() -> None:
+    text = (
+        "models:\n  one:\n    trunk: [1] # x\n    head:\n    - 2\n  # about two\n  two: {trunk: [3]} # kept\n"
+    )
+    assert with_entry(text, "models", "one", {"trunk": [9], "train": {"rate": 1}}) == (
+        "models:\n  one:\n    trunk: [9]\n    train:\n      rate: 1\n"
+        "  # about two\n  two: {trunk: [3]} # kept\n"
+    )
+    assert with_entry(text, "models", "two", {"trunk": (4,)}).endswith(
+        "# about two\n  two:\n    trunk: [4]\n"
+    )
+
+
+def test_remarks_and_sections_of_another_text() -> None:
+    text = "a:  # one\n  x: 1  # about x\n  y: [1, 2]\n\n# between\nb:\n  z: 1\n"
+    assert [remark_of(text, "a", name) for name in ("x", "y", "none")] == ["# about x", "", ""]
+    other = "# top\nb: # theirs\n  # first\n  q: {r: 1} # kept\n\n# not theirs\na:\n  x: 9\n"
+    assert with_section(text, "b", other) == (
+        "a:  # one\n  x: 1  # about x\n  y: [1, 2]\n\n# between\nb: # theirs\n  # first\n  q: {r: 1} # kept\n"
+    )
+    assert with_section(text, "a", other) == "a:\n  x: 9\n\n# between\nb:\n  z: 1\n"

@@ -57,6 +57,8 @@ decimals = st.builds(
 @example(text="1.1754943e-38")
 @example(text="7.0064923216240853546186479164495e-46")
 @example(text="3.4028235e38")
+@example(text="99999999999999999999")
+@example(text="9.9999999999999999999")
 def test_every_decimal_becomes_the_nearest_number(text: str) -> None:
     found = parsed(text)
     assert found == nearest_single(text)

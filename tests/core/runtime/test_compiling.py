@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.core.runtime import compiling
+
 SOURCE = """
 from stages.core.runtime.compiling import compiled
 from package.constants import FACTOR
@@ -54,6 +56,30 @@ def test_another_file_of_the_package_compiles_anew(package: Path, tmp_path: Path
     assert called(package, tmp_path / "cache") == [6, 0]
     (package / "constants.py").write_text("FACTOR = 5")
     assert called(package, tmp_path / "cache") == [10, 0]
+
+
+def test_a_change_of_the_package_or_of_the_arithmetic_is_another_digest(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arithmetic = tmp_path / "arithmetic"
+    arithmetic.mkdir()
+    (arithmetic / "sums.py").write_text("ONE = 1")
+    monkeypatch.setattr(compiling, "ARITHMETIC", arithmetic)
+
+    def digest() -> str:
+        return compiling.sources_digest.__wrapped__(package)
+
+    seen = {digest()}
+    assert digest() in seen
+    (package / "notes.txt").write_text("no source")
+    assert digest() in seen
+    (package / "constants.py").write_text("FACTOR = 4")
+    seen.add(digest())
+    (arithmetic / "sums.py").write_text("ONE = 2")
+    seen.add(digest())
+    (arithmetic / "more.py").write_text("TWO = 2")
+    seen.add(digest())
+    assert len(seen) == 4
 
 
 def test_without_a_folder_every_process_compiles(package: Path, tmp_path: Path) -> None:

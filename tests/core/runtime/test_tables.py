@@ -2,12 +2,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from stages.core.runtime import tables
 from stages.core.runtime.errors import StageFileError
-from stages.core.runtime.tables import FeatureTable, read_features, read_table, write_features, write_table
+from stages.core.runtime.tables import (
+    FeatureTable,
+    origin_of,
+    read_features,
+    read_table,
+    write_features,
+    write_table,
+)
 
 
 def test_features_come_back_bit_for_bit(tmp_path: Path) -> None:
@@ -21,6 +29,35 @@ def test_features_come_back_bit_for_bit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got, values)
     pq.write_table(pq.read_table(tmp_path / "f.parquet"), tmp_path / "groups.parquet", row_group_size=70)
     np.testing.assert_array_equal(read_features(tmp_path / "groups.parquet")[2], values)
+
+
+def test_a_table_of_several_groups_says_how_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 12 rows five to a group; the last group is shorter."""
+    monkeypatch.setattr(tables, "_group_size", lambda _: 5)
+    path, values = tmp_path / "f.parquet", np.arange(24, dtype=np.float32).reshape(12, 2)
+    origin = {"synthetic": True, "preprocess": {"peak_db": -3.0}}
+    write_features(path, list("abcdefghijkl"), ["x", "y"], iter(values), origin)
+    metadata = pq.read_metadata(path)
+    assert [metadata.row_group(group).num_rows for group in range(3)] == [5, 5, 2]
+    table = FeatureTable(path)
+    assert table.origin == origin_of(path) == origin
+    assert table[np.array([11, 4, 5])].tolist() == [[22, 23], [8, 9], [10, 11]]
+    assert table[np.array([9])].tolist() == [[18, 19]]
+    assert table[np.array([3, 10])].tolist() == [[6, 7], [20, 21]]
+    write_features(tmp_path / "none.parquet", [], ["x"], [])
+    assert read_features(tmp_path / "none.parquet")[2].shape == (0, 1)
+    assert origin_of(tmp_path / "none.parquet") == {}
+
+
+def test_columns_of_a_table(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.parquet", pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": [0.5, 1.5]}))
+    assert read_table(tmp_path / "t.parquet", ["c", "a"]).to_dict("list") == {"c": [0.5, 1.5], "a": [1, 2]}
+    write_table(tmp_path / "t.parquet", pa.table({"a": [3]}))
+    assert read_table(tmp_path / "t.parquet").to_dict("list") == {"a": [3]}
+    with pytest.raises(StageFileError, match=r"x\.parquet does not exist"):
+        origin_of(tmp_path / "x.parquet")
 
 
 def test_same_rows_same_bytes(tmp_path: Path) -> None:
