@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,13 @@ import yaml
 
 from stages import evaluate, explain, features, preprocess, split, summarize, synthesize, train
 from stages.command import guarded
+from stages.core.config.load import load
 from stages.core.relevance.families import FAMILIES
+from stages.core.relevance.recovery import quantities_of
+from stages.core.runtime.files import write_json
+from stages.core.runtime.tables import read_features
 from tests.helpers import ROOT
+from tests.helpers.results import comparison
 from tests.helpers.tiny_project import run_stage
 
 RUN = "egemaps-stl"
@@ -91,13 +97,59 @@ def test_the_page_shows_the_figures_and_says_that_the_voices_are_synthetic(expla
     ]
 
 
-def test_the_same_bytes_again(explained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_again(
+    explained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(explained)
     files = [Path(f"metrics/explain/{RUN}.json"), *Path("plots/explain").glob("*.csv")]
     monkeypatch.setattr("stages.core.relevance.by_family.LABELS_EXCHANGED", 19)
     before = [path.read_bytes() for path in files]
     run_stage(explain, monkeypatch, RUN)
     assert [path.read_bytes() for path in files] == before
+    *_, families, first, _, _, _, _, last = capsys.readouterr().out.splitlines()
+    assert families == f"{RUN}: 8 acoustic families; see plots/explain/{RUN}/index.html"
+    recovery = json.loads(files[0].read_text())["recovery"]
+    for line, kind, task in ((first, "alone", "emotion"), (last, "given the rest", "age")):
+        start = f"{RUN}: recovery of the generator's weights, {kind}, {task}: "
+        assert line.startswith(start)
+        assert float(line.removeprefix(start)) == pytest.approx(recovery[kind][task], abs=6e-5)
+
+
+def test_the_corpus_of_a_run(explained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator's quantities belong to the embedded corpus, however its path is written."""
+    monkeypatch.chdir(explained)
+    parameters = load()
+    clip_ids, _, values = read_features(Path("data/features/egemaps.parquet"))
+    for path, embedded in (
+        ("data/synthetic", True),
+        (str(explained / "data/synthetic"), True),
+        ("data/../data/synthetic/", True),
+        ("data", False),
+    ):
+        corpus = explain.corpus_of(RUN, replace(parameters, corpus=replace(parameters.corpus, path=path)))
+        assert (corpus.quantities is not None) == embedded
+        assert list(corpus.labels["clip_id"]) == list(clip_ids)
+        assert corpus.features.tobytes() == values.tobytes()
+        assert corpus.group_column == "Country"
+        if corpus.quantities is not None:
+            expected = quantities_of(parameters.synthesize, clip_ids)
+            assert corpus.quantities.tobytes() == expected.tobytes()
+
+
+@pytest.mark.usefixtures("project")
+def test_gains_of_joint_learning_are_those_on_test_in_which_the_run_takes_part() -> None:
+    rows = [
+        comparison(0.1, 0.0, 0.2, "a-joint", baseline="a"),
+        comparison(0.2, 0.0, 0.3, "a-joint", baseline="a", split="validation"),
+        comparison(0.3, 0.0, 0.4, "b-joint", baseline="b"),
+        comparison(0.4, 0.0, 0.5, "a-joint", baseline="a", contrast="training"),
+        comparison(0.5, 0.0, 0.6, "b-joint", baseline="a", task="age"),
+    ]
+    write_json(Path("metrics/comparison.json"), [asdict(row) for row in rows])
+    assert explain.joint_gains("a") == [rows[0], rows[4]]
+    assert explain.joint_gains("a-joint") == [rows[0]]
+    assert explain.joint_gains("b-joint") == [rows[2], rows[4]]
+    assert explain.joint_gains("c") == []
 
 
 def test_features_without_a_family_ask_for_one(

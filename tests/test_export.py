@@ -107,10 +107,44 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("there").mkdir(exist_ok=True)
     with pytest.raises(UserError, match="there exists; name a new folder"):
         run_stage(export, monkeypatch, "egemaps-stl", "there")
-    monkeypatch.setattr(export, "largest_difference", lambda *_: float("nan"))
-    with pytest.raises(UserError, match="nothing was written"):
+    Path("taken.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"taken\.txt exists; name a new folder"):
+        run_stage(export, monkeypatch, "egemaps-stl", "taken.txt")
+    for difference in (float("nan"), 1.2e-5):
+        monkeypatch.setattr(export, "largest_difference", lambda *_, found=difference: found)
+        with pytest.raises(
+            UserError, match=rf"differs by {difference:.1e} .*, more than 1e-05; nothing was writ"
+        ):
+            export.export("egemaps-stl", Path("out"))
+        assert not Path("out").exists()
+    details = read_json(Path("metrics/details.json"))
+    fewer = {**details, "runs": {"egemaps-mtl2": details["runs"]["egemaps-mtl2"]}}
+    write_json(Path("metrics/details.json"), fewer)
+    with pytest.raises(
+        UserError, match=r"details\.json has no scores of egemaps-stl; `dvc repro` makes them"
+    ):
         export.export("egemaps-stl", Path("out"))
-    assert not Path("out").exists()
+    write_json(Path("metrics/details.json"), details)
+
+
+def test_clips_from_the_whole_table_are_checked_and_the_folder_may_be_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[np.ndarray] = []
+    monkeypatch.setattr(export, "largest_difference", lambda *given: asked.append(given[2]) or 1e-5)
+    _, _, features = read_features(Path("data/features/egemaps.parquet"))
+    run_stage(export, monkeypatch, "egemaps-stl", "given")
+    monkeypatch.setattr(export, "CHECKED", 8)
+    run_stage(export, monkeypatch, "egemaps-stl")
+    run_stage(export, monkeypatch, "egemaps-stl")  # the default folder is made anew
+    np.testing.assert_array_equal(asked[0], features)
+    np.testing.assert_array_equal(asked[1], features[[0, 17, 34, 51, 68, 85, 102, 119]])
+    end = "README.md, model.onnx (at most 1e-05 from the model) and the model itself"
+    assert capsys.readouterr().out.splitlines() == [f"given: {end}", *[f"data/export/egemaps-stl: {end}"] * 2]
+    source = {path.name: path.read_bytes() for path in (here / "data/models/egemaps-stl").iterdir()}
+    found = {path.name: path.read_bytes() for path in (here / "given").iterdir()}
+    assert found.keys() == source.keys() | {"README.md", "model.onnx"}
+    assert all(found[name] == content for name, content in source.items())
 
 
 @pytest.mark.usefixtures("here")

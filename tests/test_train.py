@@ -3,9 +3,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ import pytest
 
 from stages import train
 from stages.core.networks.model import Model
+from stages.core.networks.run import Trained
+from stages.core.networks.stopping import TrainingResult
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import read_json
 from stages.core.runtime.tables import read_features, write_features, write_table
 from tests.helpers import ROOT
 from tests.helpers.corpora import EMOTIONS
@@ -54,6 +58,49 @@ def tables(project: Path, set_parameters: Callable[..., None]) -> Path:
 def run(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr("sys.argv", ["train", name])
     train.main()
+
+
+def test_what_is_written_and_said_of_networks(
+    tables: Path,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Networks come in any order and stand in that of the seeds; compiling is no training."""
+    set_parameters(train={"seeds": [9, 4]})
+    row = {"epoch": 1, "split": "train", "task": "age", "loss": 1234567.8, "share": 0.0, "score": None}
+    of_seed = {
+        4: TrainingResult(
+            {"w": np.zeros(2)}, [row, {**row, "epoch": 2, "loss": 0.0}], best_epoch=1, epochs=3
+        ),
+        9: TrainingResult({"w": np.ones(3)}, [{**row, "split": "validation", "score": 0.0}], 2, 6),
+    }
+    networks = [Trained(f"seed{seed}", seed, ["age"], None, result) for seed, result in of_seed.items()]
+    monkeypatch.setattr(train, "train_run", lambda *_: iter(networks))
+    clock, processor = iter([100.0, 190.0]), iter([5.0, 8.5])
+    times = SimpleNamespace(perf_counter=lambda: next(clock), process_time=lambda: next(processor))
+    monkeypatch.setattr(train, "time", times)
+
+    @contextmanager
+    def timer(_: str, callback: Callable[[float], None]) -> Iterator[None]:
+        callback(3.0)
+        yield
+        callback(4.5)
+
+    monkeypatch.setattr(train, "install_timer", timer)
+    run(monkeypatch, "small-mtl")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "small-mtl: 2 networks, 4.5 epochs each on average, 82.5 s"
+    )
+    assert read_json(tables / ".cache/seconds/small-mtl.json") == {"training": 82.5, "processor": 3.5}
+    assert (tables / "plots/curves/small-mtl.csv").read_text().splitlines() == [
+        "seed,epoch,split,task,loss,share,score",
+        "9,1,validation,age,1.23457e+06,0,0",
+        "4,1,train,age,1.23457e+06,0,",
+        "4,2,train,age,0,0,",
+    ]
+    said = read_json(tables / "data/models/small-mtl/model.json")["networks"]
+    assert [(one["seed"], one["best_epoch"], one["epochs"]) for one in said] == [(9, 2, 6), (4, 1, 3)]
 
 
 def test_a_joint_model_has_one_network_a_seed(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:

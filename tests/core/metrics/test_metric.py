@@ -1,6 +1,7 @@
 """Each metric: name, direction, unit and bounds, a value by hand, and which of several values is best."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -68,5 +69,8 @@ def test_the_naive_predictor_says_the_mean_of_each_column_or_the_shares_of_the_c
     ratings = np.array([[1.0, 0.0], [2.0, 5.0], [6.0, np.nan], [np.nan, np.nan]])
     assert naive_prediction(ratings, 2).tolist() == [3.0, 2.5]
     assert naive_prediction(np.array([2, 0, -1, 2, 2]), 4).tolist() == [0.25, 0, 0.75, 0]
+    assert naive_prediction(np.array([-1, 1]), 3).tolist() == [0, 1, 0]
     assert naive_prediction(np.array([-1, -1]), 3).tolist() == [0, 0, 0]
-    assert np.isnan(naive_prediction(np.full((2, 3), np.nan), 3)).tolist() == [True, True, True]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(naive_prediction(np.full((2, 3), np.nan), 3)).tolist() == [True, True, True]
