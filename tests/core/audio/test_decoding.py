@@ -308,7 +308,9 @@ def test_too_much_garbage_is_not_searched_for_ever(tmp_path: Path) -> None:
 
 def test_frames_that_the_decoder_loses_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "inspect", lambda path: Source(path, least=FRAMES + 1))
-    assert reason_of(tmp_path, encoded("WAV/PCM_16")) == "damaged"
+    with pytest.raises(UnusableClipError) as caught:
+        frames_of(tmp_path, encoded("WAV/PCM_16"))
+    assert str(caught.value) == "damaged: 22050 of at least 22051 samples can be decoded"
     monkeypatch.setattr(decoding, "inspect", lambda path: Source(path, least=FRAMES))
     assert frames_of(tmp_path, encoded("WAV/PCM_16")) == FRAMES
 
@@ -349,6 +351,80 @@ def test_rates_and_channels_beyond_reason_are_refused_without_decoding(
     assert caught.value.reason == reason
 
 
+def sparse(path: Path, rate: int, channels: int, frames: int) -> Path:
+    """A recording of zeros that takes no space."""
+    path.write_bytes(wav_header(rate, channels, frames))
+    with path.open("r+b") as file:
+        file.truncate(44 + frames * channels * 2)
+    return path
+
+
+def fault_of(path: Path, max_seconds: float = 60) -> str:
+    """Why a recording can neither be decoded nor measured."""
+    for attempt in (
+        lambda: list(decode(path, max_seconds)),
+        lambda: measure(path, PreprocessOptions(max_seconds=max_seconds)),
+    ):
+        with pytest.raises(UnusableClipError) as caught:
+            attempt()
+    return str(caught.value)
+
+
+def test_limits_of_rate_and_channels_are_allowed_themselves(tmp_path: Path) -> None:
+    for rate, channels in ((4000, 1), (768_000, 2), (192_000, 8), (8000, 192)):
+        path = sparse(tmp_path / "x.wav", rate, channels, rate // 4)
+        assert sum(len(block) for _, block in decode(path, 60)) == rate // 4
+        assert measure(path, PreprocessOptions()) == 0.25
+    beyond = {
+        (3999, 1): "sample rate: 3999 Hz; rates from 4000 to 768000 Hz can be used",
+        (768_001, 1): "sample rate: 768001 Hz; rates from 4000 to 768000 Hz can be used",
+        (192_001, 8): "too large: 8 channels at 192001 Hz; at most 1536000 samples per second can be used",
+        (192_000, 9): "too large: 9 channels at 192000 Hz; at most 1536000 samples per second can be used",
+    }
+    for (rate, channels), sentence in beyond.items():
+        assert fault_of(sparse(tmp_path / "x.wav", rate, channels, rate)) == sentence
+
+
+def test_limits_of_length_are_allowed_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    for form, subtype in (("WAV", "PCM_16"), ("FLAC", "PCM_16")):
+        data = encoded(f"{form}/{subtype}", tone(0.8))
+        for content in (data, with_total(data, 0)) if form == "FLAC" else (data,):
+            path.write_bytes(content)
+            assert sum(len(block) for _, block in decode(path, 0.8)) == 35_280
+            assert measure(path, PreprocessOptions(min_seconds=0.8, max_seconds=0.8)) == 0.8
+            assert fault_of(path, 0.79).startswith("too long: 0.8 s, the limit is 0.79 s")
+            with pytest.raises(UnusableClipError, match=r"^too short: 0\.8000 s, the limit is 0\.81 s$"):
+                measure(path, PreprocessOptions(min_seconds=0.81))
+    bytes_per_second = 1_536_000 * 8
+    path.write_bytes(bytes(4 * bytes_per_second // 1000))
+    assert fault_of(path, 4e-3).startswith("not audio: nothing but zeros")
+    path.write_bytes(bytes(4 * bytes_per_second // 1000 + 1))
+    assert fault_of(path, 4e-3) == "too long: the file has 0.0 GB, the limit is 0.004 s"
+
+
+def test_chained_streams_are_one_recording_in_length(tmp_path: Path) -> None:
+    path = tmp_path / "x.ogg"
+    path.write_bytes(encoded("OGG/VORBIS", tone(0.5)) + encoded("OGG/VORBIS", tone(0.3)))
+    assert fault_of(path, 0.79) == "too long: 0.8 s, the limit is 0.79 s"
+    assert measure(path, PreprocessOptions(max_seconds=0.8)) == pytest.approx(0.8)
+    assert sum(len(block) for _, block in decode(path, 0.8)) == 35_280
+
+
+@pytest.mark.parametrize("kind", ["WAV/PCM_16", "FLAC/PCM_16"])
+def test_every_block_holds_its_samples(tmp_path: Path, kind: str) -> None:
+    """Three channels, in blocks of 87,381 samples, of which the last is not full."""
+    noise = np.random.default_rng(1).integers(-32_768, 32_768, (200_000, 3)).astype(np.int16)
+    path = tmp_path / "x.wav"
+    path.write_bytes(encoded(kind, noise, 48_000))
+    for content in [path.read_bytes()] + [with_total(path.read_bytes(), 0)] * (kind[0] == "F"):
+        path.write_bytes(content)
+        blocks = [(rate, block.copy()) for rate, block in decode(path, 60)]
+        assert [len(block) for _, block in blocks] == [87_381, 87_381, 25_238]
+        assert {rate for rate, _ in blocks} == {48_000}
+        np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]) * 32_768, noise)
+
+
 def test_decoding_takes_little_memory_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(wav_header(192_000, 8, 192_000))
@@ -376,11 +452,28 @@ def test_too_long_is_noticed_before_the_end_where_no_length_is_announced(tmp_pat
         list(decode(tmp_path / "huge.wav", 60.0))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e31])
-def test_samples_that_are_no_sound(tmp_path: Path, value: float) -> None:
-    samples = tone()
-    samples[100] = value
-    assert reason_of(tmp_path, encoded("WAV/DOUBLE", samples)) == "not finite"
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ([np.nan], "at least 1 samples are NaN or infinite"),
+        ([np.nan, np.inf, -np.inf], "at least 3 samples are NaN or infinite"),
+        ([np.inf], "at least 1 samples are NaN or infinite"),
+        ([-np.inf, 1e31], "at least 1 samples are NaN or infinite"),
+        ([1e31], "samples reach 1e+31 × full scale"),
+        ([-2e31, 1e31], "samples reach 2e+31 × full scale"),
+        ([1.01e30], "samples reach 1e+30 × full scale"),
+    ],
+)
+def test_samples_that_are_no_sound(tmp_path: Path, values: list[float], sentence: str) -> None:
+    samples = np.r_[tone(), np.zeros(300_000)]  # more than one block
+    samples[100] = 1e30
+    assert frames_of(tmp_path, encoded("WAV/DOUBLE", samples)) == len(samples)
+    for place in (100, 300_000):
+        samples[place : place + len(values)] = values
+        with pytest.raises(UnusableClipError) as caught:
+            frames_of(tmp_path, encoded("WAV/DOUBLE", samples))
+        assert str(caught.value) == f"not finite: {sentence}"
+        samples[place : place + len(values)] = 0
 
 
 BAD: dict[str, Callable[[Path], object]] = {
