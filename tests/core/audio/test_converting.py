@@ -139,7 +139,7 @@ def test_workers_elsewhere_get_the_recordings_themselves_unless_they_are_large(
     soundfile.write(recordings[5], tone(9.0), 48_000)
     recordings[2].unlink()
     recordings[4].write_bytes(b"wvpk" * 10)
-    monkeypatch.setattr(converting, "_LARGEST_SENT", 500_000)
+    monkeypatch.setattr(converting, "_LARGEST_SENT", recordings[0].stat().st_size)
     elsewhere = ComputeOptions(scheduler="tcp://elsewhere:8786")
     first = outcomes(recordings, cache, elsewhere)
     assert worked_on == [0, 3, 4]

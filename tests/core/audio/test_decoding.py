@@ -411,6 +411,20 @@ def test_chained_streams_are_one_recording_in_length(tmp_path: Path) -> None:
     assert sum(len(block) for _, block in decode(path, 0.8)) == 35_280
 
 
+def test_what_is_announced_to_be_too_long_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
+    path = sparse(tmp_path / "x.wav", 8000, 1, 8001)
+    assert fault_of(path, 1.0) == "too long: 1.0 s, the limit is 1 s"
+
+
+def test_a_file_that_cannot_be_opened_is_named_by_the_reason(tmp_path: Path) -> None:
+    assert fault_of(tmp_path / ("x" * 300)) == "not readable: File name too long"
+    assert fault_of(tmp_path) == "not readable: it is not a file"
+    assert fault_of(tmp_path / "x.wav") == "missing: no such file"
+
+
 @pytest.mark.parametrize("kind", ["WAV/PCM_16", "FLAC/PCM_16"])
 def test_every_block_holds_its_samples(tmp_path: Path, kind: str) -> None:
     """Three channels, in blocks of 87,381 samples, of which the last is not full."""

@@ -36,6 +36,8 @@ def test_a_short_clip_and_one_of_noise_alone_stay() -> None:
     on = np.arange(16_000) % 4000 < 2000  # whose level varies so much that the gate lets nothing through
     pulses = np.random.default_rng(2).normal(size=16_000) * np.where(on, 1, 1e-4)
     assert np.array_equal(gate_noise(pulses), pulses)
+    odd = np.random.default_rng(3).normal(size=16_399)  # one more would have room for a stretch at 12,400
+    assert gate_noise(odd).shape == odd.shape
 
 
 @pytest.mark.parametrize("quietest", [0, 4000, 12_000])

@@ -8,7 +8,7 @@ import soundfile
 import soxr
 
 from stages.core.audio.mixing import mix_blocks
-from stages.core.audio.recording import FULL_SCALE, Clip, normalize, read_clip
+from stages.core.audio.recording import FULL_SCALE, Clip, normalize, preparation, read_clip
 from stages.core.config.data import PreprocessOptions
 from stages.core.runtime.errors import UnusableClipError
 from tests.helpers import SHARED
@@ -73,6 +73,79 @@ def test_samples_without_a_voice_are_named_by_their_fault(samples: np.ndarray, r
     with pytest.raises(UnusableClipError) as caught:
         clip_of(samples, 16_000)
     assert caught.value.reason == reason
+
+
+FOUR = np.tile([1.0, -0.4, 0.3, 0.2], 2000)[:, None]  # half of them at an extreme
+THREE = np.tile([1.0, -0.4, 0.1, 0.1, 0.1, 0.1], 2000)[:, None]
+TWO = np.tile([1.0, 0.0, 0.0, 0.0], 2000)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "fault"),
+    [
+        (FOUR, {}, ""),
+        (np.zeros((8000, 1)), {}, "silent: all samples are 0"),
+        (np.full((8000, 1), -0.25), {}, "constant: all samples are equal"),
+        (FOUR[:1599], {}, "too short: 0.0999 s, the limit is 0.1 s"),
+        (FOUR, {"min_seconds": 0.51}, "too short: 0.5000 s, the limit is 0.51 s"),
+        (FOUR * 0.01, {"min_peak_db": -43.099}, ""),
+        (FOUR * 0.01, {"min_peak_db": -43.097}, "too quiet: its peak is -43.1 dB, the limit is -43.097 dB"),
+        (np.tile([1e-3, -1e-3, 5e-4, 1e-4], 2000)[:, None], {}, ""),
+        (
+            np.tile([9.9e-4, -1e-3, 5e-4, 1e-4], 2000)[:, None],
+            {},
+            "too quiet: its peak is -60.0 dB, the limit is -60 dB",
+        ),
+        (
+            FOUR.repeat(2, 1) * [1, 0],
+            {"max_clipped": 0.49},
+            "clipped: 50% of the samples are at the peak, the limit is 49%",
+        ),
+        (FOUR, {"max_clipped": 0.5}, ""),
+        (FOUR, {"max_clipped": 0.49}, "clipped: 50% of the samples are at the peak, the limit is 49%"),
+        (
+            TWO,
+            {},
+            "too few values: its samples have 2 different values, as no voice has",
+        ),
+        (
+            THREE,
+            {},
+            "too few values: its samples have 3 different values, as no voice has",
+        ),
+        (
+            THREE,
+            {"max_clipped": 0.99},
+            "too few values: its samples have 3 different values, as no voice has",
+        ),
+        (THREE, {"max_clipped": 1}, ""),
+    ],
+)
+def test_what_is_refused_at_which_limit(samples: np.ndarray, options: dict, fault: str) -> None:
+    try:
+        clip_of(samples, 16_000, PreprocessOptions(**options))
+    except UnusableClipError as error:
+        assert str(error) == fault
+    else:
+        assert not fault
+
+
+def test_what_decides_a_clip_names_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.core.audio.recording.version", lambda name: f"version of {name}")
+    packages = {name: f"version of {name}" for name in ("noisereduce", "silero-vad", "onnxruntime")}
+    plain = {"peak_db": -6.0, "trim": "none", "enhance": "none"}
+    vad = {"packages": {name: packages[name] for name in ("silero-vad", "onnxruntime")}}
+    for options, expected in (
+        ({}, {}),
+        ({"trim": "energy", "trim_db": -30.0}, {"trim_db": -30.0}),
+        ({"trim": "vad", "trim_db": -30.0}, vad),
+        ({"enhance": "spectral"}, {"packages": {"noisereduce": packages["noisereduce"]}}),
+        ({"enhance": "spectral", "trim": "vad"}, {"packages": packages}),
+        ({"min_seconds": 3.0, "max_seconds": 9.0, "min_peak_db": -9.0, "max_clipped": 0.9}, {}),
+    ):
+        found = preparation(PreprocessOptions(peak_db=-6.0, **options))
+        chosen = {name: value for name, value in options.items() if name in plain}
+        assert found == {**plain, **chosen, **expected}, options
 
 
 def test_limits_themselves_are_allowed() -> None:
