@@ -1,11 +1,21 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.core.audio.shards import count, decode, encode, origin_of_audio, read_shards, write_shard
+from stages.core.audio.shards import (
+    ShardReader,
+    count,
+    decode,
+    encode,
+    origin_of_audio,
+    read_shards,
+    write_shard,
+    write_shards,
+)
 from stages.core.runtime.errors import StageFileError
 
 
@@ -27,3 +37,24 @@ def test_shards_come_back_in_order(tmp_path: Path) -> None:
     assert all(np.array_equal(decode(flac), clips[name]) for name, flac in read_shards(tmp_path))
     with pytest.raises(StageFileError, match="no audio shards"):
         count(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("clips", "sizes"),
+    [(0, [0]), (1, [1]), (9, [9]), (10, [10]), (11, [10, 1]), (20, [10, 10]), (25, [10, 10, 5])],
+)
+def test_clips_are_written_as_shards_of_one_size(tmp_path: Path, clips: int, sizes: list[int]) -> None:
+    flacs = {f"c{number}": b"sound %d" % number for number in reversed(range(clips))}
+    write_shards(tmp_path, iter(flacs.items()), 10, {"corpus": "c", "rate": 16_000})
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == [f"{number:04d}.parquet" for number in range(len(sizes))]
+    assert [pq.read_metadata(tmp_path / name).num_rows for name in files] == sizes
+    assert origin_of_audio(tmp_path) == {"corpus": "c", "rate": 16_000}
+    assert list(read_shards(tmp_path)) == list(flacs.items())
+    reader = ShardReader(tmp_path)
+    assert {name: reader.flac(name) for name in sorted(flacs)} == flacs
+    assert all(name in reader for name in flacs) and "c" not in reader
+    with pytest.raises(KeyError):
+        reader.flac("c")
+    paths = [row["path"] for name in files for row in pq.read_table(tmp_path / name)["audio"].to_pylist()]
+    assert paths == [f"{name}.flac" for name in flacs]

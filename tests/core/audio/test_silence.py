@@ -1,3 +1,4 @@
+import io
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from stages.core.audio.mixing import mix_blocks
 from stages.core.audio.recording import Clip, normalize, preparation, read_clip
 from stages.core.audio.silence import FRAME, SHORTEST, trim_by_energy, trim_to_voice, voice_probabilities
-from stages.core.config.data import PreprocessOptions
+from stages.core.config.data import PreprocessOptions, SynthesisOptions
 from stages.core.runtime.errors import UserError
+from stages.core.synthetic.corpus import make_clip, plan
 from tests.helpers import SHARED
 from tests.helpers.corpora import tone
 
@@ -53,8 +55,8 @@ def test_a_click_leaves_enough_for_opensmile() -> None:
 def test_the_level_is_of_the_energy_and_the_click_in_the_middle() -> None:
     """Frames at 0.178 of the amplitude lie 15 dB below the loudest."""
     clip = np.r_[np.zeros(4000), np.full(4000, 0.178), np.ones(4000), np.full(4000, 0.178), np.zeros(4000)]
-    assert len(trim_by_energy(clip, -16)) == 12_000
-    assert len(trim_by_energy(clip, -14)) == 4000
+    assert len(trim_by_energy(clip, -15.1)) == 12_000
+    assert len(trim_by_energy(clip, -14.9)) == 4000
     click = np.zeros(16_000)
     click[5000] = 1  # in the frame from 4800 to 5200, which is widened by 600 on each side
     assert trim_by_energy(click, -20).argmax() == 5000 - (4800 - 600)
@@ -67,6 +69,46 @@ def test_a_hop_stays_on_each_side_of_the_voice(monkeypatch: pytest.MonkeyPatch) 
     kept = trim_to_voice(np.arange(1.0, 40 * 512 + 1))
     assert kept is not None
     assert (kept[0] - 1, kept[-1]) == (8 * 512, 21 * 512)
+
+
+def test_what_counts_as_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.arange(40 * 512.0)  # the first sample is 0
+    heard = np.zeros(40, np.float32)
+    monkeypatch.setattr("stages.core.audio.silence.voice_probabilities", lambda _: heard)
+    heard[:] = 0.499
+    assert trim_to_voice(samples) is None
+    heard[[0, 3]] = 0.5
+    kept = trim_to_voice(samples)
+    assert kept is not None
+    assert (kept[0], kept[-1]) == (0, 5 * 512 - 1)
+    assert trim_to_voice(np.r_[np.zeros(5 * 512), samples]) is None  # all that was heard is silence
+    heard[:] = 0
+    heard[38] = 1
+    kept = trim_to_voice(samples)
+    assert kept is not None
+    assert (kept[0], kept[-1]) == (40 * 512 - 1600, 40 * 512 - 1)  # 0.1 s stay
+
+
+@needs_vad
+def test_the_detector_hears_a_synthetic_voice_as_the_package_does() -> None:
+    """The whole clip at once against the package's model, which is called window by window."""
+    torch = pytest.importorskip("torch")
+    from silero_vad import load_silero_vad
+
+    speakers, clips = plan(SynthesisOptions(speakers=4, clips_per_speaker=1, seed=5))
+    model = load_silero_vad(onnx=True)
+    for clip in clips[:2]:
+        wav, _ = make_clip(5, (clip, speakers[clip.speaker]))
+        samples, rate = soundfile.read(io.BytesIO(wav), always_2d=True)
+        wave = mix_blocks([(rate, samples)]).samples[:18_000]  # the last window is not full
+        wave = (wave / np.abs(wave).max()).astype(np.float32)
+        found = voice_probabilities(wave)
+        assert (found.shape, found.dtype) == ((36,), np.float32)
+        assert found.min() < 0.1 and found.max() > 0.5
+        model.reset_states()
+        padded = np.pad(wave, (0, -len(wave) % 512)).reshape(-1, 512)
+        theirs = [float(model(torch.from_numpy(window), 16_000)) for window in padded]
+        assert found == pytest.approx(theirs, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.01, 0.3, 40.0])
