@@ -130,6 +130,18 @@ def test_a_run_is_trained_where_nothing_can_be_cached(
     assert "note: .cache/seconds cannot be written" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "said"), [("Age", True), ("mine.Age", True), ("Ages", False)])
+def test_a_label_among_the_features_is_said(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, said: bool
+) -> None:
+    path = tables / "data/features/egemaps.parquet"
+    clip_ids, names, features = read_features(path)
+    write_features(path, clip_ids, [*names[:-1], name], features)
+    run(monkeypatch, "small-mtl")
+    note = "note: small-mtl: a feature is called Age, as a label; if it holds it, take it out\n"
+    assert (note in capsys.readouterr().out) == said
+
+
 def test_a_single_task_model_has_one_network_a_seed_and_task(
     tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ IDS = ("clip_id", "file_id", "filename", "file", "name", "clip", "id", "path")
 """Columns that hold clip ids, the first of them that is there; any case."""
 _TIMES = {"frametime", "frameindex", "start", "end"}
 """Columns that openSMILE and its package write before the features."""
+_INDICES = {"unnamed: 0", "__index_level_0__"}
+"""What pandas calls the numbers of the rows, as far as it does not leave the first name empty."""
 
 Row = tuple[str, str, Sequence[str] | np.ndarray]
 
@@ -261,6 +263,7 @@ def _columns(names: Sequence[str], path: Path, with_ids: bool) -> tuple[int, lis
     if with_ids and not ids:
         raise SourceError(f"{path} has no column of clip ids; name it {IDS[0]}")
     left_out = {column for column, name in enumerate(lower) if name in _TIMES} | set(ids[:1])
+    left_out |= {column for column, name in enumerate(lower) if name in _INDICES or (not name and not column)}
     return (ids[0] if ids else -1), [column for column in range(len(names)) if column not in left_out]
 
 

@@ -186,6 +186,18 @@ def test_columns_that_hold_clip_ids(column: str, tmp_path: Path) -> None:
     assert found.values[1].tolist() == [7, 1.5]
 
 
+def test_the_numbers_of_pandas_rows_are_no_feature(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"filename": CLIPS, "energy": VALUES[:, 0], "zeros": VALUES[:, 1]}, [7, 5, 6])
+    frame.to_csv(tmp_path / "once.csv")
+    pd.read_csv(tmp_path / "once.csv", dtype={"filename": str}).to_csv(tmp_path / "twice.csv", index=False)
+    frame.to_parquet(tmp_path / "once.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "once.parquet").names
+    for name in ("once.csv", "twice.csv", "once.parquet"):
+        found = joined(tmp_path / name, tmp_path)
+        assert found.names == ("energy", "zeros")
+        assert found.values.tobytes() == VALUES.tobytes()
+
+
 def test_of_several_columns_of_ids_the_first_in_rank_counts(tmp_path: Path) -> None:
     ranks = ["clip_id", "file_id", "filename", "file", "name", "clip", "id", "path"]
     for best, other in pairwise(ranks):
