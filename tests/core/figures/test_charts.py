@@ -15,6 +15,7 @@ from stages.core.figures.charts import (
     in_order,
     maps,
     save_png,
+    scatter,
     svg,
 )
 
@@ -190,3 +191,58 @@ def test_legends_fit_the_width_of_one_panel():
 @pytest.mark.parametrize(("score", "word"), [("ccc", "higher"), ("uar", "higher"), ("mae", "lower")])
 def test_axes_say_which_way_is_better(score, word):
     assert word in axis_label(score)
+
+
+def test_forests_and_dots_draw_each_interval_from_its_low_to_its_high():
+    figure = forest({"emotion": [SURE], "age": [UNSURE]}, {"emotion": "CCC", "age": "years"}, ["b", "a"])
+    for axes, interval, row, label in zip(figure.axes, (SURE, UNSURE), (1, 0), ("CCC", "years"), strict=True):
+        bar, mark = axes.lines[1:]
+        assert bar.get_xydata().tolist() == [[interval.low, row], [interval.high, row]]
+        assert mark.get_xydata().tolist() == [[interval.value, row]]
+        assert axes.lines[0].get_xdata() == [0, 0] and axes.get_xlabel() == label
+        assert axes.get_ylim() == (1.6, -0.6)  # the first name on top
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["b", "a"]
+    axes = dots({"one": [SURE, UNSURE], "two": [SURE]}, "CCC").axes[0]
+    bars = [segment for lines in axes.collections for segment in lines.get_segments()]
+    assert [bar[:, 0].tolist() for bar in bars] == [[0.1, 0.3], [-0.3, 0.1], [0.1, 0.3]]
+    assert np.allclose([bar[0, 1] for bar in bars], [-0.15, 0.85, 0.15])
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[0.2, -0.1], [0.2]]
+    assert axes.get_ylim() == (1.5, -0.5) and axes.get_xlabel() == "CCC"
+
+
+def test_a_scatter_has_true_values_along_and_predicted_ones_up():
+    true, guess = np.array([1.0, 5.0, 3.0]), np.array([2.0, 2.5, 9.0])
+    figure = scatter({"Age": (true, guess), "Height": (guess, true)})
+    assert panels_of(figure) == ["Age", "Height"]
+    for axes, (x, y) in zip(figure.axes, ((true, guess), (guess, true)), strict=True):
+        np.testing.assert_array_equal(axes.collections[0].get_offsets(), np.column_stack([x, y]))
+        assert axes.lines[0].get_xydata().tolist() == [[x.min()] * 2, [x.max()] * 2]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("true", "predicted")
+
+
+def test_cost_has_scores_up_and_multiply_adds_along():
+    points = pd.DataFrame({"run": ["x-a", "y-b"], "features": ["x", "y"], "multiply_adds": [9, 99]})
+    emotion, age = cost(
+        points.assign(emotion=[0.5, 0.6], age=[3.0, 4.0]), {"emotion": "ccc", "age": "mae"}
+    ).axes
+    assert [line.get_xydata().tolist() for line in emotion.lines] == [[[9, 0.5]], [[99, 0.6]]]
+    assert [line.get_xydata().tolist() for line in age.lines] == [[[9, 3]], [[99, 4]]]
+    assert (emotion.get_title(), age.get_title()) == ("emotion", "age")
+    assert age.get_ylabel() == "MAE (lower is better)" and age.get_xscale() == "log"
+    assert [text.xy for text in age.texts] == [(9, 3), (99, 4)]
+
+
+def test_values_in_order_are_over_the_share_of_the_folds():
+    axes = in_order({"a": [0.3, 0.1, 0.2]}, "CCC").axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [0, 0.5, 1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("share of the folds", "CCC")
+
+
+def test_points_of_a_map_lie_where_they_are_in_every_panel():
+    places = np.array([[0.0, 9], [1, 8], [2, 7]])
+    figure = maps(places, {"rated": list("aba"), "heard": list("bba")}, ["b", "a"])
+    shown = [[dots.get_offsets().tolist() for dots in axes.collections] for axes in figure.axes]
+    assert shown == [[[[1, 8]], [[0, 9], [2, 7]]], [[[0, 9], [1, 8]], [[2, 7]]]]
+    labels = [[dots.get_label() for dots in axes.collections] for axes in figure.axes]
+    assert labels == [["b", "a"]] * 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["b", "a"]

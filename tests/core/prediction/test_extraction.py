@@ -92,6 +92,11 @@ def test_sets_stand_side_by_side_and_each_source_is_asked_once(extracted: list[s
     loud = {"preprocess": SHAPE, "feature_set": "eGeMAPSv02", "bags": {**bags, "normalize": "loud"}}
     with pytest.raises(UserError, match="unknown normalization loud"):
         RowExtractor(loud)
+    halves = Codebook((np.float32([[1], [2]]), np.float32([[3], [4]])), (Counting(1), Counting(1)))
+    write_codebook(tmp_path / "halves.txt", halves)
+    other = {**bags, "codebook": (tmp_path / "halves.txt").read_text()}
+    with pytest.raises(UserError, match=r"groups of \[2\] columns, but the codebook has words of \[1, 1\]"):
+        RowExtractor({"preprocess": SHAPE, "feature_set": "eGeMAPSv02", "bags": other})
     for name, reason in (("missing", "missing: no such file"), ("2", "too short: 3 samples at least")):
         with pytest.raises(UnusableClipError, match=reason):
             extractor.row(Path(f"{name}.wav"))
