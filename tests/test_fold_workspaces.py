@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from stages import fold_workspaces
+from stages.core.runtime.errors import UserError
 from stages.fold_workspaces import Workspace, alone, copy_code, plan, share_computed
 from tests.helpers import ROOT
 
@@ -44,6 +45,83 @@ def test_a_workspace_has_the_projects_parameters_but_for_the_fold(
     assert content == before
     assert "# " in written
     assert path.read_text() == text
+
+
+def test_what_dvc_has_made_stays_and_all_else_is_as_it_is_now(workspace: Workspace, project: Path) -> None:
+    for name in ("dvc.yaml", "dvc.lock", ".dvcignore"):
+        (project / name).write_text(f"{name} one\n")
+    content = yaml.safe_load((project / "params.yaml").read_text())
+    content["codebook"]["file"], content["external"] = "own/codebook.txt", None
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    code = copy_code()
+    workspace.write(code, project / "cache", {"fold": 1}, 3)
+    written = yaml.safe_load((workspace.folder / "params.yaml").read_text())
+    assert written["codebook"]["file"] == str(project / "own/codebook.txt")
+    assert (written["compute"]["processes"], written["split"]["fold"]) == (3, 1)
+    assert (workspace.folder / ".dvc/config").read_text() == (
+        "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+        f"[cache]\n    dir = {project / 'cache'}\n    type = reflink,hardlink,symlink,copy\n"
+    )
+    (workspace.folder / "dvc.lock").write_text("what DVC has made\n")
+    for name in ("dvc.yaml", "dvc.lock"):
+        (project / name).write_text(f"{name} two\n")
+    workspace.write(code, project / "elsewhere", {"fold": 2}, 1)
+    read = {name: (workspace.folder / name).read_text() for name in ("dvc.yaml", "dvc.lock", ".dvcignore")}
+    assert read == {
+        "dvc.yaml": "dvc.yaml two\n",
+        "dvc.lock": "what DVC has made\n",
+        ".dvcignore": ".dvcignore one\n",
+    }
+    assert f"dir = {project / 'elsewhere'}\n" in (workspace.folder / ".dvc/config").read_text()
+    assert (workspace.folder / "stages").samefile(code)
+
+
+def test_programs_run_in_the_workspace_and_what_they_say_goes_to_its_log(
+    workspace: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package takes DVC's place: it says its folder and words, and fails where a file says so."""
+    monkeypatch.setenv("PYTHONPATH", str(project / "fake"))
+    (project / "fake").mkdir()
+    (project / "fake/dvc.py").write_text(
+        "import os, pathlib, sys\n"
+        "print(\"Stage 'split' didn't change, skipping\")\n"
+        "print('not the beginning: Running stage \\'x\\'')\n"
+        "print(\"Running stage 'train@a b':\")\n"
+        "print(pathlib.Path.cwd().name, *sys.argv[1:], os.environ['PATH'].split(os.pathsep)[0])\n"
+        "if pathlib.Path('fail').exists():\n"
+        "    print('error: it will not.', file=sys.stderr)\n"
+        "    sys.exit(1)\n"
+    )
+    workspace.folder.mkdir(parents=True)
+    begun: list[str] = []
+    workspace.reproduce_fold(["split", "train@a b"], begun.append)
+    assert begun == ["split", "train@a b"]
+    log = (workspace.folder / "log.txt").read_text().splitlines()
+    assert log[-1] == f"2 repro --single-item split train@a b {Path(sys.executable).parent}"
+    workspace.reproduce("preprocess")
+    (workspace.folder / "fail").touch()
+    with pytest.raises(UserError, match="fold 2: it will not; all that it said is in"):
+        workspace.reproduce_fold(["split"], begun.append)
+    with pytest.raises(UserError, match="what all folds share could not be made; correct what stands above"):
+        workspace.reproduce("preprocess")
+
+
+def test_a_workspace_is_repaired_where_dvc_has_been(
+    workspace: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(project / "fake"))
+    (project / "fake/stages").mkdir(parents=True)
+    (project / "fake/stages/__init__.py").touch()
+    repair = project / "fake/stages/repair.py"
+    repair.write_text("import pathlib; pathlib.Path('repaired').touch()")
+    workspace.folder.mkdir(parents=True)
+    assert workspace.repair() and not (workspace.folder / "repaired").exists()
+    (workspace.folder / ".dvc/tmp").mkdir(parents=True)
+    assert workspace.repair() and (workspace.folder / "repaired").exists()
+    repair.write_text("import sys; sys.exit('error: too damaged')")
+    assert not workspace.repair()
+    with pytest.raises(UserError, match="fold 2: too damaged; all that it said is in"):
+        workspace.reproduce_fold(["split"], lambda _: None)
 
 
 def test_the_embedded_corpus_is_made_in_the_workspace(workspace: Workspace, project: Path) -> None:
@@ -140,3 +218,6 @@ def test_a_failure_without_a_word_of_a_stage_shows_the_end_of_the_log(tmp_path: 
     text = str(fold_workspaces._failed(log))
     assert text.startswith("fold 7: line 29 / ")
     assert "ERROR: disk full; all that it said is in" in text
+    assert text.count(" / ") == 11 and "line 39 / ERROR" in text
+    log.write_text("error: first.\nwords\nerror: second.\n")
+    assert str(fold_workspaces._failed(log)).startswith("fold 7: second; all")
