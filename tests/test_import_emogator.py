@@ -29,7 +29,10 @@ def test_ratings_where_categories_correspond(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["import_emogator", str(source), str(tmp_path / "corpus")])
     import_emogator.main()
-    assert "60 clips; set corpus.path" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        f"60 clips; set corpus.path in params.yaml to {tmp_path}/corpus\n"
+        f"labels: {', '.join(EMOTIONS)}, Category; declare under tasks which of them are learnt\n"
+    )
     table = pd.read_csv(tmp_path / "corpus/data_info.csv", dtype={"Subject_ID": str})
     assert sorted(table["Category"].unique()) == sorted(CATEGORIES)
     labelled = table.dropna(subset=EMOTIONS)
@@ -46,10 +49,32 @@ def test_folders_that_do_not_fit(source: Path, tmp_path: Path) -> None:
         import_corpus(tmp_path / "nothing", tmp_path / "out")
     with pytest.raises(UserError, match="exists; name a new folder"):
         import_corpus(source, tmp_path)
-    (source / "data/mp3/000001-31-1.mp3").touch()
-    with pytest.raises(UserError, match="names category 31"):
-        import_corpus(source, tmp_path / "out")
+    for category in ("31", "00"):
+        path = source / f"data/mp3/000001-{category}-1.mp3"
+        path.touch()
+        with pytest.raises(UserError) as caught:
+            import_corpus(source, tmp_path / "out")
+        assert str(caught.value) == f"{path.name} names category {category}; EmoGator's run from 01 to 30."
+        path.unlink()
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_written_of_a_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "data/mp3"
+    folder.mkdir(parents=True)
+    for name in ("000012-09-3", "000007-04-2", "000012-30-1", "000007-13-1"):
+        (folder / f"{name}.mp3").write_bytes(name.encode())
+    assert import_corpus(tmp_path, tmp_path / "out") == 4
+    assert (tmp_path / "out/data_info.csv").read_text() == (
+        "File_ID,Subject_ID,Awe,Excitement,Amusement,Awkwardness,Fear,Horror,Distress,Triumph,Sadness,Surprise,"
+        "Category\n"
+        "000007-04-2,000007,1,0,0,0,0,0,0,0,0,0,Awe\n"
+        "000007-13-1,000007,0,1,0,0,0,0,0,0,0,0,Elation\n"
+        "000012-09-3,000012,,,,,,,,,,,Disappointment\n"
+        "000012-30-1,000012,0,0,0,0,0,0,0,1,0,0,Triumph\n"
+    )
+    assert (tmp_path / "out/wav/000012-09-3.mp3").read_bytes() == b"000012-09-3"
+    assert len(list((tmp_path / "out/wav").iterdir())) == 4
 
 
 @pytest.mark.skipif(not (SHARED / "emogator").is_dir(), reason="needs the EmoGator slice")

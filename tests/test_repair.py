@@ -100,7 +100,7 @@ def test_processes_that_die_are_waited_for(folder: Path, monkeypatch: pytest.Mon
     assert (folder / ".dvc/tmp/rwlock").exists()
 
 
-def test_what_the_dead_held_is_free(folder: Path) -> None:
+def test_what_the_dead_held_is_free(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ended stays in the table of processes until its parent asks; DVC takes it for alive."""
     rwlock = folder / ".dvc/tmp/rwlock"
     process = subprocess.Popen(["true"])
@@ -109,6 +109,11 @@ def test_what_the_dead_held_is_free(folder: Path) -> None:
     rwlock.write_text(json.dumps({"write": {"x": {"pid": process.pid, "cmd": "dvc"}}, "read": {}}))
     repair.main()
     assert not rwlock.exists()
+    monkeypatch.setattr(repair, "DYING", 0.0)
+    both = {"x": {"pid": process.pid, "cmd": "dvc"}, "y": {"pid": os.getpid(), "cmd": "dvc"}}
+    rwlock.write_text(json.dumps({"write": both, "read": {}}))
+    repair.main()
+    assert rwlock.exists()  # one of them lives
     process.wait()
 
 
