@@ -23,9 +23,14 @@ def test_presets_are_listed(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_stage(preset, monkeypatch)
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in (*CHALLENGES, "emogator"))
-    assert "reads labels/type_info.csv and audio/wav/" in printed
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(presets()) == 2 * len({*CHALLENGES, "emogator"})
+    for place, known in enumerate(presets().values()):
+        assert lines[2 * place : 2 * place + 2] == [
+            f"{known.name.ljust(15)} {known.title}",
+            f"{' ' * 15} reads {known.layout}",
+        ]
+    assert " " * 16 + "reads labels/type_info.csv and audio/wav/" in lines
     assert (project / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
 
 
@@ -57,8 +62,14 @@ def test_a_preset_sets_its_sections_and_no_other(
 
 
 @pytest.mark.usefixtures("project")
-def test_comments_are_true_of_the_presets_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comments_are_true_of_the_presets_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_stage(preset, monkeypatch, "a-vb-type", "--path", "x")
+    title = presets()["a-vb-type"].title
+    assert capsys.readouterr().out == (
+        f"params.yaml is set for a-vb-type: {title}; `make check` looks at the corpus\n"
+    )
     (balance,) = (line for line in Path("params.yaml").read_text().splitlines() if " balance:" in line)
     assert balance.split("#")[1] == " a column of the label files; empty: no balancing"
     run_stage(preset, monkeypatch, "exvo-multitask", "--path", "x")
@@ -67,7 +78,10 @@ def test_comments_are_true_of_the_presets_files(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_does_not_fit_leaves_the_file_as_it_is(
-    project: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(UserError, match=r"no preset 'a-vb-typ' \(did you mean a-vb-type\?\)"):
         run_stage(preset, monkeypatch, "a-vb-typ", "--path", "x")
@@ -75,6 +89,8 @@ def test_what_does_not_fit_leaves_the_file_as_it_is(
         run_stage(preset, monkeypatch, "no", "--path", "x")
     with pytest.raises(SystemExit):
         run_stage(preset, monkeypatch, "a-vb-type")
+    needed = f"--path names the folder of the corpus, with {presets()['a-vb-type'].layout}\n"
+    assert capsys.readouterr().err.endswith(f"python -m stages.preset: error: {needed}")
     set_parameters(train={"loss_weighting": {"age": 0.1}})
     before = (project / "params.yaml").read_bytes()
     with pytest.raises(UserError, match="names 'age', which is no task"):

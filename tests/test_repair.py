@@ -139,13 +139,19 @@ def pipeline(folder: Path) -> Path:
 def test_outputs_of_removed_runs_are_listed_and_pruned(
     pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (pipeline / "data/models/.hidden").touch()
+    (pipeline / "data/models/0").touch()
+    (pipeline / "data/models/z").symlink_to("c")
+    what = "3 outputs of runs or feature sets that params.yaml no longer has, such as data/models/0"
     repair.main()
-    assert "note: 1 outputs of runs or feature sets" in capsys.readouterr().out
+    said = f"note: {what}; `python -m stages.repair --prune` deletes them\n"
+    assert capsys.readouterr().out == said
+    assert (pipeline / "data/models/c").exists()
     assert list(yaml.safe_load((pipeline / "dvc.lock").read_text())["stages"]) == ["run@a", "run@b", "run@c"]
     monkeypatch.setattr("sys.argv", ["repair", "--prune"])
     repair.main()
-    assert "deleted 1 outputs" in capsys.readouterr().out
-    assert sorted(path.name for path in (pipeline / "data/models").iterdir()) == ["a", "b"]
+    assert capsys.readouterr().out == f"deleted {what}\n"
+    assert sorted(path.name for path in (pipeline / "data/models").iterdir()) == [".hidden", "a", "b"]
     assert (pipeline / "data/own corpus").exists()
     assert list(yaml.safe_load((pipeline / "dvc.lock").read_text())["stages"]) == ["run@a", "run@b"]
     repair.main()
