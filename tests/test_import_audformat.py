@@ -108,6 +108,47 @@ def test_one_table_alone(database: Any, tmp_path: Path) -> None:
     assert import_corpus(tmp_path / "source", tmp_path / "corpus", ["emotion.train"])[0] == 1
     with pytest.raises(UserError, match=r"no table emotion.tran \(did you mean emotion.train"):
         import_corpus(tmp_path / "source", tmp_path / "other", ["emotion.tran"])
+    with pytest.raises(UserError, match=r"source has no table aa \(there are emotion"):
+        import_corpus(tmp_path / "source", tmp_path / "other", ["zz", "aa", "emotion.dev"])
+
+
+def test_each_type_of_split(database: Any, tmp_path: Path) -> None:
+    for place, split in enumerate(("test", "other")):
+        file = f"audio/{split}.flac"
+        soundfile.write(tmp_path / "source" / file, tone(0.5), 44_100)
+        database.splits[split] = audformat.Split(type=split)
+        table = database[split] = audformat.Table(audformat.filewise_index([file]), split_id=split)
+        column(table, "emotion", [["joy", "fear"][place]])
+    loose = database["loose"] = audformat.Table(audformat.filewise_index(["audio/loose.flac"]))
+    column(loose, "emotion", ["joy"])
+    soundfile.write(tmp_path / "source/audio/loose.flac", tone(0.5), 44_100)
+    database.save(str(tmp_path / "source"))
+    number, columns = import_corpus(tmp_path / "source", tmp_path / "corpus")
+    assert (number, columns) == (6, ["emotion", "age"])
+    table = pd.read_csv(tmp_path / "corpus/data_info.csv", index_col="File_ID")
+    assert table["Split"].fillna("none").to_dict() == {
+        "a": "Train",
+        "b": "Val",
+        "c": "Val",
+        "test": "Test",
+        "other": "none",
+        "loose": "none",
+    }
+
+
+def test_segments_keep_channels_and_width(database: Any, tmp_path: Path) -> None:
+    stereo = (np.random.default_rng(1).uniform(-1, 1, (8000, 2)) * 2**31).astype(np.int32) // 256 * 256
+    file = "audio/wide.flac"
+    soundfile.write(tmp_path / "source" / file, stereo, 8000, subtype="PCM_24")
+    segments(database, [file] * 2, ["0.5s", "0.75s"], ["0.75s", "3s"], [0.1, 0.2])
+    database.save(str(tmp_path / "source"))
+    assert import_corpus(tmp_path / "source", tmp_path / "corpus", ["segments"])[0] == 2
+    for name, rows in (("000500-000750", slice(4000, 6000)), ("000750-003000", slice(6000, None))):
+        path = tmp_path / f"corpus/wav/wide-{name}.wav"
+        assert soundfile.info(path).subtype == "PCM_24"
+        found, rate = soundfile.read(path, dtype="int32")
+        assert rate == 8000
+        np.testing.assert_array_equal(found, stereo[rows])
 
 
 def test_what_is_refused(database: Any, tmp_path: Path) -> None:
@@ -134,6 +175,7 @@ def test_what_is_refused(database: Any, tmp_path: Path) -> None:
     [
         ("../outside.flac", "0s", "lies outside"),
         (FILES[0], "9s", "begins at 9 s, where the recording has ended"),
+        (FILES[0], "1s", "begins at 1 s, where the recording has ended"),
     ],
 )
 def test_segments_that_lead_elsewhere(

@@ -1,4 +1,5 @@
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,53 @@ def test_recordings_without_names(tmp_path: Path) -> None:
     import_corpus(tmp_path / "source", tmp_path / "corpus")
     check(tmp_path / "corpus", ["clip-000000", "clip-000001", "clip-000002"], [None] * 3)
     assert (tmp_path / "corpus/wav/clip-000000.flac").is_file()
+
+
+def table(names: list[str | None], kinds: list[int], **more: list) -> Any:
+    """A dataset whose sound is the same recording, under several names."""
+    stored = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = {"audio": stored, "kind": datasets.ClassLabel(names=["cry", "laugh"])}
+    features |= {name: datasets.Value("string") for name in more}
+    sound = [{"bytes": recording(0), "path": name} for name in names]
+    made = datasets.Dataset.from_dict(
+        {"audio": sound, "kind": kinds, **more}, features=datasets.Features(features)
+    )
+    return made.cast_column("audio", datasets.Audio())
+
+
+def test_ids_splits_speakers_and_classes(tmp_path: Path) -> None:
+    """Two splits have files of one name; speaker comes before client_id, and a label of -1 is none."""
+    people = {"client_id": ["x", "y"], "speaker": ["s1", "s2"]}
+    names: list[str | None] = ["in/a.flac", "b.wav"]
+    saved = {"valid": table(names, [1, -1], **people), "other": table(names, [0, 0], **people)}
+    datasets.DatasetDict(saved).save_to_disk(tmp_path / "source")
+    assert import_corpus(tmp_path / "source", tmp_path / "corpus", "Mine") == (4, ["kind", "client_id"])
+    assert (tmp_path / "corpus/data_info.csv").read_text() == (
+        "File_ID,Split,Subject_ID,kind,client_id\n"
+        "valid-a,Val,s1,laugh,x\nvalid-b,Val,s2,,y\nother-a,,s1,cry,x\nother-b,,s2,cry,y\n"
+    )
+    files = sorted(path.name for path in (tmp_path / "corpus/wav").iterdir())
+    assert files == ["other-a.flac", "other-b.wav", "valid-a.flac", "valid-b.wav"]
+    assert json.loads((tmp_path / "corpus/corpus.json").read_text())["name"] == "Mine"
+    assert import_corpus(tmp_path / "source", tmp_path / "by client", speaker="client_id")[1] == [
+        "kind",
+        "speaker",
+    ]
+
+
+def test_ids_of_the_dataset_itself_come_first(tmp_path: Path) -> None:
+    own = {"File_ID": ["7", "008"], "Split": ["Train", "Test"], "Subject_ID": ["s", None]}
+    table(["a.flac", "a.flac"], [0, 1], **own).save_to_disk(tmp_path / "source")
+    assert import_corpus(tmp_path / "source", tmp_path / "corpus") == (2, ["kind"])
+    text = (tmp_path / "corpus/data_info.csv").read_text()
+    assert text == "File_ID,Subject_ID,kind\n7,s,cry\n008,,laugh\n"
+
+
+def test_recordings_of_one_name_in_one_split_are_numbered(tmp_path: Path) -> None:
+    table(["x/a.flac", "y/a.flac", None], [0, 1, 1]).save_to_disk(tmp_path / "source")
+    import_corpus(tmp_path / "source", tmp_path / "corpus")
+    text = (tmp_path / "corpus/data_info.csv").read_text()
+    assert text == "File_ID,Subject_ID,kind\nclip-000000,,cry\nclip-000001,,laugh\nclip-000002,,laugh\n"
 
 
 @pytest.mark.parametrize(
