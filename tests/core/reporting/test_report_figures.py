@@ -134,3 +134,61 @@ def test_curves_are_of_validation_and_cost_shows_test():
     emotion = report_figures.cost(found).figure.axes[0]
     scores = [found.runs[run].task("emotion", "test").value for run in RUNS]
     assert list(emotion.lines[0].get_ydata()) == scores
+
+
+def test_of_many_clips_every_so_many_are_shown(monkeypatch):
+    """Of 11 test clips with an age every third; of 25 rated training clips every other, in clip order."""
+    monkeypatch.setattr(report_figures, "SCATTER_CLIPS", 5)
+    ages = np.arange(12.0)
+    ages[4] = np.nan
+    labels = pd.DataFrame({"clip_id": [f"{n:02d}" for n in range(12)], "split": "test", "Age": ages})
+    table = pd.DataFrame({"age.Age": np.arange(12.0) + 0.5}, index=labels["clip_id"])
+    (shown,) = report_figures.scatter(results(), labels, lambda _: RunPredictions({1: table}))
+    assert shown.rows == [("Age", age, age + 0.5) for age in (0, 3, 7, 10)]
+    assert "Predicted against true age of 4 test clips, compare-stl, mean of its seeds." in shown.caption
+    monkeypatch.setattr(report_figures, "MAP_CLIPS", 13)
+    ratings = np.random.default_rng(1).uniform(1, 50, (27, 10))
+    ratings[[0, 5], 3] = np.nan
+    rated = corpus(ratings).sample(frac=1, random_state=1)
+    known = rated.dropna().sort_values("clip_id").iloc[::2]
+    (shown,) = report_figures.rating_map(results(), rated, predicted(rated.fillna(0), shift=1))
+    assert "ratings of 13 training clips" in shown.caption and len(shown.rows) == 13
+    strongest = [EMOTIONS[place] for place in known[EMOTIONS].to_numpy().argmax(axis=1)]
+    assert [row[2] for row in shown.rows] == strongest
+    following = [EMOTIONS[(EMOTIONS.index(name) + 1) % 10] for name in strongest]
+    assert [row[3] for row in shown.rows] == following
+    assert shown.header == ["x", "y", "rated", "predicted by compare-other"]
+    few = corpus(np.ones((9, 10)))
+    assert not list(report_figures.rating_map(results(), few, predicted(few)))
+
+
+def test_columns_are_best_first_by_the_run_that_is_best_on_validation():
+    found = results()
+    columns = found.runs["compare-other"].task("emotion", "test").columns
+    columns["Fear"] = replace(columns["Fear"], value=0.99)
+    (shown,) = report_figures.columns(found)
+    order = [label.get_text() for label in shown.figure.axes[0].get_yticklabels()]
+    assert order == ["Fear", "Horror", "Awe"]
+    assert [row[:2] for row in shown.rows[:3]] == [("compare-stl", name) for name in order]
+    first = found.runs["compare-stl"].task("emotion", "test").columns["Fear"]
+    assert shown.rows[0][2:] == (first.value, first.low, first.high)
+    assert shown.figure.axes[0].get_xlabel() == "test CCC (higher is better)"
+
+
+def test_the_numbers_of_confusions_and_differences_lie_beside_them():
+    found = results()
+    (shown,) = report_figures.confusions(found)
+    counts = found.runs["compare-mtl2"].task("country", "test").confusion.counts
+    assert shown.rows[4:8] == [
+        ("compare-mtl2", "China", "China", counts[0][0]),
+        ("compare-mtl2", "China", "Venezuela", counts[0][1]),
+        ("compare-mtl2", "Venezuela", "China", counts[1][0]),
+        ("compare-mtl2", "Venezuela", "Venezuela", counts[1][1]),
+    ]
+    rows = [comparison(0.2, 0.1, 0.3), comparison(0.3, 0.2, 0.4, "compare-other", baseline="compare-mtl2")]
+    (shown,) = report_figures.differences(results(comparisons=rows), "multi-task", "Multi-task")
+    assert shown.rows[1] == ("emotion", "compare-other", "compare-mtl2", 0.3, 0.2, 0.4)
+    axes = shown.figure.axes[0]
+    assert axes.get_title() == "emotion"  # against several, which the rows name
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["compare-mtl2 − compare-stl", "compare-other − compare-mtl2"]

@@ -2,10 +2,11 @@ import re
 
 import pytest
 
+from stages.core.config.tasks import Task
 from stages.core.metrics.formulas import exvo
-from stages.core.scoring.paper import ROWS, beside_paper, is_same_corpus
+from stages.core.scoring.paper import ROWS, TASKS, beside_paper, has_paper_values, is_same_corpus
 from tests.helpers import SHARED
-from tests.helpers.results import groups, results
+from tests.helpers.results import changed, groups, results
 
 PRINTED_NAMES = {"EGEMAPS": "egemaps", "COMPARE": "compare", "BoAW 2000": "boaw"}
 
@@ -84,3 +85,46 @@ def test_only_a_corpus_with_all_of_the_papers_tasks_stands_beside_it():
     age = {"age": tasks["age"], "sex": tasks["country"]}
     assert beside_paper(found.runs, age, same_corpus=False) == []
     assert [row["task"] for row in beside_paper(found.runs, age, same_corpus=True)] == ["age", "age"]
+
+
+def test_a_task_is_the_papers_by_its_name_metric_and_columns():
+    emotions = TASKS["emotion"][1]
+    shuffled = Task("regression", (*emotions[5:], *emotions[:5]), "ccc")
+    assert has_paper_values("emotion", shuffled) and not has_paper_values("mood", shuffled)
+    assert not has_paper_values("emotion", Task("regression", emotions[1:], "ccc"))
+    assert has_paper_values("age", Task("regression", ("Age",), "mae", range=(0, 120)))
+    assert not has_paper_values("age", Task("regression", ("Age",), "rmse"))
+
+
+def test_ours_are_of_the_best_seed_with_the_deviation_of_all():
+    found = results()
+    del found.runs["compare-mtl2"].splits["test"].tasks["age"]
+    found = changed(found, "compare-mtl2", "age", "validation", sd=None)
+    rows = beside_paper(found.runs, groups().parameters.tasks, same_corpus=True)
+    assert [(row["table"], row["model"], row["task"]) for row in rows] == [
+        (table, model, task)
+        for table, model in ((2, "stl"), (3, "mtl2"))
+        for task in ("emotion", "country", "age")
+    ]
+    validation, test = (found.runs["compare-stl"].task("country", split) for split in ("validation", "test"))
+    assert rows[1] == {
+        "table": 2,
+        "features": "compare",
+        "model": "stl",
+        "task": "country",
+        "score": "uar",
+        "paper": {"validation": 0.5227, "validation_sd": 0.0031, "test": 0.4996, "test_sd": 0.0039},
+        "ours": {
+            "validation": validation.best_seed.value,
+            "validation_sd": validation.sd,
+            "test": test.best_seed.value,
+            "test_sd": test.sd,
+        },
+        "difference": {
+            "validation": round(validation.best_seed.value - 0.5227, 6),
+            "test": round(test.best_seed.value - 0.4996, 6),
+        },
+    }
+    age = found.runs["compare-mtl2"].task("age", "validation").best_seed.value
+    assert rows[5]["ours"] == {"validation": age, "validation_sd": None, "test": None, "test_sd": None}
+    assert rows[5]["difference"] == {"validation": round(age - 4.2706, 6)}

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from stages.core.scoring.challenge_scores import ChallengeScores
 from stages.core.scoring.comparison import Comparison
 from stages.core.scoring.naive_scores import NaiveScore
-from stages.core.scoring.run_scores import RunScores
-from stages.core.scoring.summary import CorpusName, Summary, headline
-from tests.helpers.results import Numbers, run_scores
+from stages.core.scoring.run_scores import Interval, RunScores
+from stages.core.scoring.summary import CorpusName, Summary, headline, nested_scores
+from tests.helpers.results import Numbers, results, run_scores
 
 
 def run_of(model: str, validation: float, test: float, score: str = "mae", task: str = "age") -> RunScores:
@@ -67,3 +68,40 @@ def test_a_task_without_a_score_on_test_is_left_out() -> None:
         for name, run in RUNS.items()
     }
     assert headline(replace(SUMMARY, runs=unscored), []) == {}
+
+
+def test_runs_tasks_and_challenges_are_in_the_order_that_is_asked_for() -> None:
+    found = results().summary
+    scores = {run: ChallengeScores(None, None, None) for run in ("compare-other", "compare-stl")}
+    found = replace(found, challenge=scores)
+    ordered = found.ordered(["compare-stl", "missing", "compare-other"], ["age", "emotion", "never"])
+    assert list(ordered.runs) == list(ordered.challenge) == ["compare-stl", "compare-other"]
+    for run, of_run in ordered.runs.items():
+        for split, of_split in of_run.splits.items():
+            assert list(of_split.tasks) == ["age", "emotion"]
+            assert of_split.tasks["age"] == found.runs[run].task("age", split)
+            assert of_split.exvo == found.runs[run].splits[split].exvo
+    assert replace(found, challenge=None).ordered(["compare-stl"], []).challenge is None
+
+
+def test_all_figures_of_a_task_are_nested_for_dvc() -> None:
+    runs = {"a": run_scores(Numbers(), "compare", "stl"), "b": run_scores(Numbers(), "compare", "mtl2")}
+    age = runs["a"].splits["test"].tasks["age"]
+    also = {"rmse": Interval(9.12361, None, 9.5)}
+    runs["a"].splits["test"].tasks["age"] = age = replace(age, value=5.123456, low=None, also=also)
+    nested = nested_scores(runs)
+    assert list(nested) == ["compare"] and list(nested["compare"]) == ["stl", "mtl2"]
+    assert nested["compare"]["stl"]["test"]["age"] == {
+        "mae": 5.1235,
+        "mae_sd": age.sd,
+        "mae_low": None,
+        "mae_high": age.high,
+        "mae_best_seed": age.best_seed.value,
+        "mae_ensemble": age.ensemble.value,
+        "rmse": 9.1236,
+        "rmse_low": None,
+        "rmse_high": 9.5,
+    }
+    validation = nested["compare"]["mtl2"]["validation"]
+    assert list(validation) == ["emotion", "country", "age"]
+    assert validation["country"]["uar"] == runs["b"].task("country", "validation").value
