@@ -16,7 +16,7 @@ import soundfile
 from stages import preprocess
 from stages.core.audio import converting
 from stages.core.audio.cache import ClipCache
-from stages.core.audio.shards import read_shards
+from stages.core.audio.shards import origin_of_audio, read_shards
 from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import load
 from stages.core.runtime.compute import ComputeOptions
@@ -24,7 +24,7 @@ from stages.core.runtime.errors import UserError
 from stages.core.runtime.parallel import parallel_map
 from stages.core.runtime.quarantine import Fault
 from tests.helpers import ROOT
-from tests.helpers.corpora import EMOTIONS, info_row, tone, write_info
+from tests.helpers.corpora import COLUMNS, EMOTIONS, info_row, tone, write_info
 
 
 def quarantine(project: Path) -> dict[str, str]:
@@ -147,6 +147,74 @@ def test_the_same_bytes_whatever_the_processes_and_the_cache(
     assert len(said[0]) == 1
     assert "its channels cancel each other" in said[0][0]
     assert numbers == [24, 1, 1 + 7, 1 + 1]  # the recording that is no sound each time
+
+
+def test_all_that_is_written_and_said(
+    corpus: Path,
+    project: Path,
+    set_parameters: Callable[..., None],
+    converted: list[int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_parameters(compute={"processes": 1})
+    other = {2: {"Age": "old"}, 9: {"Country": ""}, 10: {"Awe": ""}}
+    rows = [info_row(number, number // 2, **other.get(number, {})) for number in range(24)]
+    write_info(corpus, [{**row, "Mood": "good"} for row in reversed(rows)], [*COLUMNS, "Mood"])
+    for number in (3, 7):
+        voice = tone(pitch=50.0 * number)
+        soundfile.write(corpus / f"wav/{number:05d}.wav", np.c_[voice, -voice], 44_100)
+    (corpus / "wav/00005.wav").write_text("no sound at all")
+    soundfile.write(corpus / "wav/00008.wav", tone(0.25, 8000), 8000)
+    preprocess.main()
+    used = [number for number in range(24) if number not in (2, 5)]
+    assert converted == list(range(23))
+    unused = "columns that no task uses: Mood; to learn them, declare a task"
+    assert capsys.readouterr().out == (
+        "note: 2 recordings, for example of clip 00003: its channels cancel each other; channel 1 is used\n"
+        f"note: {unused}\nsynthetic: 22 of 24 clips usable, 2 quarantined\n"
+    )
+    assert (project / "data/quarantine/preprocess.csv").read_text() == (
+        "clip_id,stage,reason,detail\n"
+        "00002,labels,label is not a number,data_info.csv line 23: Age is 'old'\n"
+        "00005,preprocess,not audio,text\n"
+    )
+    table = pd.read_parquet(project / "data/recordings.parquet")
+    facts = ["seconds", "source_rate", "source_channels", "source_split"]
+    assert list(table.columns) == ["clip_id", "speaker", *EMOTIONS, "Age", "Country", *facts]
+    assert table["clip_id"].tolist() == [f"{number:05d}" for number in used]
+    assert table["speaker"].tolist() == [f"S{number // 2}" for number in used]
+    assert table["Age"].tolist() == [20 + number // 2 for number in used]
+    special = {3: (0.5, 44_100, 2), 7: (0.5, 44_100, 2), 8: (0.25, 8000, 1)}
+    for number, row in zip(used, table.itertuples(), strict=True):
+        seconds, rate, channels = special.get(number, (0.4 + number / 100, 44_100, 1))
+        assert (row.source_rate, row.source_channels) == (rate, channels)
+        assert row.seconds == pytest.approx(seconds, abs=1e-3)
+    # 19 tones of 0.4 s and more, 2.51 s in all, two of 0.5 s and one of 0.25 s
+    assert json.loads((project / "metrics/corpus.json").read_text()) == {
+        "name": "synthetic",
+        "synthetic": False,
+        "clips": {"listed": 24, "used": 22, "quarantined": 2},
+        "reasons": {"label is not a number": 1, "not audio": 1},
+        "speakers": 12,
+        "seconds": 11.4,
+        "labels": {"emotion": 21, "country": 21, "age": 22},
+        "groups": {"Country": {"China": 5, "South Africa": 5, "United States": 5, "Venezuela": 6}},
+        "warnings": [unused],
+    }
+    shard = project / "data/audio/0000.parquet"
+    assert list((project / "data/audio").iterdir()) == [shard]
+    assert origin_of_audio(project / "data/audio") == {
+        "corpus": "synthetic",
+        "synthetic": False,
+        "preprocess": {"peak_db": -3.0, "trim": "none", "enhance": "none"},
+    }
+
+
+def test_faults_of_most_labels_stop_before_anything_is_converted(corpus: Path, project: Path) -> None:
+    write_info(corpus, [info_row(number, number, Age="old" if number > 10 else 20) for number in range(24)])
+    with pytest.raises(UserError, match="13 of 24 clips cannot be used, 13 of them label is not a number"):
+        preprocess.main()
+    assert not (project / ".cache").exists() and not (project / "data/audio").exists()
 
 
 def test_a_changed_corpus_costs_its_changes_only(
