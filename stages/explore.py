@@ -45,6 +45,10 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="serve all clips of all splits instead")
     parser.add_argument("--port", type=int, default=8765, help="of the server (default: 8765)")
     options = parser.parse_args()
+    if options.clips < 1:
+        parser.error("--clips: take at least 1")
+    if not 0 <= options.port < 2**16:
+        parser.error("--port: take one from 0 to 65535; 0 is any that is free")
     parameters = load()
     if options.serve:
         serve(exploration(parameters, SPLITS), options.port)

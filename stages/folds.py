@@ -70,7 +70,7 @@ def main() -> None:
     began = time.perf_counter()
     parameters = load()
     folds = arguments.folds or parameters.split.folds
-    folds = int(folds) if str(folds).isdigit() else folds
+    folds = int(folds) if str(folds).isdecimal() else folds
     runs = list(dict.fromkeys(arguments.runs or parameters.runs))
     with alone() as lock:
         base = Workspace(FOLDER / "base", lock)

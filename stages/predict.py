@@ -122,7 +122,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--track", choices=list(CHALLENGES), help="with --submission: the challenge")
     parser.add_argument(
-        "--number", type=int, default=1, help="with --submission: which of the team's submissions it is"
+        "--number", type=int, help="with --submission: which of the team's submissions it is (default: 1)"
     )
     options = parser.parse_args()
     if options.microphone is not None and options.recordings:
@@ -131,8 +131,12 @@ def _options() -> argparse.Namespace:
         options.recordings = [MICROPHONE]
     if not options.recordings and (options.submission is None or options.run is None):
         parser.error("name recordings, or --submission TEAM with --run RUN for the test clips of the corpus")
-    if options.track is not None and options.submission is None:
-        parser.error("--track goes with --submission")
+    if options.submission is None and (options.track is not None or options.number is not None):
+        parser.error("--track and --number go with --submission")
+    if options.number is not None and options.number < 1:
+        parser.error("--number counts from 1")
+    if options.submission is not None and options.window is not None:
+        parser.error("--submission is of whole recordings; leave --window out")
     if options.window is None and (options.step is not None or options.plot is not None):
         parser.error("--step and --plot go with --window")
     if options.plot is not None and len(options.recordings) > 1:
@@ -218,7 +222,7 @@ def _load(folder: Path, options: argparse.Namespace) -> Model:
 
 def _write_submission(model: Model, clips: Mapping[str, Prediction], options: argparse.Namespace) -> None:
     track = chosen_track(model.tasks, options.track)
-    path = Path(file_name(track, options.submission, options.number))
+    path = Path(file_name(track, options.submission, options.number or 1))
     write_text(path, submission(track, model.tasks, model.classes, clips))
     print(f"{path} ({len(clips)} clips)")
 

@@ -194,6 +194,23 @@ def test_without_predictions_one_sentence(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--clips", "0"], "--clips: take at least 1"),
+        (["--serve", "--port", "65536"], "--port: take one from 0 to 65535"),
+        (["--serve", "--port", "-1"], "--port: take one from 0 to 65535"),
+    ],
+)
+def test_numbers_that_cannot_be(
+    words: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["explore", *words])
+    with pytest.raises(SystemExit):
+        explore.main()
+    assert sentence in capsys.readouterr().err
+
+
 def test_a_taken_port_gets_one_sentence() -> None:
     server = server_of({}.get, 0, "x")
     with server, pytest.raises(UserError, match="take another with --port"):

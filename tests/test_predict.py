@@ -483,7 +483,10 @@ def test_one_speaker_is_for_models_that_read_speakers(
     [
         (["clips/00003.wav", "--plot", "a.png"], "--step and --plot go with --window"),
         (["clips/00003.wav", "--step", "1"], "--step and --plot go with --window"),
-        (["clips/00003.wav", "--track", "a-vb-two"], "--track goes with --submission"),
+        (["clips/00003.wav", "--track", "a-vb-two"], "--track and --number go with --submission"),
+        (["clips/00003.wav", "--number", "2"], "--track and --number go with --submission"),
+        (["clips/00003.wav", "--submission", "t", "--number", "0"], "--number counts from 1"),
+        (["clips/00003.wav", "--submission", "t", "--window", "1"], "--submission is of whole recordings"),
         ([], "name recordings, or --submission TEAM with --run RUN"),
         (["clips/00003.wav", "b.wav", "--window", "1", "--plot", "a.png"], "--plot draws one recording"),
     ],

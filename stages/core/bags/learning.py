@@ -157,7 +157,7 @@ def lloyd(frames: np.ndarray, words: np.ndarray) -> np.ndarray:
     The nearest word comes from a matrix product, the mean from float32 sums in frame order. A word
     without frames stays where it is.
     """
-    words, labels = words.copy(), np.zeros(len(frames), np.int64)
+    words, labels = words.copy(), np.full(len(frames), -1, np.int64)
     for _ in progress(range(ITERATIONS), ITERATIONS, "iteration"):
         before, labels = labels, closest(frames, words)
         if np.array_equal(before, labels):

@@ -10,7 +10,7 @@ from stages.core.audio.mixing import SAMPLE_RATE
 from stages.core.runtime.errors import UserError
 
 MOST_BYTES = 2**30  # of a recording from a pipe
-MOST_SECONDS = 3600  # of a recording from the microphone
+MOST_SECONDS = 3600  # of a window, and of a recording from the microphone
 _PIECE = 2**20
 
 
@@ -34,6 +34,8 @@ def cut_into_windows(
     Raises:
         UserError: if window or step are too short or too long, or the recording cannot be read.
     """
+    if not 0 < seconds <= MOST_SECONDS:
+        raise UserError(f"--window {seconds:g}: take more than 0 and at most {MOST_SECONDS} seconds.")
     if not 0 < step <= seconds:
         raise UserError("--step must be above 0 and not above --window: no part of a recording is left out.")
     try:

@@ -160,3 +160,8 @@ def test_a_word_without_frames_stays() -> None:
     frames = np.array([[0, 0], [0, 1], [4, 4], [4, 5], [9, 9]], np.float32)
     start = np.array([[4, 4], [0, 0], [100, 100], [9, 8]], np.float32)
     assert lloyd(frames, start).tolist() == [[4, 4.5], [0, 0.5], [100, 100], [9, 9]]
+
+
+def test_a_single_word_is_the_mean() -> None:
+    frames = np.array([[0, 0], [0, 1], [4, 4], [4, 5]], np.float32)
+    assert lloyd(frames, frames[:1]).tolist() == [[2, 2.5]]

@@ -47,8 +47,10 @@ def test_windows_cover_the_recording(
     [
         (2, 0, "--step must be above 0"),
         (2, 3, "not above --window"),
-        (-1, -1, "--step must be above 0"),
-        (float("nan"), 1, "--step must be above 0"),
+        (2, float("nan"), "--step must be above 0"),
+        (-1, -1, "--window -1: take more than 0 and at most 3600 seconds"),
+        (float("nan"), 1, "--window nan: take more than 0"),
+        (float("inf"), 1, "--window inf: take more than 0"),
         (1, 1e-9, "less than one sample"),
     ],
 )

@@ -47,12 +47,14 @@ def vector_only(values: np.ndarray) -> Features:
     """The features of a source without frames.
 
     Raises:
-        UnusableClipError: if a value is not finite.
+        UnusableClipError: if a value is not finite as float32.
     """
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(values, np.float32)
     finite = np.isfinite(values)
     if not finite.all():
         raise UnusableClipError("NaN", f"{np.count_nonzero(~finite)} of {len(values)} values are not finite")
-    return Features(np.ascontiguousarray(values, np.float32), np.empty((0, 0), np.float32))
+    return Features(values, np.empty((0, 0), np.float32))
 
 
 _KINDS = {

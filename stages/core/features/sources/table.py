@@ -52,7 +52,7 @@ def join(options: TableSource, clip_ids: Sequence[str], scratch: Path) -> Joined
     """
     path = Path(options.path)
     index = {clip_id: row for row, clip_id in enumerate(clip_ids)}
-    table = _open(path, index)
+    table = _open(path, index, options.ending)
     names = table.names or numbered("value", table.width)
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
@@ -64,7 +64,7 @@ def join(options: TableSource, clip_ids: Sequence[str], scratch: Path) -> Joined
     others: list[str] = []
     number = 0
     for raw, where, row in progress(table.rows, len(clip_ids), "row"):
-        clip_id = id_of(raw).removesuffix(options.ending)
+        clip_id = _clip_of(raw, options.ending)
         at = index.get(clip_id)
         if at is None:
             number += 1
@@ -92,6 +92,10 @@ def id_of(text: str) -> str:
         if len(text) > 1 and text[0] == opening and text[-1] == closing:
             text = text[1:-1]
     return text
+
+
+def _clip_of(raw: str, ending: str) -> str:
+    return id_of(raw).removesuffix(ending)
 
 
 def checked(row: Sequence[str] | np.ndarray, names: Sequence[str], path: Path, where: str) -> np.ndarray:
@@ -127,9 +131,9 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _open(path: Path, wanted: dict[str, int]) -> Rows:
+def _open(path: Path, wanted: dict[str, int], ending: str) -> Rows:
     if path.is_dir():
-        return _folder(path, wanted)
+        return _folder(path, wanted, ending)
     if not path.is_file():
         raise SourceError(f"path {path} does not exist; correct it, or put the table there")
     if path.suffix.lower() == ".npy":
@@ -142,7 +146,7 @@ def _open(path: Path, wanted: dict[str, int]) -> Rows:
     return READERS[path.suffix.lower()](path, True)
 
 
-def _folder(folder: Path, wanted: dict[str, int]) -> Rows:
+def _folder(folder: Path, wanted: dict[str, int], ending: str) -> Rows:
     """A file per clip, or one matrix and its ids."""
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     matrices = [file for file in files if file.suffix.lower() == ".npy"]
@@ -157,14 +161,14 @@ def _folder(folder: Path, wanted: dict[str, int]) -> Rows:
         )
     (kind,) = kinds
     files = [file for file in files if file.suffix.lower() == kind]
-    mine = [file for file in files if file.stem in wanted]
+    mine = [file for file in files if _clip_of(file.stem, ending) in wanted]
     if not mine:
         return Rows(("none",), 1, iter([(file.stem, file.name, ["0"]) for file in files[:1000]]))
     first = _one_row(mine[0])
 
     def rows() -> Iterator[tuple[str, str, Sequence[str] | np.ndarray]]:
         for file in files:
-            if file.stem not in wanted:
+            if _clip_of(file.stem, ending) not in wanted:
                 yield file.stem, file.name, []
                 continue
             table = _one_row(file)

@@ -22,7 +22,7 @@ def test_a_vector_without_frames() -> None:
     found = vector_only(np.array([1.0, 2.5, -3.0])[::-1])
     assert (found.functionals.tolist(), found.functionals.dtype) == ([-3.0, 2.5, 1.0], np.float32)
     assert (found.descriptors.shape, found.descriptors.dtype) == ((0, 0), np.float32)
-    for values in ([np.nan, 1, np.inf], [1, np.inf, -np.inf], [1, np.nan, np.nan]):
+    for values in ([np.nan, 1, np.inf], [1, np.inf, -np.inf], [1, np.nan, np.nan], [1e39, 1, -1e39]):
         with pytest.raises(UnusableClipError, match=r"^NaN: 2 of 3 values are not finite$"):
             vector_only(np.array(values))
 

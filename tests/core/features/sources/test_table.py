@@ -178,6 +178,18 @@ def test_an_ending_is_taken_off(tmp_path: Path) -> None:
     assert found.found.all() and found.values[:, 0].tolist() == [3, 1, 2]
 
 
+def test_an_ending_and_brackets_are_taken_off_the_names_of_files(tmp_path: Path) -> None:
+    folder = tmp_path / "table"
+    folder.mkdir()
+    for name, value in (("00001.wav", 1), ("[00002.wav]", 2), ("00009.wav", 9)):
+        text(folder / f"{name}.csv", f"name,energy\nx,{value}\n")
+    found = joined(folder, tmp_path, ["00003", "00001", "00002"], ending=".wav")
+    assert (found.names, found.found.tolist(), found.others) == (("energy",), [False, True, True], 1)
+    assert found.values[1:, 0].tolist() == [1, 2]
+    with pytest.raises(SourceError, match=r"set ending: \.wav"):
+        joined(folder, tmp_path, ["00003", "00001", "00002"])
+
+
 @pytest.mark.parametrize("column", ["clip_id", "File_ID", "FILENAME", "file", "Name", "clip", "id", "Path"])
 def test_columns_that_hold_clip_ids(column: str, tmp_path: Path) -> None:
     content = f"rate, energy ,frameTime,{column},frameIndex,START,end\n" + "7,1.5,0,00002,0,0,0\n"
