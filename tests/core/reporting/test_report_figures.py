@@ -131,9 +131,37 @@ def test_curves_are_of_validation_and_cost_shows_test():
         f"{task}, compare" for task in ("emotion", "country", "age")
     ]
     assert [tuple(row) for row in curves.rows] == [(run, "age", 1, 4.5) for run in RUNS]
-    emotion = report_figures.cost(found).figure.axes[0]
+    shown = report_figures.cost(found)
+    assert shown.header == ["run", "features", "multiply_adds", "emotion", "country", "age"]
+    assert shown.rows == [
+        (run, "compare", 10, *(of.task(task, "test").value for task in ("emotion", "country", "age")))
+        for run, of in found.runs.items()
+    ]
+    emotion = shown.figure.axes[0]
     scores = [found.runs[run].task("emotion", "test").value for run in RUNS]
     assert list(emotion.lines[0].get_ydata()) == scores
+
+
+def test_captions_of_groups_say_what_a_gap_may_be():
+    found = results()
+    of_age = found.runs["compare-stl"].task("age", "test").groups
+    of_age.scores["lone"] = replace(of_age.scores["first"], low=None, high=None, clips=1203)
+    captions = {item.name: item.caption for item in report_figures.groups(found)}
+    gap = "A gap may be a bias that the average hides"
+    interval = "mean over seeds, with 95% intervals over speakers and seeds."
+    assert captions["groups-age"] == (
+        f"Age by group of speakers (Country): test MAE, {interval} {gap}, or come from labels that vary less "
+        "within a group. Undefined for groups of one speaker: lone (1,203 clips)."
+    )
+    assert (
+        captions["groups-country"] == f"Country by group of speakers (Country): test UAR, {interval} {gap}."
+    )
+    of_country = found.runs["compare-stl"].task("country", "test").groups
+    of_country.scores["lone"] = of_age.scores["lone"]
+    captions = {item.name: item.caption for item in report_figures.groups(found)}
+    assert captions["groups-country"].endswith(
+        "Undefined for groups whose clips are of one class or of one speaker: lone (1,203 clips)."
+    )
 
 
 def test_of_many_clips_every_so_many_are_shown(monkeypatch):

@@ -32,6 +32,37 @@ def test_findings_count_significant_differences_and_name_the_median():
     )
 
 
+def test_a_finding_says_which_comparison_and_which_way_is_better():
+    age = {"task": "age", "score": "mae"}
+    rows = [
+        comparison(0.4, 0.3, 0.5, "d", **age),
+        comparison(-0.2, -0.3, -0.1, "a", **age, p=0.0004, p_corrected=0.002),
+        comparison(0.1, -0.1, 0.2, "c", **age, p=0.3),
+        comparison(0.0, -0.2, 0.3, "b", baseline="other", **age, p=0.12345, p_corrected=0.9),
+    ]
+    found = results(groups=groups(evaluate={"bootstrap": 9, "confidence": 0.9, "seed": 1}))
+    assert finding("joint learning", "age", rows, found) == (
+        "For age, joint learning is significantly worse in 1 of 4 comparisons, better in 1; in the median "
+        "comparison, b against other, the difference is +0.000 MAE (positive: a smaller error; 90% interval "
+        "−0.200 to 0.300, p = 0.123, corrected 0.900)."
+    )
+    assert finding("joint learning", "age", rows[1:2], found) == (
+        "For age, joint learning is significantly worse; for a against compare-stl, the difference is −0.200 "
+        "MAE (positive: a smaller error; 90% interval −0.300 to −0.100, p < 0.001, corrected 0.002)."
+    )
+
+
+def test_a_classification_needs_two_classes_in_a_group():
+    found = results()
+    for run in RUNS:
+        parts = {"old": PartScore(None, None, None, 3), "young": PartScore(0.5, 0.4, 0.6, 9)}
+        found = changed(found, run, "country", "test", groups=Groups("Age", False, parts))
+    assert groups_not_shown(found) == [
+        "Groups are not scored for country: fewer than two groups have clips of two speakers and two classes "
+        "(old has 3 clips, young has 9 clips)."
+    ]
+
+
 def test_the_verdict_names_the_tasks_that_beat_the_naive_predictor():
     assert verdict(results()) == (
         "On test, the best run is significantly better than the naive predictor for emotion, country and age."
