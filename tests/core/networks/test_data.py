@@ -191,7 +191,10 @@ def test_a_class_of_validation_alone_leaves_a_task_whose_others_are_known() -> N
 def test_labels_of_validation_alone_teach_nothing() -> None:
     ages = RECORDINGS["Age"].where(RECORDINGS.index.isin(rows_of("validation")))
     assert prepared(RECORDINGS.assign(Age=ages)).left_out == {"age": "no labels"}
-    with pytest.raises(UserError, match="no task has labels"):
+    sentence = (
+        r"no task has labels \(of two classes\) in the training split; see the label columns of the corpus"
+    )
+    with pytest.raises(UserError, match=sentence):
         prepared(RECORDINGS.assign(Age=ages, Country=None, Awe=np.nan))
 
 

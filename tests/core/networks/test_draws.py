@@ -113,17 +113,18 @@ def test_weights_decide_how_often_a_clip_is_taken(rare: int) -> None:
     assert len({int(order[0]) for order in orders}) > 1
 
 
-def test_an_order_is_that_of_its_draws() -> None:
+@pytest.mark.parametrize("epoch", range(6))
+def test_an_order_is_that_of_its_draws(epoch: int) -> None:
     """By Python's integers: clips are sorted by their draws, and weights cut into shares in another order."""
 
     def draws(purpose: Purpose, first: int, count: int) -> list[int]:
         key = splitmix((splitmix(7) + purpose * GAMMA) % 2**64)
         return [splitmix((key + (number + 1) * GAMMA) % 2**64) for number in range(first, first + count)]
 
-    by_order = draws(Purpose.ORDER, 3 * 9, 9)
+    by_order = draws(Purpose.ORDER, epoch * 9, 9)
     order = sorted(range(9), key=by_order.__getitem__)
-    assert order_of_clips(9, 7, 3).tolist() == order
-    *of_clips, last = draws(Purpose.SAMPLE, 3 * 10, 10)
+    assert order_of_clips(9, 7, epoch).tolist() == order
+    *of_clips, last = draws(Purpose.SAMPLE, epoch * 10, 10)
     weights = [2.25, 0.25, 0.25, 0.75, 0.5, 0.5, 2.5, 1.0, 1.0]
     shuffled = sorted(range(9), key=of_clips.__getitem__)
     taken, end = [], 0.0
@@ -132,7 +133,7 @@ def test_an_order_is_that_of_its_draws() -> None:
         taken += [clip] * len(places)
         end += weights[clip]
     assert len(taken) == 9 and len(set(taken)) < 9
-    assert order_of_clips(9, 7, 3, np.array(weights)).tolist() == [taken[place] for place in order]
+    assert order_of_clips(9, 7, epoch, np.array(weights)).tolist() == [taken[place] for place in order]
 
 
 def test_first_weights_are_drawn_layer_by_layer() -> None:

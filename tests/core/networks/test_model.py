@@ -250,14 +250,15 @@ Change = Callable[[dict[str, np.ndarray]], object]
             lambda w: w.update({"seed2/trunk.0.0.bias": np.zeros((3, 3), np.float32)}),
             "is not float32 of shape",
         ),
-        (lambda w: w.update(other=np.zeros(3)), "other belongs to no network"),
+        (lambda w: w.update(zebra=np.zeros(3), other=np.zeros(3)), "(other belongs to no network)"),
         (lambda w: w.update({"seed2/columns": np.array([0, 6])}), "names features that there are not"),
         (lambda w: w.update({"seed2/columns": np.array([-1, 2])}), "names features that there are not"),
         (lambda w: w.update({"seed2/columns": np.zeros(2)}), "names features that there are not"),
         (lambda w: w.update({"seed2/columns": np.arange(3)}), "seed2/trunk.0.0.weight is not float32"),
         (
             lambda w: w.update({"seed4/heads.keys.2.bias": np.full(2, np.nan, np.float32)}),
-            "task type, keys, train (seed 4) has weights that are not finite: its training diverged",
+            "task type, keys, train (seed 4) has weights that are not finite: "
+            "its training diverged; a lower learning rate helps",
         ),
         (
             lambda w: w.update({"seed2/trunk.0.1.bias": np.full(9, np.inf, np.float32)}),

@@ -255,10 +255,13 @@ def test_classes_are_those_of_the_training_clips() -> None:
 @pytest.mark.parametrize(
     ("column", "problem"),
     [
-        ("Town", "column is 'Town', which is no label of the corpus"),
+        ("Town", "column is 'Town', which is no label of the corpus; name one of a task"),
         ("Age", "column is 'Age', which holds numbers; name a column of classes"),
         ("Site", "column is 'Site', but no clip of the test split has such a label"),
-        ("Room", "column is 'Room', but no clip of the validation split has such a label; name another"),
+        (
+            "Room",
+            "column is 'Room', but no clip of the validation split has such a label; name another column",
+        ),
         ("Floor", "column is 'Floor', but no clip of the train split has such a label"),
     ],
 )

@@ -307,5 +307,5 @@ def test_tasks_without_labels_on_test_are_left_out_and_a_run_without_any_is_refu
     assert {row.group for row in found.relevance} == {""} and list(found.gaps) == []
     assert {row.task for row in found.features} == {"mood"}
     labels.loc[test, ["Awe", "Fear"]] = np.nan
-    with pytest.raises(UserError, match="run r has no labelled clip in the test split"):
+    with pytest.raises(UserError, match="run r has no labelled clip in the test split, so nothing can be"):
         whole(model_of(joint=True), corpus(labels=labels))
