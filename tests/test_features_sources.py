@@ -15,10 +15,14 @@ import soundfile
 import yaml
 
 from stages import features, fuse_features, preprocess
+from stages.core.audio.shards import encode, write_shard
+from stages.core.config.load import load
 from stages.core.features import extract as extract_module
 from stages.core.features.descriptors import open_descriptors
+from stages.core.features.sources.source import open_source
 from stages.core.prediction.extraction import RowExtractor
 from stages.core.runtime.errors import UserError
+from stages.core.runtime.files import digest_of
 from stages.core.runtime.tables import blocks_of, origin_of, read_features
 from tests.helpers import ROOT
 from tests.test_features import CLIPS, write_audio
@@ -237,3 +241,108 @@ def test_dvc_runs_the_stage_again_when_the_table_changes(set_parameters) -> None
     assert "mine.csv" in dvc("status", "external@mine")
     dvc("repro", "external@mine")
     assert read_features(Path("data/features/mine.parquet"))[2].min() == 5
+
+
+MADE = {"preprocess": {"peak_db": -3.0}, "synthetic": True, "corpus": "toy"}
+
+
+@pytest.mark.usefixtures("alone")
+def test_tables_say_how_they_were_made(set_parameters, monkeypatch, capsys) -> None:
+    """A set, the same set in parts, and a table: origin, cache, card, frames, and what is printed."""
+    halves = {"kind": "opensmile", "set": "GeMAPSv01b", "windows": {"count": 2}}
+    set_parameters(
+        features={"plain": "GeMAPSv01b", "halves": halves},
+        external={"mine": {"kind": "table", "path": "m.csv"}},
+    )
+    ids = sorted(CLIPS)[:6]
+    write_shard(Path("data/audio/0000.parquet"), ids, [encode(CLIPS[clip_id]) for clip_id in ids], MADE)
+    write_table(Path("m.csv"), ids[1:4], np.ones((3, 2)))
+    sources = load().sources
+    prints = {key: open_source(sources[key]).fingerprint for key in ("plain", "halves")}
+    prints["mine"] = digest_of(Path("m.csv"))
+    windows = {"count": 2, "seconds": None, "hop": None, "pooling": None}
+    sources_said = {
+        "halves": {"set": "GeMAPSv01b", "windows": windows, "kind": "opensmile"},
+        "mine": {"path": "m.csv", "ending": "", "kind": "table"},
+    }
+    said = {
+        "plain": "GeMAPSv01b: 6 clips, 62 functionals, 18 descriptors; 6 clips computed, 0 quarantined\n",
+        "halves": "GeMAPSv01b: 6 clips, 124 functionals, 0 descriptors; 6 clips computed, 0 quarantined\n",
+        "mine": "mine: 3 clips, 2 columns of m.csv; 0 rows of other clips, 3 clips quarantined\n",
+    }
+    for key, line in said.items():
+        run(monkeypatch, key)
+        assert capsys.readouterr().out == line
+        made_by = (
+            {"feature_set": "GeMAPSv01b"}
+            if key == "plain"
+            else {"source": sources_said[key], "fingerprint": prints[key]}
+        )
+        table, frames = Path(f"data/features/{key}.parquet"), open_descriptors(Path(f"data/lld/{key}"))
+        assert origin_of(table) == frames.origin == {**MADE, **made_by}
+        assert frames.clip_ids == (tuple(ids) if key == "plain" else ())
+        assert json.loads(Path(f"data/cards/{key}.json").read_text()) == {
+            "clips": 3 if key == "mine" else 6,
+            "columns": {"plain": 62, "halves": 124, "mine": 2}[key],
+            "digest": digest_of(table),
+        }
+    assert sorted(path.name for path in Path(".cache/features").iterdir()) == sorted(
+        f"GeMAPSv01b-{prints[key]}.sqlite" for key in ("plain", "halves")
+    )
+    assert [row[0] for row in quarantined("features-mine")] == [ids[0], ids[4], ids[5]]
+    write_table(Path("m.csv"), ids[1:3], np.ones((2, 2)))  # more than half of the clips have no row
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: external\.mine: m\.csv lacks 4 of 6 clips, 000 first; name"
+    ):
+        run(monkeypatch, "mine")
+
+
+@pytest.mark.usefixtures("alone")
+def test_clips_that_a_set_lacks_are_quarantined(set_parameters, monkeypatch, capsys) -> None:
+    set_parameters(
+        external={"mine": {"kind": "table", "path": "m.csv"}}, fused_features={"pair": ["mine", "egemaps"]}
+    )
+    write_audio(CLIPS)
+    ids = sorted(CLIPS)
+    write_table(Path("m.csv"), ids[2:], np.arange(10).reshape(5, 2))
+    for key in ("egemaps", "mine"):
+        run(monkeypatch, key)
+    capsys.readouterr()
+    run(monkeypatch, "pair", fuse_features)
+    assert capsys.readouterr().out == "pair: mine + egemaps; 2 quarantined\n"
+    assert quarantined("fused-pair") == [
+        [clip_id, "fused-pair", "not in all sets", "no features of mine"] for clip_id in ids[:2]
+    ]
+    found, names, values = read_features(Path("data/features/pair.parquet"))
+    assert (found, names[:3]) == (ids[2:], ["mine.energy", "mine.rate", "egemaps." + names[2][8:]])
+    assert values[:, :2].tolist() == np.arange(10).reshape(5, 2).tolist()
+    monkeypatch.setattr("sys.argv", ["fuse_features"])
+    with pytest.raises(
+        UserError, match=r"^usage: python -m stages\.fuse_features KEY, one of .*: all, pair\.$"
+    ):
+        fuse_features.main()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_source_that_can_use_no_clip_or_is_none_is_one_sentence(set_parameters, monkeypatch) -> None:
+    set_parameters(features={"x": "eGeMAPS2"}, external={"own": {"kind": "opensmile", "path": "x.conf"}})
+    write_audio({"a": CLIPS["000"][:10], "b": CLIPS["000"][:20]})
+    for key, message in (
+        (
+            "x",
+            r"^params\.yaml: features\.x: openSMILE has no feature set 'eGeMAPS2' \(did you mean eGeMAPS\?",
+        ),
+        (
+            "own",
+            r"^params\.yaml: external\.own: path x\.conf is no file; correct it, or put the file there\.$",
+        ),
+        ("owm", r"^params\.yaml: features has no 'owm' \(did you mean own\?\)\.$"),
+        (
+            "egemaps",
+            r"^data/audio: openSMILE can use none of 2 clips "
+            r"\(openSMILE gives no features of 10 samples at 16 kHz\)\.$",
+        ),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(monkeypatch, key)
+    assert not Path("data/features").exists() and not Path("data/cards").exists()
