@@ -191,6 +191,16 @@ def test_the_table_says_how_it_was_made_and_figures_are_of_the_columns_of_the_la
 
 
 @pytest.mark.usefixtures("clips")
+def test_names_of_more_words_than_four_digits_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = np.random.default_rng(1).standard_normal((10_001, 4)).astype(np.float32)
+    write_codebook(codebook.CODEBOOK, codebook_of([words], 1))
+    monkeypatch.setattr(boaw, "draw_codebook", lambda *_: None)
+    boaw.main()
+    names = read_features(BAGS)[1]
+    assert (names[0], names[-1], len(set(names))) == ("boaw_00000", "boaw_10000", 10_001)
+
+
+@pytest.mark.usefixtures("clips")
 def test_a_gpu_that_is_asked_for_must_be_there(
     set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

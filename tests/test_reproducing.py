@@ -78,8 +78,23 @@ def test_a_stage_gets_its_environment_and_its_words_are_passed_on(
 ) -> None:
     Path("dvc.yaml").write_text("stages: {x: {cmd: 'echo on $OMP_NUM_THREADS; echo both >&2', outs: []}}")
     assert reproduce("x", {**project.environment, "OMP_NUM_THREADS": "3"}) is not None
-    said = capfd.readouterr().out.splitlines()
-    assert [" ".join(line.split()) for line in said] == ["x on 3", "x both"]
+    assert capfd.readouterr().out.splitlines() == [f"{'x':32} on 3", f"{'x':32} both"]
+
+
+def test_entries_of_several_stages_are_written_together_and_staged(project: Project) -> None:
+    project.run("dvc config core.autostage true")
+    with LockFile() as lock_file:
+        lock_file.add({"a": {"cmd": "one"}, "b": {"cmd": "two"}})
+        lock_file.add({"c": {"cmd": "three"}, "a": {"cmd": "four"}})
+    content = yaml.safe_load(Path("dvc.lock").read_text())
+    assert content == {
+        "schema": "2.0",
+        "stages": {"a": {"cmd": "four"}, "b": {"cmd": "two"}, "c": {"cmd": "three"}},
+    }
+    assert "dvc.lock" in project.run("git diff --cached --name-only").split()
+    with LockFile():
+        Path("dvc.lock").write_text("unchanged")
+    assert Path("dvc.lock").read_text() == "unchanged"  # there was nothing to write
 
 
 def test_a_stage_that_fails_says_so(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

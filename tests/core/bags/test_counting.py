@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stages.core.bags.assignment import Assigner
 from stages.core.bags.codebook import Activity, Codebook, Counting
 from stages.core.bags.counting import count_clips
+from stages.core.bags.gpu import GpuCounter
 from stages.core.features import descriptors as descriptors_module
 from stages.core.features.descriptors import open_descriptors
 from stages.core.runtime.compute import ComputeOptions
@@ -103,6 +104,18 @@ def test_sums_of_weights_do_not_depend_on_batches(tmp_path: Path, monkeypatch: p
                     exponent = -distances[word] / (np.float32(2) * np.float32(0.8) * np.float32(0.8))
                     expected[clip, word] += np.float32(np.exp(float(exponent)))
     assert np.array_equal(counts, expected)
+
+
+def test_a_gpu_counts_on_this_machine_whatever_the_scheduler(tmp_path: Path) -> None:
+    clips = clips_of(4)
+    write_clips(tmp_path, clips)
+    words = np.random.default_rng(4).standard_normal((6, 3)).astype(np.float32)
+    assigner = Assigner(codebook_of([words], 2), [np.arange(3)], GpuCounter("cpu"))
+    assert assigner.on_gpu and not Assigner(codebook_of([words], 2), [np.arange(3)]).on_gpu
+    nowhere = ComputeOptions(2, scheduler="tcp://127.0.0.1:9")
+    found = list(count_clips(open_descriptors(tmp_path), assigner, nowhere))
+    expected, _, _ = all_bags(tmp_path, assigner.codebook, 1)
+    assert np.array_equal(np.concatenate([counts.bags for counts in found]), expected)
 
 
 def test_frames_of_low_activity_do_not_count(tmp_path: Path) -> None:

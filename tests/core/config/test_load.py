@@ -485,6 +485,21 @@ def test_what_is_allowed(path: str, value: Any) -> None:
     parse(changed(path, value))
 
 
+def test_weights_of_the_tasks_that_the_run_learns() -> None:
+    content = changed("models/years", {"joint": True, "trunk": [3], "tasks": ["age", "country"]})
+    content["runs"] = {"new": {"features": "compare", "model": "years"}}
+    content["models"]["years"]["train"] = {"loss_weighting": {"age": 0}}
+    parse(content)
+    content["models"]["years"]["train"] = {"loss_weighting": {"age": 0, "country": 0}}
+    with pytest.raises(UserError, match="loss_weighting of run new is 0 for all its tasks; nothing would be"):
+        parse(content)
+    content["models"]["years"]["train"] = {"loss_weighting": {"aeg": 1}}
+    with pytest.raises(
+        UserError, match=r"loss_weighting of run new names 'aeg', which is no task \(did you mean"
+    ):
+        parse(content)
+
+
 def test_columns_of_sets_that_the_run_reads() -> None:
     content = changed("models/one", {**CONTENT["models"]["stl"], "train": {"columns": {"compare": 9}}})
     for features in ("all", "compare"):

@@ -66,10 +66,24 @@ def test_a_log_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     ]
 
 
+def test_lines_come_at_intervals_and_the_first_item_does_not_count_for_the_speed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0.0, 10.0, 20.0, 30.0, 35.0, 59.9, 60.0])
+    monkeypatch.setattr(messages.time, "monotonic", lambda: next(seconds))
+    assert list(progress(iter("abcdef"), 16, "word")) == list("abcdef")
+    assert capsys.readouterr().out.splitlines() == [
+        "3/16 words, 0.1 words/s, 130 s left",
+        "6/16 words, 0.1 words/s, 100 s left",
+    ]
+
+
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert list(progress("abc", 3, "clip")) == ["a", "b", "c"]
-    assert "3/3" in capsys.readouterr().err
+    assert list(progress("abc", 3, "clip", lambda: "1 quarantined")) == ["a", "b", "c"]
+    shown = capsys.readouterr()
+    assert "3/3" in shown.err and " clip/s" in shown.err and "1 quarantined" in shown.err
+    assert shown.out == ""
 
 
 @pytest.mark.parametrize("lines", [2, 10**6])

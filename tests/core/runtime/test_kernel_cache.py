@@ -27,6 +27,35 @@ def test_a_folder_of_its_own_only_where_numba_would_find_none(
     folder.rmdir()
 
 
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_either_of_numbas_own_folders_is_enough(
+    platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, sources = tmp_path / "home", tmp_path / "stages"
+    for folder in (home / "Library/Caches", home / ".cache", sources / "__pycache__", tmp_path / "xdg"):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setattr(sys, "platform", platform)
+    own = home / ("Library/Caches" if platform == "darwin" else ".cache")
+    other = home / (".cache" if platform == "darwin" else "Library/Caches")
+    for writable, found in ((sources / "__pycache__", True), (own, True), (other, False), (tmp_path, False)):
+        monkeypatch.setenv(VARIABLE, "")
+        monkeypatch.setattr(
+            os, "access", lambda path, mode, to=writable: mode == os.W_OK and Path(path) == to
+        )
+        ensure_writable(sources)
+        assert (os.environ[VARIABLE] == "") == found
+        if not found:
+            Path(os.environ[VARIABLE]).rmdir()
+    if platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+        monkeypatch.setenv(VARIABLE, "")
+        monkeypatch.setattr(os, "access", lambda path, _: Path(path) == tmp_path / "xdg")
+        ensure_writable(sources)
+        assert os.environ[VARIABLE] == ""
+
+
 @pytest.mark.skipif(bool(AS_ANYBODY) and not shutil.which("setpriv"), reason="root may write everywhere")
 def test_kernels_compile_in_a_checkout_that_is_read_only(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
