@@ -52,6 +52,7 @@ def test_what_is_whole_stays(folder: Path, capsys: pytest.CaptureFixture[str]) -
         ("dvc.lock", LOCK[: LOCK.index("      hash")]),
         ("dvc.lock", LOCK[: LOCK.index("      size")]),
         ("dvc.lock", LOCK[:-1]),
+        ("dvc.lock", LOCK + LOCK[LOCK.index("  split") : LOCK.index("      size")].replace("split", "train")),
         (".dvc/tmp/rwlock", ""),
         (".dvc/tmp/rwlock", '{"read": {'),
     ],
@@ -65,6 +66,23 @@ def test_what_is_cut_off_goes(
     assert capsys.readouterr().out == (
         f"{name} was cut off when a run was killed; removed, `dvc repro` makes it anew\n"
     )
+
+
+def test_what_becomes_whole_meanwhile_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = folder / "dvc.lock"
+    lock.write_text(LOCK[:-1])
+    waited = []
+
+    def finish(seconds: float) -> None:
+        waited.append(seconds)
+        lock.write_text(LOCK)
+
+    monkeypatch.setattr(repair, "PATIENCE", 7.0)
+    monkeypatch.setattr(repair.time, "sleep", finish)
+    repair.main()
+    assert (lock.read_text(), waited, capsys.readouterr().out) == (LOCK, [7.0], "")
 
 
 def test_what_the_dead_left_half_written_goes(folder: Path) -> None:

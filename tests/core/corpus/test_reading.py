@@ -177,7 +177,7 @@ def test_limits_are_believed_themselves(tmp_path: Path) -> None:
 
 def test_the_whole_table(tmp_path: Path) -> None:
     """Rows out of order, several columns of text and of numbers, and splits in all their spellings."""
-    splits = ["Train", "TRAINING", "Val", "validation", "dev", "Devel", "test", "Held out", ""]
+    splits = ["Train", "TRAINING", "Val", "Validation", "dev", "Devel", "Test", "Held out", ""]
     texts = ["Zone", "Mood", "City", "Accent", "Kind"]
     rows = [
         {"File_ID": f"[{9 - place:02d}]", "Split": split, "Who": f"w{place}", "Valence": place / 8}
