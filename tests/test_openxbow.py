@@ -361,11 +361,6 @@ def test_words_of_each_class_apart_are_so_many_as_the_size_asks_for(monkeypatch:
             r"-oi o\.csv is already the file of another option; choose another",
         ),
         ("a;1;2\n", SOUND + " -B o.csv", r"-B o\.csv is already the file"),
-        (
-            "a;1;2\n",
-            SOUND.replace("o.csv", "../x/../") + "o.csv -l o.csv",
-            r"-l o\.csv is no file|is already",
-        ),
         ("a;1;2\n", SOUND + " -B .", r"-B \. is a folder"),
         ("a;1;2\n\n\nb;1;x\n", SOUND, r"a\.csv: line 4: column 3 is 'x', which is no finite number"),
         ("a;1;P\n", SOUND.replace("n1[2]", "n1c") + " -supervised -size 2", r"-size is given twice"),
@@ -386,6 +381,28 @@ def test_more_mistakes_are_one_sentence(
     with pytest.raises(UserError, match=message):
         call(monkeypatch, words.split(" "))
     assert [path.name for path in folder.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("-o l.csv -l l.csv", "-o l.csv"),
+        ("-o ./l.csv -l l.csv", "-o l.csv"),
+        ("-oi l.csv -l l.csv", "-oi l.csv"),
+        ("-oi a.csv -o o.csv", "-oi a.csv"),
+        ("-b cb.txt -B cb.txt", "-B cb.txt"),
+        ("-B a.csv", "-B a.csv"),
+    ],
+)
+def test_no_output_takes_the_place_of_what_is_read(
+    options: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file, text in (("a.csv", "a;1\n"), ("l.csv", "a;X\n"), ("cb.txt", WORDS)):
+        (folder / file).write_text(text)
+    with pytest.raises(UserError) as caught:
+        call(monkeypatch, ["-i", "a.csv", "-attributes", "n1", *options.split()])
+    assert str(caught.value) == f"{name} is already the file of another option; choose another."
+    assert sorted(path.name for path in folder.iterdir()) == ["a.csv", "cb.txt", "l.csv"]
 
 
 @pytest.mark.usefixtures("folder")
