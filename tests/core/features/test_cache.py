@@ -16,6 +16,7 @@ def test_features_and_faults_come_back_after_reopening(tmp_path):
     with Cache(path) as cache:
         assert b"a" in cache
         assert cache.fault(b"a") is None
+        assert (cache.fault(b"b").reason, cache.fault(b"b").detail) == ("too short", "3 samples")
         np.testing.assert_array_equal(cache.functionals(b"a"), FEATURES.functionals)
         np.testing.assert_array_equal(cache.descriptors(b"a", 2), FEATURES.descriptors)
         assert str(cache.fault(b"b")) == "too short: 3 samples"
@@ -64,3 +65,5 @@ def test_keys_stay_the_same_from_run_to_run():
 def test_keys_depend_on_audio_and_fingerprint_apart():
     pairs = [(b"ab", "c"), (b"a", "bc"), (b"ab", "d"), (b"", "abc"), (b"b", "c")]
     assert len({key_of(*pair) for pair in pairs}) == len(pairs)
+    options = "0123456789abcdef-"  # of a model, whose weights follow
+    assert key_of(b"clip", f"{options}0123456789abcdef") != key_of(b"clip", f"{options}0123456789abcdee")
