@@ -192,9 +192,9 @@ def test_the_page_has_its_parts_in_order_and_numbers_of_their_own() -> None:
     gains = [comparison(0.25, 0.1, 0.4)]
     page = page_of(FOUND, figures_of(FOUND), CORPUS, gains)
     assert "Which acoustics the run mine hears: toy &lt;b&gt;, 40 test clips of 7 speakers." in page
-    assert page.index("The voices are synthetic: this says nothing about people.") < page.index(
-        "Which acoustics"
-    )
+    assert page.index(
+        '<p class="notice">The voices are synthetic: this says nothing about people.</p>'
+    ) < page.index("Which acoustics")
     order = [
         *("<h2", "Acoustic families</h2>", "Figure 1. mine", "Figure 2. mine", "Table 1. Loss of score"),
         *("Single features</h2>", "Table 2. Features that", "What tasks share</h2>"),

@@ -225,7 +225,7 @@ def test_what_is_said_of_groups_and_of_the_size_of_their_training() -> None:
     places = [
         page.index(text)
         for text in (
-            "This corpus is synthetic",
+            '<p class="notice">This corpus is synthetic',
             "303 clips",
             "<p>Emotion, with",
             "<p>Country is not",
