@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stages import export, summarize
+from stages.core.config.load import load
 from stages.core.networks.model import Model
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.files import read_json, write_json
@@ -131,6 +132,8 @@ def test_clips_from_the_whole_table_are_checked_and_the_folder_may_be_named(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[np.ndarray] = []
+    cards: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(export, "model_card", lambda *given: cards.append(given) or "# the card\n")
     monkeypatch.setattr(export, "largest_difference", lambda *given: asked.append(given[2]) or 1e-5)
     _, _, features = read_features(Path("data/features/egemaps.parquet"))
     run_stage(export, monkeypatch, "egemaps-stl", "given")
@@ -144,6 +147,10 @@ def test_clips_from_the_whole_table_are_checked_and_the_folder_may_be_named(
     source = {path.name: path.read_bytes() for path in (here / "data/models/egemaps-stl").iterdir()}
     found = {path.name: path.read_bytes() for path in (here / "given").iterdir()}
     assert found.keys() == source.keys() | {"README.md", "model.onnx"}
+    assert found["README.md"] == b"# the card\n"
+    facts = [read_json(Path(f"metrics/{name}.json")) for name in ("details", "corpus", "split")]
+    assert list(cards[0][1:]) == [*facts, load().evaluate.confidence]
+    assert cards[0][0].description.run == "egemaps-stl"
     assert all(found[name] == content for name, content in source.items())
 
 

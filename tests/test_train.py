@@ -235,6 +235,16 @@ def test_tasks_without_labels_are_left_out(
         run(monkeypatch, "small-mtl")
 
 
+def test_a_gpu_that_is_not_there_is_a_sentence_on_its_parameter(
+    tables: Path, set_parameters: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    set_parameters(train={"device": "cuda"})
+    with pytest.raises(UserError, match=r"^params\.yaml: train\.device is cuda, but torch finds no GPU"):
+        run(monkeypatch, "small-mtl")
+    assert not (tables / "data/models/small-mtl").exists()
+
+
 def test_ctrl_c_ends_it_at_once(tables: Path, set_parameters: Callable[..., None]) -> None:
     """It waits for no network, however many epochs are left, and leaves no model."""
     set_parameters(train={"epochs": 10**7, "patience": 10**7})
