@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from stages.core.config.tasks import Task
 from stages.core.config.training import TrainingConfig
@@ -154,3 +155,21 @@ def test_what_is_matched() -> None:
         for score in ("ccc", "pearson", "mae", "rmse")
     }
     assert [key for key, value in asked.items() if value] == [("match", "ccc")]
+
+
+def test_of_two_seeds_the_mean_of_the_probabilities_is_judged() -> None:
+    """The best step by trying those from 1/4 up, where one seed is far surer than the other."""
+    generator = np.random.default_rng(9)
+    classes = generator.integers(0, 3, 300)
+    right = np.eye(3)[classes]
+    logits = np.stack(
+        [right * 0.5 + generator.normal(0, 1, (300, 3)), 9 * right + generator.normal(0, 9, (300, 3))]
+    )
+
+    def loss(step: int, together: bool) -> float:
+        own = softmax(logits / 2 ** (step / 16), axis=2)[:, np.arange(300), classes]
+        return float(-np.log(own.mean(axis=0)).mean() if together else -np.log(own).mean())
+
+    best, apart = (min(range(-32, 65), key=lambda step: loss(step, mode)) for mode in (True, False))
+    assert temperature(logits, classes) == pytest.approx(2 ** (best / 16), rel=1e-6)
+    assert best != apart

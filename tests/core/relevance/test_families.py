@@ -12,6 +12,30 @@ def names_of(feature_set: str) -> list[str]:
     return opensmile.Smile(opensmile.FeatureSet[feature_set]).feature_names
 
 
+# Of eGeMAPS by its tables: 10 functionals of pitch and of loudness, 2 of the other descriptors.
+COUNTS = {
+    "eGeMAPSv02": {
+        "pitch": 10,
+        "loudness": 10 + 1,
+        "spectral shape": 2 + 5 * 2 + 5,
+        "MFCC": 4 * 2 + 4 * 2,
+        "formants": 9 * 2,
+        "voice quality": 5 * 2,
+        "timing": 1,
+        "voicing": 5,
+    },
+    "ComParE_2016": {
+        "pitch": 60,
+        "loudness": 213,
+        "spectral shape": 2982,
+        "MFCC": 994,
+        "voice quality": 240,
+        "timing": 1819,
+        "voicing": 65,
+    },
+}
+
+
 @pytest.mark.parametrize(("feature_set", "number"), [("eGeMAPSv02", 88), ("ComParE_2016", 6373)])
 def test_every_name_falls_into_exactly_one_family(feature_set: str, number: int) -> None:
     names = names_of(feature_set)
@@ -19,7 +43,9 @@ def test_every_name_falls_into_exactly_one_family(feature_set: str, number: int)
     assert [name for name in names if len(matches(name)) != 1] == []
     columns = families_of(names, {})
     assert sorted(column for found in columns.values() for column in found.tolist()) == list(range(number))
-    assert set(columns) == set(FAMILIES) - ({"formants"} if feature_set == "ComParE_2016" else set())
+    counts = {family: len(found) for family, found in columns.items()}
+    assert list(counts) == [family for family in FAMILIES if family in COUNTS[feature_set]]
+    assert counts == COUNTS[feature_set]
 
 
 @pytest.mark.parametrize("feature_set", ["eGeMAPSv02", "ComParE_2016"])
@@ -85,6 +111,86 @@ def test_every_name_has_words(feature_set: str) -> None:
 def test_family_words_and_unit(name: str, family: str, words: str, unit: str) -> None:
     assert matches(name) == [family]
     assert described(name) == (words, unit)
+
+
+DESCRIPTORS = """
+F0final | pitch | pitch | Hz
+audspec_lengthL1norm | loudness | loudness |
+pcm_RMSenergy | loudness | RMS energy |
+pcm_zcr | spectral shape | zero-crossing rate |
+pcm_fftMag_fband1000-4000 | spectral shape | energy from 1 to 4 kHz |
+pcm_fftMag_spectralRollOff90.0 | spectral shape | frequency below which 90 % of the energy lies | Hz
+pcm_fftMag_spectralCentroid | spectral shape | spectral centroid | Hz
+pcm_fftMag_spectralFlux | spectral shape | spectral flux |
+pcm_fftMag_spectralEntropy | spectral shape | spectral entropy |
+pcm_fftMag_spectralSkewness | spectral shape | spectral skewness |
+pcm_fftMag_spectralKurtosis | spectral shape | spectral kurtosis |
+pcm_fftMag_spectralSlope | spectral shape | spectral slope |
+pcm_fftMag_spectralHarmonicity | spectral shape | spectral harmonicity |
+pcm_fftMag_psySharpness | spectral shape | sharpness |
+voicingFinalUnclipped | voicing | probability of voicing |
+jitterLocal | voice quality | jitter |
+jitterDDP | voice quality | change of jitter |
+shimmerLocal | voice quality | shimmer |
+logHNR | voice quality | logarithm of the harmonics-to-noise ratio |
+logRelF0-H1-H2 | voice quality | first harmonic over H2 | dB
+F1frequency | formants | frequency of formant 1 | Hz
+hammarbergIndexV | spectral shape | Hammarberg index where voiced | dB
+slopeV0-500 | spectral shape | spectral slope from 0 to 500 Hz where voiced | dB/Hz
+spectralFluxUV | spectral shape | spectral flux where unvoiced |
+mfcc4 | MFCC | MFCC 4 |
+"""
+FUNCTIONALS = """
+posamean | mean of positive pitch | Hz
+rqmean | root mean square of pitch | Hz
+flatness | flatness of pitch |
+stddev | standard deviation of pitch | Hz
+percentile99.0 | percentile 99 of pitch | Hz
+quartile3 | quartile 3 of pitch | Hz
+iqr2-3 | distance of quartiles 2-3 of pitch | Hz
+iqr1-3 | range of pitch | Hz
+pctlrange0-1 | range of pitch | Hz
+range | range of pitch | Hz
+skewness | skewness of pitch |
+kurtosis | kurtosis of pitch |
+centroid | centroid of pitch |
+lpgain | lpgain of pitch |
+lpc3 | linear prediction 3 of pitch |
+meanFallingSlope | mean falling slope of pitch | Hz/s
+stddevRisingSlope | spread of rising slopes of pitch | Hz/s
+linregc2 | linregc2 of pitch |
+qregerrQ | qregerrQ of pitch |
+maxSegLen | max length of segments of pitch | s
+segLenStddev | spread of lengths of segments of pitch | s
+meanPeakDist | mean distance of peaks of pitch | s
+peakRangeAbs | range of peaks of pitch | Hz
+peakMeanAbs | mean of peaks of pitch | Hz
+peakMeanMeanDist | height of peaks over the mean of pitch | Hz
+peakMeanRel | relative mean of peaks of pitch |
+minRangeRel | relative range of minima of pitch |
+upleveltime90 | share of time above 90 % of the range of pitch |
+risetime | share of time in which pitch rises |
+leftctime | share of time in which pitch curves upwards |
+maxPos | position of the maximum of pitch |
+ff0_minSegLen | min length of voiced segments | s
+ff0_segLenStddev | spread of lengths of voiced segments | s
+"""
+
+
+def cells(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
+
+
+def test_each_descriptor_has_its_family_words_and_unit() -> None:
+    for descriptor, family, words, unit in cells(DESCRIPTORS):
+        name = f"{descriptor}_sma_amean"
+        assert (name, matches(name), described(name)) == (name, [family], (f"mean {words}", unit))
+
+
+def test_each_functional_has_its_words_and_unit() -> None:
+    for functional, words, unit in cells(FUNCTIONALS):
+        name = f"F0final_sma_{functional}"
+        assert (name, described(name)) == (name, (words, unit))
 
 
 @pytest.mark.parametrize(
