@@ -134,7 +134,10 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         UserError, match=r"^tasks\.x\.columns names 'Moods', but data_info\.csv has 'Mood' inst"
     ):
         read(moods, {"x": Task("regression", ("Moods",), "mae")})
-    for stranger in ("Page", "Countess", "Ages"):
+    moody = make(tmp_path / "moody", [info_row(1, 1) | {"Moody": 5}], [*COLUMNS, "Moody"])
+    short = {**TASKS, "x": Task("regression", ("Mood",), "mae")}
+    assert "task x: data_info.csv has no column Mood" in " ".join(read(moody, short).warnings)
+    for stranger in ("Page", "Countess"):
         task = Task("regression", (stranger,), "mae")
         assert f"task x: data_info.csv has no column {stranger}" in " ".join(
             read(folder, {**TASKS, "x": task}).warnings
@@ -293,7 +296,7 @@ def test_half_of_a_corpus_is_enough(tmp_path: Path) -> None:
 
 
 def test_recordings_of_the_same_bytes(tmp_path: Path) -> None:
-    corpus = read(make(tmp_path, [info_row(number, number) for number in range(9)]), TASKS)
+    corpus = read(make(tmp_path, [info_row(number, number) for number in reversed(range(9))]), TASKS)
     contents = ["bb", "aa", "ccc", "bb", "dd", "aa", "bb", "e", "ccd"]
     for number, content in enumerate(contents):
         (tmp_path / f"wav/{number:05d}.wav").write_text(content)
@@ -317,6 +320,12 @@ def test_a_corpus_without_a_label_for_any_task_is_refused(tmp_path: Path) -> Non
         UserError, match=r"no label for any declared task; .* one of its columns \(Valence, Arousal\)\.$"
     ):
         read(folder)
+    halves = [
+        {"File_ID": n, "Subject_ID": n, "Valence": n % 2 or "", "Arousal": "" if n % 2 else 1} for n in (1, 2)
+    ]
+    half = make(tmp_path / "half", halves, ["File_ID", "Subject_ID", "Valence", "Arousal"])
+    with pytest.raises(UserError, match="has no label for any declared task"):
+        read(half, {"two": Task("regression", ("Valence", "Arousal"), "ccc")})
     with pytest.raises(UserError, match=r"\(Subject_ID, Valence\)\.$"):
         read(folder, speaker="Arousal")
     valence = {"valence": Task("regression", ("Valence",), "ccc")}
