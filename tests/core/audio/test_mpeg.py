@@ -130,6 +130,8 @@ def test_tags_are_no_audio(told: bool) -> None:
         ID3 + bytes(2 * 128 + 5): 271,
         ID3[:5] + b"\x10" + ID3[6:] + bytes(2 * 128 + 5 + 10): 281,  # with a footer
         (ID3 + bytes(2 * 128 + 5)) * 2: 542,
+        ID3[:6] + bytes([0, 3, 2, 5]) + bytes(3 * 16_384 + 261): 49_423,
+        ID3[:6] + bytes([1, 0, 0, 1]) + bytes((1 << 21) + 1): (1 << 21) + 11,
     }
     for tag, first in starts.items():
         found = source(tag + sound + V1)
