@@ -19,6 +19,7 @@ from stages.core.config.data import PreprocessOptions
 from stages.core.config.load import Parameters, load
 from stages.core.config.parameters import FILE
 from stages.core.config.sources import OpenSmileSet
+from stages.core.corpus.links import linked_folders, state_of
 from stages.core.corpus.reading import Corpus, duplicates, read_corpus, refuse_if_mostly_unusable
 from stages.core.corpus.recordings import undigestible
 from stages.core.dataset.speakers import speakers_of
@@ -62,7 +63,9 @@ def main() -> None:
         if arguments.corpus:
             _check_corpus(corpus, folder, parameters)
     if not arguments.corpus:
-        write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path})
+        links = linked_folders(parameters.corpus)
+        seen = {"linked": state_of(links)} if links else {}  # what DVC does not see
+        write_json(Path("data/checked.json"), {"corpus": parameters.corpus.path, **seen})
 
 
 def _refuse_lost_keys() -> None:

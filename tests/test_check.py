@@ -273,3 +273,36 @@ def test_a_corpus_without_labels_stops_before_anything_is_computed(
     )
     with pytest.raises(UserError, match="no label for any declared task"):
         run(monkeypatch)
+
+
+def test_what_lies_behind_a_link_to_a_folder_is_looked_at_for_dvc(
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    set_parameters: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """DVC notices no change there: check's output, on which preprocess depends, must change instead."""
+    recordings = tmp_path_factory.mktemp("elsewhere")
+    folder = project / "mine"
+    folder.mkdir()
+    write_info(folder, [info_row(number, number) for number in range(2)])
+    for number in range(2):
+        soundfile.write(recordings / f"{number:05d}.wav", tone(), 16_000)
+    shutil.copytree(recordings, folder / "wav")
+    set_parameters(corpus={"path": "mine"})
+    checked = project / "data/checked.json"
+    run(monkeypatch)
+    assert json.loads(checked.read_text()) == {"corpus": "mine"}
+    shutil.rmtree(folder / "wav")
+    (folder / "wav").symlink_to(recordings)
+    run(monkeypatch)
+    before = checked.read_bytes()
+    run(monkeypatch)
+    assert checked.read_bytes() == before
+    assert list(json.loads(before)) == ["corpus", "linked"]
+    soundfile.write(recordings / "00001.wav", tone(0.7), 16_000)
+    run(monkeypatch)
+    assert checked.read_bytes() != before
+    run(monkeypatch, "--corpus")
+    assert "wav is a link to a folder, into which DVC does not look" in capsys.readouterr().out

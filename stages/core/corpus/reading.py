@@ -22,6 +22,7 @@ from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
 from stages.core.corpus.cells import holds_minus_one, number, text
 from stages.core.corpus.info import Info, Row, read_info
+from stages.core.corpus.links import linked_folders
 from stages.core.corpus.notes import notes_of, warnings_of
 from stages.core.corpus.recordings import list_recordings
 from stages.core.runtime.errors import OptionError, UnusableClipError, UserError
@@ -135,7 +136,7 @@ def read_corpus(
         table,
         Paths(files),
         faults,
-        warnings_of(info, table, tasks, rows.texts, balance, options),
+        [*_of_links(options), *warnings_of(info, table, tasks, rows.texts, balance, options)],
         notes_of(info, tasks, balance, options),
         len(info.rows),
     )
@@ -259,6 +260,14 @@ def _refuse_unlearnable(
                 raise UserError(
                     f"{info.name}: labels of task {name} reach from {low:g} to {high:g}, but {problem}."
                 )
+
+
+def _of_links(options: CorpusOptions) -> Iterator[str]:
+    for link in linked_folders(options):
+        yield (
+            f"{link.relative_to(options.path)} is a link to a folder, into which DVC does not look: `make "
+            "repro` notices what changes there, `dvc repro` alone does not"
+        )
 
 
 def _description(folder: Path) -> dict[str, object]:
