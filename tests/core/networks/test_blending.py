@@ -50,6 +50,7 @@ def test_without_a_score_the_models_share(task: Task) -> None:
     truth = np.full(200, -1) if task is KIND else np.full((200, 2), np.nan)
     members = [np.zeros((200, 2)), np.ones((200, 2))]
     assert chosen_shares(task, truth, members, SPEAKERS) == (0.5, 0.5)
+    assert chosen_shares(task, truth, [*members, np.ones((200, 2))], SPEAKERS) == (0.5, 0.5, 0.0)
     assert chosen_shares(task, truth[:0], [one[:0] for one in members], SPEAKERS[:0]) == (0.5, 0.5)
 
 
@@ -89,6 +90,7 @@ def test_the_best_constant_is_the_mean_but_for_absolute_errors() -> None:
     truth = np.array([[1.0, 0.0], [2.0, 0.0], [6.0, 3.0], [np.nan, np.nan]])
     assert best_constant(MOOD, truth).tolist() == [3.0, 1.0]
     assert best_constant(AGE, truth[:, :1]).tolist() == [2.0]
+    assert best_constant(Task("regression", ("Age",), "rmse"), truth[:, :1]).tolist() == [3.0]
 
 
 def test_classes_weigh_the_same_however_rare() -> None:

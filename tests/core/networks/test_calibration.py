@@ -121,7 +121,7 @@ def test_the_hottest_temperature_and_the_smallest_probabilities() -> None:
     assert temperature(logits, np.ones(4, np.int64)) == 16.0
     assert temperature(logits, np.zeros(4, np.int64)) == pytest.approx(1 / 1024, rel=1e-6)
     sure = Calibration(temperature=2.0).mapped(np.array([[1.0, 0.0]], np.float32))
-    assert sure[0, 1] == pytest.approx(1e-19, rel=1e-5) and sure.dtype == np.float32
+    assert sure[0, 1] == pytest.approx(1e-19, rel=1e-5, abs=0) and sure.dtype == np.float32
 
 
 def test_only_whole_rows_of_labels_are_matched() -> None:

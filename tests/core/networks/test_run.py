@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.core.config.tasks import Task
 from stages.core.config.training import Architecture, RunOptions, TrainingConfig
 from stages.core.networks import model as model_module
 from stages.core.networks import run
@@ -38,9 +39,9 @@ ALONE, JOINT = (Architecture(joint, trunk=(4,)) for joint in (False, True))
 def trained(seed: int) -> Trained:
     """A network whose best epoch is not its last."""
     curves = [
-        {"epoch": epoch, "split": split, "task": "age", "score": 10.0 * epoch + (split == "train")}
+        {"epoch": epoch, "split": split, "task": "age", "score": score}
         for epoch in (1, 2, 3)
-        for split in ("train", "validation")
+        for split, score in (("train", None), ("validation", 10.0 * epoch))
     ]
     return Trained(f"seed{seed}", seed, ["age"], None, TrainingResult({}, curves, best_epoch=2, epochs=3))
 
@@ -281,3 +282,19 @@ def test_a_task_without_validation_labels_is_not_blended() -> None:
         assert linear is not None
         assert found.description.blend[task].temperature == linear.temperature
         np.testing.assert_array_equal(found.weights[f"linear-{task}/weight"], linear.weight)
+
+
+@pytest.mark.parametrize(("score", "constant"), [("mae", np.median), ("rmse", np.mean), ("pearson", None)])
+def test_a_constant_is_blended_where_the_score_is_an_error(score: Any, constant: Any) -> None:
+    config = TrainingConfig(seeds=(7,), target_scale="standard")
+    tasks = {"age": Task("regression", ("Age",), score)}
+    ready = prepared(config=config)
+    data = replace(ready.data.only(["age"]), tasks=tasks)
+    weights = first_weights(data, JOINT, 7)
+    network = replace(trained(7), result=TrainingResult(weights, [], 1, 1))
+    ready = replace(ready, data=data)
+    model = model_of("r", RunOptions("f", "m"), TABLES, ready, JOINT, config, [network])
+    blend = blended(model, data, np.array(list("abca"))).description.blend["age"]
+    assert len(blend.shares) == (3 if constant else 2)
+    expected = [constant(data.train.targets["age"])] if constant else []
+    assert blend.center == pytest.approx(expected)

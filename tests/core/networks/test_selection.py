@@ -120,3 +120,11 @@ def test_clips_without_a_class_count_nothing() -> None:
     tasks = {"kind": Task("classification", ("Kind",), "uar")}
     data = MultiTaskData(tasks, {"kind": 2}, train, train, {"kind": (0.0, 1.0)})
     assert select(data, 1)[1] == [0]
+
+
+def test_of_equal_features_the_first_are_kept() -> None:
+    inputs = np.tile(np.arange(30.0), (60, 1)).T.astype(np.float32)
+    train = SplitData(inputs, {"age": np.arange(30.0)[:, None]})
+    tasks = {"age": Task("regression", ("Age",), "mae")}
+    data = MultiTaskData(tasks, {"age": 1}, train, train, {"age": (0.0, 1.0)})
+    assert list(select(data, 3)[1]) == [0, 1, 2]
