@@ -197,7 +197,8 @@ def test_networks_bear_the_seed_the_task_and_the_features_that_made_them(
         alone = train_network(part, architecture, config, network.seed)
         assert network.parameters.keys() == alone.weights.keys() | {"columns"}
         for name, values in alone.weights.items():
-            np.testing.assert_allclose(network.parameters[name], values, rtol=1e-3, atol=1e-5)
+            # Torch rounds otherwise; networks of other seeds or tasks are far away.
+            np.testing.assert_allclose(network.parameters[name], values, rtol=0, atol=0.01 if device else 0)
         assert network.result.epochs == 2
 
 

@@ -113,6 +113,15 @@ def test_every_fact_of_a_noisy_clip_by_hand() -> None:
     )
 
 
+def test_what_is_30_db_below_the_loudest_is_silence() -> None:
+    """A tenth of a second each of nothing, −28 dB, the voice, and −32 dB."""
+    levels = [0.0, 10 ** (-28 / 20), 1.0, 10 ** (-32 / 20)]
+    sound = np.r_[np.repeat(levels, 1600) * 0.5, np.zeros(8240 - 6400)]
+    found = dict(zip(NAMES, nuisances(np.round(sound * 32768).astype(np.int16)), strict=True))
+    assert found["silence before (s)"] == 0.1
+    assert found["silence after (s)"] == 0.2  # the last frame that holds some of the voice ends at 5040
+
+
 def test_samples_as_loud_as_the_loudest_are_clipped_but_for_one() -> None:
     assert nuisances(np.array([1, 9, -9, 9], np.int16))[-1] == 50
     assert nuisances(np.array([1, 9, -8, 8], np.int16))[-1] == 0

@@ -83,7 +83,7 @@ def test_conflicts_are_batches_of_training_whose_gradients_point_against_each_ot
             np.testing.assert_array_equal(labels.targets, np.c_[rows + 20, kinds[rows], -rows / 9])
             seen[network.seed] += rows.tolist()
             second = len(seen[network.seed]) > 4
-            return {"age": -1.0 if second and network.seed == 3 else 5.0, "kind": 0.1, "mood": np.nan}
+            return {"age": {3: -1.0, 5: 0.0}[network.seed] if second else 5.0, "kind": 0.1, "mood": np.nan}
 
         return SimpleNamespace(gradients=gradients)
 
@@ -97,12 +97,17 @@ def test_conflicts_are_batches_of_training_whose_gradients_point_against_each_ot
     often = np.where(kinds == 1, 10 / (2 * 3), 10 / (2 * 7))
     for seed, rows in seen.items():
         assert rows == order_of_clips(10, seed, 0, often)[:8].tolist()
-    # The cosines are .5, −.1, .5 and .5 (a task without a gradient has none): of 256 draws of four 1 has four
-    # of the second, 12 have three, 54 two and 81 none.
-    low = 0.2 if confidence == 0.9 else 0.05
-    assert angles == sharing.Shared("gradients", "age", "kind", 0.35, low, 0.5)
-    low = 0.5 if confidence == 0.9 else 0.75
-    assert conflicts == sharing.Shared("conflicts", "age", "kind", 0.25, 0.0, low)
+    # A task without a gradient has no cosine, and a cosine of 0 is no conflict.
+    cosines = np.array([0.5, -0.1, 0.5, 0.0])
+    drawn = cosines[np.random.default_rng([1, 6]).integers(0, 4, (1000, 4))]
+    for found, measure, values, own in (
+        (angles, "gradients", drawn, 0.225),
+        (conflicts, "conflicts", drawn < 0, 0.25),
+    ):
+        ends = np.quantile(values.mean(axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
+        assert (found.measure, found.first, found.second, found.floor) == (measure, "age", "kind", None)
+        assert found.value == pytest.approx(own, abs=1e-6)
+        assert (found.low, found.high) == pytest.approx(ends, abs=1e-6)
 
 
 def test_what_matters_is_compared_by_rank_whatever_its_sign() -> None:
