@@ -54,8 +54,12 @@ def main() -> None:
         _write_submission(model, _of_test_clips(model, options.run, seeds), options)
         return
     recordings, others = find_recordings(options.recordings)
-    if others:
-        print(f"left out, since not audio: {', '.join(map(str, others))}", file=sys.stderr)
+    for why, left in (
+        ("not audio", [path for path in others if not path.is_dir()]),
+        ("links to folders, which are to be named themselves", [path for path in others if path.is_dir()]),
+    ):
+        if left:
+            print(f"left out, since {why}: {', '.join(map(str, left))}", file=sys.stderr)
     with TemporaryDirectory() as scratch:
         outcomes = dict(_outcomes(model, recordings, seeds, options, Path(scratch)))
     if options.plot is not None:

@@ -101,7 +101,7 @@ def opened(source: Source) -> Iterator[Iterator[soundfile.SoundFile]]:
 
 def _streams(source: Source) -> Iterator[soundfile.SoundFile]:
     if not source.ranges and not source.patches:
-        with _Sequential(source.path) as sound:
+        with _Sequential(os.fsencode(source.path)) as sound:  # also of a name that is not UTF-8
             yield sound
         return
     if source.piped:

@@ -20,7 +20,7 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     In a folder, a file is a recording if it is called one or can be read as one; hidden files are ignored.
 
     Returns:
-        The recordings, and the other files of the folders.
+        The recordings, and the other files of the folders, with links to folders, which are not entered.
 
     Raises:
         UserError: if a folder holds no recording.
@@ -31,8 +31,12 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if not path.is_dir():
             found.append(path)
             continue
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
-        recordings = [file for file in files if file.suffix.lower() in SUFFIXES or _can_be_read(file)]
+        files = sorted(file for file in path.rglob("*") if _counts(file, path))
+        recordings = [
+            file
+            for file in files
+            if not file.is_dir() and (file.suffix.lower() in SUFFIXES or _can_be_read(file))
+        ]
         if not recordings:
             raise UserError(f"{path} holds no recording.")
         found += recordings
@@ -40,8 +44,10 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return list(dict.fromkeys(found)), list(dict.fromkeys(others))
 
 
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+def _counts(file: Path, folder: Path) -> bool:
+    """Whether it is not hidden and a file, a link to nothing, or a link to a folder, which is not entered."""
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and (file.is_symlink() or not file.is_dir())
 
 
 def _can_be_read(file: Path) -> bool:

@@ -1,7 +1,9 @@
 """Every sample that a good decoder gives, or the reason: whole, cut, mislabelled and hostile files."""
 
 import io
+import os
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +101,14 @@ def test_formats_with_few_rates_are_whole_or_not_used(tmp_path: Path, kind: str)
         assert reason_of(tmp_path, data[:end]) == "truncated"
     for end in range(2, 42):
         assert reason_of(tmp_path, data[:end])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("kind", ["WAV/PCM_16", "OGG/VORBIS", "FLAC/PCM_16", "MP3/MPEG_LAYER_III"])
+def test_a_name_that_is_not_utf8_is_a_name(tmp_path: Path, kind: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9tude.wav"))
+    path.write_bytes(encoded(kind))
+    assert sum(len(block) for _, block in decode(path, 60)) == FRAMES
 
 
 def test_what_no_decoder_knows_is_said_to_be_there(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,31 @@ def test_a_folder_gives_all_that_is_or_should_be_audio(tmp_path: Path) -> None:
         "missing.wav",
     ]
     assert [path.name for path in others] == ["a.TextGrid", "labels.csv"]
+
+
+def test_what_cannot_be_read_in_a_folder_is_not_left_out_unseen(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    soundfile.write(folder / "a.wav", tone(), 16_000)
+    soundfile.write(elsewhere / "b.wav", tone(), 16_000)
+    (folder / "broken.wav").symlink_to("nowhere")
+    (folder / "circle.wav").symlink_to("circle.wav")
+    (folder / "gone").symlink_to("nowhere")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "up").symlink_to("..")
+    (folder / "link.wav").symlink_to(elsewhere / "b.wav")
+    os.mkfifo(folder / "pipe.wav")
+    found, others = find_recordings([folder])
+    assert [path.name for path in found] == [
+        "a.wav",
+        "broken.wav",
+        "circle.wav",
+        "gone",
+        "link.wav",
+        "pipe.wav",
+    ]
+    assert [path.name for path in others] == ["linked", "up"]
 
 
 def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
