@@ -42,7 +42,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, np.ndarray]]:
     monkeypatch.setattr(
         boaw,
         "draw_codebook",
-        lambda path, usage, pair: (seen.update(pair=pair), draw(path, usage, pair)),
+        lambda path, usage, pair: (seen.update(pair=pair, usage={"": usage}), draw(path, usage, pair)),
     )
     return seen
 
@@ -88,6 +88,8 @@ def test_the_two_most_different_bags_are_shown(
     directions = counts / np.linalg.norm(counts, axis=1, keepdims=True)
     pair = np.unravel_index((directions @ directions.T).argmin(), (len(clips), len(clips)))
     assert np.array_equal(list(seen["pair"].values()), counts[list(pair)])
+    assert list(seen["pair"]) == ["one clip", "another clip"]
+    assert np.array_equal(seen["usage"][""], counts.sum(axis=0))
 
 
 @needs_openxbow

@@ -13,6 +13,7 @@ import pytest
 
 from stages import openxbow
 from stages.command import guarded
+from stages.core.openxbow.options import FLAGS, HELP, SCALINGS, VALUES
 from stages.core.runtime.errors import UserError
 from tests.helpers import ROOT
 from tests.helpers import openxbow as printed
@@ -163,8 +164,12 @@ def test_the_lines_of_the_readme_replace_java(tmp_path: Path) -> None:
 def test_without_options_it_tells_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call(monkeypatch, [])
-    assert "-attributes" in capsys.readouterr().out
+    for words in ([], ["-h"], ["--help", "-i", "a.csv"]):
+        call(monkeypatch, words)
+        assert capsys.readouterr().out == HELP
+    listed = set(re.findall(r"-[A-Za-z]\w*", HELP.partition("\n\n")[2].partition("\n\n")[2]))
+    options = {f"-{name}" for name in [*FLAGS, *VALUES, *SCALINGS]}
+    assert options <= listed
 
 
 WORDS = "codebookNumeric\n3;1;1;0.0;0.0\n0.0\n10.0\n20.0\n"  # 0, 10 and 20
