@@ -130,6 +130,16 @@ def test_too_few_frames_are_one_sentence(method: Method) -> None:
         learn(frames, 13, method, 10)
 
 
+@pytest.mark.parametrize(
+    ("method", "message"), [("random++", "only 1 of the training"), ("random", "only 1 di")]
+)
+def test_frames_that_are_all_the_same(method: Method, message: str) -> None:
+    frames = np.ones((5, 2), np.float32)
+    assert learn(frames, 1, method, 10).tolist() == [[1, 1]]
+    with pytest.raises(OptionError, match=message):
+        learn(frames, 2, method, 10)
+
+
 def brute_lloyd(frames: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Lloyd's iterations in float32, frame after frame."""
     centres, before = centres.copy(), np.zeros(len(frames), int)

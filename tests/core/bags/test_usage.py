@@ -25,6 +25,11 @@ def test_the_error_is_a_mean_over_frames_and_columns_or_none() -> None:
     usage.add(Counts(np.array([[0, 0, 1]], np.int32), np.array([1]), np.inf))
     assert usage.summary(frames_read=7, columns=2)["quantization_error"] is None
     assert usage.counts.tolist() == [3, 3, 1]
+    assert usage.summary(frames_read=9, columns=2) == {
+        **figures,
+        **{"clips": 3, "frames": 7, "not_finite": 2, "dead_words": 0, "dead_share": 0.0},
+        **{"different_words_per_clip": 1.3, "quantization_error": None},
+    }
 
 
 def test_of_the_first_clips_the_two_whose_bags_differ_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,8 @@ def test_what_is_left_out_as_inactive_is_openxbows_small_number() -> None:
     assert bags[1].tolist() == [np.float32(0.001)] * 3
     assert bags[[0, 2]].tolist() == COUNTS.bags[[0, 2]].tolist()
     assert not finish(COUNTS, codebook_of(WORDS, 1, activity=Activity(0, 1.0)), "frames")[1].any()
+    far = Counts(np.zeros((1, 3), np.float32), np.array([4]), 0.0)  # its frames count, no word is near
+    assert finish(far, codebook_of(WORDS, 1, activity=Activity(0, 1.0)), "none").tolist() == [[0, 0, 0]]
 
 
 def test_weights_that_java_calls_denormal_make_no_document() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stages.core.config.sources import PitchSource
-from stages.core.features.sources.pitch import NAMES, SECONDS_PER_FRAME, statistics
+from stages.core.features.sources import pitch as module
+from stages.core.features.sources.pitch import NAMES, SECONDS_PER_FRAME, Pitch, statistics
 from stages.core.features.sources.source import open_source
 
 HERTZ = {0: 55.0, 12: 110.0, 13: 55 * 2 ** (13 / 12), 43: 660.0, 55: 1320.0}  # by semitones above 55 Hz
@@ -97,6 +98,18 @@ def test_statistics_of_silence_are_zero_and_finite(frames: int) -> None:
     found = statistics(np.full(frames, 100.0), np.zeros(frames))
     assert np.isfinite(found).all()
     assert not found.any()
+
+
+@pytest.mark.skipif(not find_spec("swift_f0"), reason="swift-f0 is not installed")
+def test_statistics_and_version_are_in_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    prints = {Pitch(PitchSource()).fingerprint, Pitch(PitchSource()).fingerprint}
+    assert len(prints) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("onnxruntime.__version__", "0")
+        prints.add(Pitch(PitchSource()).fingerprint)
+    monkeypatch.setattr(module, "NAMES", NAMES[::-1])
+    prints.add(Pitch(PitchSource()).fingerprint)
+    assert len(prints) == 3
 
 
 @pytest.mark.skipif(not find_spec("swift_f0"), reason="swift-f0 is not installed")

@@ -160,7 +160,8 @@ def test_what_pandas_and_opensmile_write_is_read(tmp_path: Path) -> None:
         ("energy,zeros\n1,2\n", r"no column of clip ids; name it clip_id"),
         ("clip_id,energy\n00001.wav,1\n", r"with the ending \.wav \(00001\.wav\).*; set ending: \.wav"),
         ("clip_id,energy\nwav/00001.wav,1\n", r"by their path \(wav/00001\.wav\); write the clip id alone"),
-        ("clip_id,energy\n1,1\n2,4\n", r"lost the leading zeros"),
+        ("clip_id,energy\n1,1\n2,4\n", r"lost the leading zeros of the clip ids \(1\)"),
+        ("clip_id,energy\n'001',1\n", r"lost the leading zeros"),
         ("clip_id,energy\nother,1\n", r"rows of other clips alone, such as other; the corpus has .* 00001"),
         ("clip_id,energy\n", r"t\.csv has no rows; name the table of this corpus"),
         ("", r"t\.csv is empty"),
@@ -233,6 +234,12 @@ def test_of_several_columns_of_ids_the_first_in_rank_counts(tmp_path: Path) -> N
 def test_headers_and_separators(content: str, names: tuple[str, ...], tmp_path: Path) -> None:
     found = joined(text(tmp_path / "t.CSV", content), tmp_path)
     assert (found.names, found.values[0].tolist()) == (names, [1, 2])
+
+
+def test_a_first_row_that_counts_like_pandas_is_no_header(tmp_path: Path) -> None:
+    found = joined(text(tmp_path / "t.csv", "00001,0,1\n00002,5,6\n"), tmp_path)
+    assert found.found.tolist() == [True, True, False]
+    assert found.values[:2].tolist() == [[0, 1], [5, 6]]
 
 
 def test_rows_of_other_clips_are_counted(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_what_does_not_fit_is_one_sentence(
     for options, message in (
         ({"layer": 4}, r"layer 4 does not exist; the model has layers 0 to 3"),
         ({"layer": (4, 1)}, r"layer 4 does not exist"),
+        ({"layer": (1, 4)}, r"layer 4 does not exist"),
         (
             {"layer": (1, 2), "weights": (1.0,)},
             r"weights must be 2 numbers, one per layer, not all of them 0",
