@@ -6,19 +6,21 @@ estimated. Here the containers are walked, without decoding.
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from stages.core.audio.codecs import flac_source, ogg_source
-from stages.core.audio.mpeg import mpeg_source
+from stages.core.audio.mpeg import behind_id3, mpeg_source
 from stages.core.audio.rare import avr_audio, mpc2k_audio, sds_audio, wve_audio
-from stages.core.audio.source import Source
+from stages.core.audio.source import Source, part_of
 from stages.core.runtime.errors import UnusableClipError
 
 # Programs that write to a pipe announce the largest number they can: 0x7FFFFFFF, 0xFFFFFFFF, or a bit less.
 _UNKNOWN = 0x7FFF0000
 _MOST_CHUNKS = 10_000
 _STRAY = 1024  # bytes behind the audio that nobody asks about
+SourceOf = Callable[[Path, BinaryIO], Source]
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE")
 
 
@@ -32,11 +34,24 @@ def inspect(path: Path) -> Source:
         UnusableClipError: if the file ends before its announced end.
     """
     with path.open("rb") as file:
+        skipped = behind_id3(file)
+        file.seek(skipped)
         start = file.read(12)
         for magic, source_of in _CONTAINERS.items():
             if start.startswith(magic):
-                return source_of(path, file)
+                return _behind(path, file, skipped, source_of) if skipped else source_of(path, file)
         return mpeg_source(path, file)
+
+
+def _behind(path: Path, file: BinaryIO, first: int, source_of: SourceOf) -> Source:
+    """How to decode a container that begins at a byte of a file."""
+    size = _size(file)
+    source = source_of(path, part_of(file, first, size))
+    return replace(
+        source,
+        ranges=tuple((begin + first, end + first) for begin, end in source.ranges) or ((first, size),),
+        patches={place + first: patch for place, patch in source.patches.items()},
+    )
 
 
 def _size(file: BinaryIO) -> int:
@@ -222,7 +237,7 @@ def _voc(path: Path, file: BinaryIO) -> Source:
     return Source(path)
 
 
-def _simple(audio: Callable[[bytes], tuple[int, int]]) -> Callable[[Path, BinaryIO], Source]:
+def _simple(audio: Callable[[bytes], tuple[int, int]]) -> SourceOf:
     """A format whose header tells, at a fixed place, where the audio begins and how many bytes it has."""
 
     def source(path: Path, file: BinaryIO) -> Source:
@@ -239,7 +254,7 @@ def _simple(audio: Callable[[bytes], tuple[int, int]]) -> Callable[[Path, Binary
     return source
 
 
-_CONTAINERS: dict[bytes, Callable[[Path, BinaryIO], Source]] = {
+_CONTAINERS: dict[bytes, SourceOf] = {
     b"RIFF": _riff,
     b"RIFX": _riff,
     b"RF64": _riff,

@@ -9,6 +9,7 @@ from stages.core.runtime.errors import UnusableClipError
 
 _HEAD = 1 << 16  # bytes in which the audio begins, unless an ID3 tag comes first
 _LARGEST = 1 << 28  # bytes; larger files are left to the decoder
+_MOST_TAGS = 100
 _MOST_FAILURES = 100_000  # bytes of 255 that begin no frame; a frame of silence holds few, noise one in 256
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _KILOBITS = {  # (MPEG 1, layer) → of each bit rate index
@@ -60,7 +61,7 @@ def mpeg_source(path: Path, file: BinaryIO) -> Source:
         return Source(path)
     data += file.read()
     end = _before_tags(data)
-    frames, cut = _mpeg_frames(data, _after_id3(data), end)
+    frames, cut = _mpeg_frames(data, behind_id3(file), end)
     if not frames:
         return Source(path)
     first, frame = frames[0]
@@ -113,14 +114,18 @@ def _mpeg_frames(data: bytes, first: int, end: int) -> tuple[list[tuple[int, _Fr
     return found, False
 
 
-def _after_id3(data: bytes) -> int:
-    """Where the audio begins: behind the ID3v2 tags."""
+def behind_id3(file: BinaryIO) -> int:
+    """The first byte behind the ID3v2 tags with which a file may begin, whatever its format."""
     first = 0
-    while data[first : first + 3] == b"ID3" and len(data) >= first + 10:
-        sizes = data[first + 6 : first + 10]
-        footer = 10 if data[first + 5] & 0x10 else 0
-        first += 10 + footer + sum(byte << shift for byte, shift in zip(sizes, (21, 14, 7, 0), strict=True))
-    return first
+    for _ in range(_MOST_TAGS):
+        file.seek(first)
+        head = file.read(10)
+        if len(head) < 10 or not head.startswith(b"ID3"):
+            break
+        footer = 10 if head[5] & 0x10 else 0
+        first += (
+            10 + footer + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        )
 
 
 def _before_tags(data: bytes) -> int:

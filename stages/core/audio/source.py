@@ -82,6 +82,11 @@ class _Window(io.RawIOBase):
         return len(data)
 
 
+def part_of(file: BinaryIO, first: int, end: int) -> BinaryIO:
+    """A range of an open file as a file of its own."""
+    return io.BufferedReader(_Window(file, first, end, {}))
+
+
 @contextmanager
 def opened(source: Source) -> Iterator[Iterator[soundfile.SoundFile]]:
     """Open the streams of a source, each when it is asked for.

@@ -177,6 +177,33 @@ def test_more_audio_than_announced_is_not_left_out_in_silence(tmp_path: Path, ki
         assert frames_of(tmp_path, data + tail) == found
 
 
+ID3 = b"ID3\x04\0\0\0\0\x10\0" + bytes(2048)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WHOLE_BLOCKS if not kind.startswith("MP3")])
+@pytest.mark.parametrize("tags", [ID3, ID3 + ID3, b"ID3\x04\0\x10\0\0\0\x05" + bytes(15)])
+def test_a_tag_before_the_audio_changes_nothing(tmp_path: Path, kind: str, tags: bytes) -> None:
+    data = encoded(kind)
+    found = frames_of(tmp_path, data)
+    assert frames_of(tmp_path, tags + data) == found
+    for end in (len(data) // 2, len(data) - 7):
+        assert reason_of(tmp_path, tags + data[:end]) in {"truncated", "damaged"}
+
+
+def test_lengths_behind_a_tag_are_not_believed(tmp_path: Path) -> None:
+    for total in (0, 100, FRAMES - 1):
+        assert frames_of(tmp_path, ID3 + with_total(encoded("FLAC/PCM_16"), total)) == FRAMES
+    wav = bytearray(encoded("WAV/PCM_16"))
+    wav[40:44] = bytes(4)
+    assert frames_of(tmp_path, ID3 + wav) == FRAMES
+    wav[40:44] = struct.pack("<I", 2000)
+    assert reason_of(tmp_path, ID3 + wav) == "damaged"
+    both = frames_of(tmp_path, ID3 + encoded("OGG/VORBIS") + encoded("OGG/VORBIS"))
+    assert both == 2 * FRAMES
+    for end in range(3, 12):
+        assert reason_of(tmp_path, ID3[:end])
+
+
 def test_chunks_behind_the_audio_are_no_audio(tmp_path: Path) -> None:
     wav, text = encoded("WAV/PCM_16"), bytes(range(256)) * 8
     chunks = b"".join(
