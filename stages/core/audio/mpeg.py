@@ -123,9 +123,9 @@ def behind_id3(file: BinaryIO) -> int:
         if len(head) < 10 or not head.startswith(b"ID3"):
             break
         footer = 10 if head[5] & 0x10 else 0
-        first += (
-            10 + footer + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        )
+        sizes = zip(head[6:], (21, 14, 7, 0), strict=True)
+        first += 10 + footer + sum(byte << shift for byte, shift in sizes)
+    return first
 
 
 def _before_tags(data: bytes) -> int:

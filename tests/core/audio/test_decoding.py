@@ -190,6 +190,13 @@ def test_a_tag_before_the_audio_changes_nothing(tmp_path: Path, kind: str, tags:
         assert reason_of(tmp_path, tags + data[:end]) in {"truncated", "damaged"}
 
 
+def test_a_file_of_nothing_but_tags_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpeg, "_MOST_TAGS", 3)
+    assert reason_of(tmp_path, b"ID3\x04\0\0\0\0\0\0" * 200_000) == "not readable"
+    with (tmp_path / "x.wav").open("rb") as file:
+        assert mpeg.behind_id3(file) == 30
+
+
 def test_lengths_behind_a_tag_are_not_believed(tmp_path: Path) -> None:
     for total in (0, 100, FRAMES - 1):
         assert frames_of(tmp_path, ID3 + with_total(encoded("FLAC/PCM_16"), total)) == FRAMES
