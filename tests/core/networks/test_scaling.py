@@ -30,6 +30,10 @@ def test_quantiles_are_interpolated_between_a_hundred_shares() -> None:
     features = np.random.default_rng(1).exponential(2, (1000, 2)).astype(np.float32)
     other = np.random.default_rng(2).exponential(3, (50, 2)).astype(np.float32)
     found = fit_scaling("quantile", features)(other)
+    points = fit_scaling("quantile", features).points
+    np.testing.assert_array_equal(
+        fit_scaling("speaker", features).points, points
+    )  # units of speakers come after
     levels = ndtri((np.arange(101) + 0.5) / 101)
     for column in range(2):
         knots = np.percentile(features[:, column].astype(np.float64), np.arange(101))

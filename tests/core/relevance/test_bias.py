@@ -242,6 +242,8 @@ def test_each_row_of_the_table_is_scikit_learns(monkeypatch: pytest.MonkeyPatch)
 def test_the_smallest_p_is_that_of_the_label_itself() -> None:
     classes = np.arange(180) // 3 % 2
     assert together(recorded(classes + 0.0, classes, SPLITS)).p == 0.001
+    more = Recorded(["fact"], classes[:, None] + 0.0, classes, 4, SPLITS)  # two classes have no clip on test
+    assert together(more).chance == 0.25
 
 
 CLIPS = pd.DataFrame(
