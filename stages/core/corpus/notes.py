@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.core.config.data import CorpusOptions
 from stages.core.config.tasks import Task, stored
-from stages.core.corpus.cells import LOOKS_MISSING, says_nothing
+from stages.core.corpus.cells import LOOKS_MISSING, holds_minus_one, says_nothing
 from stages.core.corpus.info import Info
 
 _EXAMPLES = 5
@@ -38,6 +38,7 @@ def warnings_of(
         *_of_columns(info, tasks, balance),
         *_of_speakers(clips, balance, options.speaker),
         *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
+        *_of_negative_labels(info, clips, tasks),
         *(note for column in texts for note in _of_minus_one(info, column, clips[stored(column)])),
         *(note for column in named for note in _of_speaker_spellings(column, clips["speaker"])),
         *(note for column in texts for note in _of_spellings(column, clips[stored(column)])),
@@ -94,9 +95,26 @@ def _of_words(info: Info, column: str, missing: Collection[str]) -> Iterator[str
             yield f"{column} is {cell!r} in {count} clips; if that means missing, add it to corpus.missing"
 
 
+def _of_negative_labels(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Task]) -> Iterator[str]:
+    """A −1 among other negative numbers may be a label, too."""
+    for name, task in tasks.items():
+        if task.kind == "regression" and not holds_minus_one(task.range):
+            for column in task.columns:
+                count = _minus_ones(info, column) if (clips[stored(column)] < 0).any() else 0
+                if count:
+                    yield (
+                        f"{column} is -1 in {count} clips, which counts as missing beside its other negative "
+                        f"numbers; if it is a label, set tasks.{name}.range to one that includes it"
+                    )
+
+
+def _minus_ones(info: Info, column: str) -> int:
+    return sum(row.cells.get(column) in ("-1", "-1.0") for row in info.rows)
+
+
 def _of_minus_one(info: Info, column: str, classes: pd.Series) -> Iterator[str]:
     """A −1 among classes that are numbers may be a class, too."""
-    count = sum(row.cells.get(column) in ("-1", "-1.0") for row in info.rows)
+    count = _minus_ones(info, column)
     if count and classes.notna().any() and all(map(_is_number, classes.dropna().unique())):
         yield (
             f"{column} is -1 in {count} clips, which counts as missing beside its other numbers; if it is a "

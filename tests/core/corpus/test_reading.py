@@ -3,6 +3,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stages.core.config.data import CorpusOptions
@@ -395,6 +396,36 @@ def test_minus_one_among_classes_that_are_numbers_is_said(
     expected = (
         "Country is -1 in 2 clips, which counts as missing beside its other numbers; if it is a class, "
         "write a word for it"
+    )
+    assert (expected in corpus.warnings) == said
+    assert any("-1" in warning for warning in corpus.warnings) == said
+
+
+@pytest.mark.parametrize(
+    ("labels", "limits", "found", "said"),
+    [
+        (["-3", "-1", "2", "-1.0"], None, [-3, None, 2, None], True),
+        (["-3", "-1", "2", "-1.0"], (-3, 3), [-3, -1, 2, -1], False),
+        (["3", "-1", "2", "-1.0"], None, [3, None, 2, None], False),
+        (["-3", "-2", "2", ""], None, [-3, -2, 2, None], False),
+    ],
+)
+def test_minus_one_among_negative_labels_is_said(
+    tmp_path: Path,
+    labels: list[str],
+    limits: tuple[float, float] | None,
+    found: list[float | None],
+    said: bool,
+) -> None:
+    make(tmp_path, [info_row(number, number) for number in range(4)])
+    rows = "".join(f"{number:05d},S{number},{label}\n" for number, label in enumerate(labels))
+    (tmp_path / "data_info.csv").write_text(f"File_ID,Subject_ID,Valence\n{rows}")
+    corpus = read(tmp_path, {"affect": Task("regression", ("Valence",), "ccc", range=limits)})
+    values = corpus.clips["Valence"]
+    assert [None if np.isnan(value) else value for value in values] == found
+    expected = (
+        "Valence is -1 in 2 clips, which counts as missing beside its other negative numbers; if it is a "
+        "label, set tasks.affect.range to one that includes it"
     )
     assert (expected in corpus.warnings) == said
     assert any("-1" in warning for warning in corpus.warnings) == said
