@@ -240,6 +240,22 @@ def test_joint_networks_share_gradients_and_others_trunks(joint: Explanation) ->
     assert measures(joint) == both + [
         (measure, *pair) for pair in pairs for measure in ("gradients", "conflicts")
     ]
+    profiles = {}
+    for task in ("mood", "age"):
+        labels = truth_of(task, TEST)
+        known = ~np.isnan(labels[:, 0])
+        profiles[task] = [
+            np.mean(
+                [abs(spearmanr(FEATURES[TEST, column][known], label).statistic) for label in labels[known].T]
+            )
+            for column in range(5)
+        ]
+    (alike,) = (
+        row.value
+        for row in joint.shared
+        if (row.measure, row.first, row.second) == ("features", "mood", "age")
+    )
+    assert alike == pytest.approx(spearmanr(profiles["mood"], profiles["age"]).statistic, abs=1e-6)
     apart = whole(model_of(joint=False), corpus(quantities=None))
     assert measures(apart) == [
         *both,

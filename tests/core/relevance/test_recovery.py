@@ -8,6 +8,7 @@ import pytest
 
 from stages.core.config.data import SynthesisOptions
 from stages.core.relevance import recovery
+from stages.core.synthetic.corpus import clip_units
 
 
 def test_a_weight_is_what_the_family_alone_tells_of_what_goes_with_the_label(
@@ -46,6 +47,9 @@ def test_quantities_of_clips_follow_their_ids() -> None:
     forwards, backwards = (recovery.quantities_of(options, order) for order in (ids, ids[::-1]))
     np.testing.assert_array_equal(forwards, backwards[::-1])
     assert forwards.shape == (len(ids), 13)
+    for row, clip in zip(forwards, clips, strict=True):
+        units = clip_units(clip, recovery.plan(options)[0][clip.speaker], seed=1)
+        np.testing.assert_array_equal(row[:11], units)
     pitches = [recovery.plan(options)[0][clip.speaker].pitch for clip in clips]
     np.testing.assert_allclose(forwards[:, 11], np.log(pitches), rtol=1e-12)
     assert (forwards[:, 12] == [recovery.plan(options)[0][clip.speaker].tract for clip in clips]).all()
