@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from stages.core.config.evaluation import EvaluationOptions
 from stages.core.config.tasks import Task
@@ -134,3 +135,26 @@ def test_what_matters_is_compared_by_rank_whatever_its_sign() -> None:
         0.5,
     )
     assert (of_features.measure, of_features.value) == ("features", 1.0)
+
+
+def test_a_feature_goes_with_a_task_by_the_mean_over_its_parts() -> None:
+    """Joy is told by the first feature alone, and Awe a little by the second and the third."""
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(40, 3))
+    joy = features[:, 0]
+    awe = features[:, 1] + 1.2 * features[:, 2]
+    fear = features[:, 2] + 1.1 * features[:, 1] + 0.2 * features[:, 0]
+    mood = np.stack([joy, awe, fear], axis=1)
+    age = (features @ [1.0, 2.0, 4.0])[:, None]
+    _, found = sharing.shared_features(
+        [], features, heard(mood=Asked("ccc", list("jaf"), mood), age=Asked("mae", ["Age"], age))
+    )
+    strengths = [
+        np.abs([[spearmanr(one, label).statistic for label in labels.T] for one in features.T])
+        for labels in (mood, age)
+    ]
+    by_mean, by_max = (
+        spearmanr(pick(strengths[0], axis=1), strengths[1][:, 0]).statistic for pick in (np.mean, np.max)
+    )
+    assert by_mean != pytest.approx(by_max)
+    assert found.value == pytest.approx(by_mean, abs=1e-6)
