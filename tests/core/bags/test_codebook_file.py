@@ -140,6 +140,8 @@ def test_name_and_time_lead_the_columns(tmp_path: Path) -> None:
     assert again.input.offset.tolist() == [0, 1, 2]
     with pytest.raises(UserError, match="scales 5 columns, but name, time and descriptors are 6"):
         read_codebook(path, 4)
+    with pytest.raises(UserError, match="scales 5 columns, but name, time and descriptors are 4"):
+        read_codebook(path, 2)
     path.write_text(path.read_text().replace("Infinity;Infinity", "Infinity;1.0"))
     with pytest.raises(UserError, match="scales the first two columns"):
         read_codebook(path, 3)

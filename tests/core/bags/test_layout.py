@@ -18,6 +18,8 @@ def test_layouts() -> None:
     assert of("split") == [[0, 1, 2], [3, 4, 5]]
     assert of({"spectrum": ["mfcc_sma*"], "pitch": ["F0_sma", "F0_sma_de"]}) == [[1, 2, 4, 5], [0, 3]]
     assert of({"one": ["mfcc_sma[1]"]}) == [[1]]
+    assert of({"one": ["F0_sma"], "two": ["F0_sma_de"]}) == [[0], [3]]  # the whole name
+    assert of({"one": ["*_sma"]}) == [[0]]
     assert of({"b": ["*[12]", "F0*", "F0_sma"], "a": ["*_sma[1]"]}) == [[0, 2, 3, 5], [1]]
     many = [f"c{column}" for column in range(20)]
     assert [group.tolist() for group in column_groups(many, {"a": ["c16", "c1"], "b": ["c8", "c0"]})] == [
