@@ -273,6 +273,25 @@ def test_a_clip_that_comes_back_has_the_labels_of_its_first_frames(monkeypatch: 
 
 
 @pytest.mark.usefixtures("folder")
+def test_labels_that_openxbow_overlooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks for classes among as many first clips as have labels; segments have none of the table's."""
+    table = "a;0.0;1;P\nb;0.0;11;Q\nc;0.0;21;R\n"
+    Path("l.csv").write_text("b;Y\nc;Z\n")
+    lines = bags(monkeypatch, table, "-attributes nr1c -writeName -l l.csv", name="o.arff")
+    assert lines[6:] == ["@attribute class {Y}", "", "@data", "'b',0.0,1.0,0.0,Y", "'c',0.0,0.0,1.0,Z"]
+    assert bags(monkeypatch, table, "-attributes nt1c -t 0.2 0.2") == [
+        "1.0;0.0;0.0",
+        "0.0;1.0;0.0",
+        "0.0;0.0;1.0",
+    ]
+    Path("l.csv").write_text("a;0;X\nc;0.0;Z\nc;0.2;W\n")
+    assert bags(monkeypatch, table, "-attributes nt1c -t 0.2 0.2 -l l.csv -writeName") == [
+        "'a';1.0;0.0;0.0;X",
+        "'c';0.0;0.0;1.0;Z",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
 def test_libsvm_holds_all_but_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     scaled = "standardizeOutput\n1.0;0.0;1.5\n1.0;1.0;2.0\n" + WORDS
     table = "a;1;P\na;2;P\nb;11;Q\nc;21;R\n"
