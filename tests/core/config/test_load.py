@@ -631,6 +631,17 @@ def test_a_size_for_each_group_of_columns() -> None:
         parse(content)
     content["codebook"]["size"] = [30, 20, 10]
     assert [parse(content).codebook.size_of(group) for group in range(3)] == [30, 20, 10]
+    content["codebook"]["frames"] = 29
+    with pytest.raises(UserError, match=r"codebook\.size 30 is above codebook\.frames 29; lower the size"):
+        parse(content)
+    content["codebook"]["size"] = [20, 10, 30]
+    with pytest.raises(UserError, match=r"codebook\.size 30 is above codebook\.frames 29; lower the size"):
+        parse(content)
+    content["codebook"]["frames"], content["boaw"]["assignments"] = None, 11
+    with pytest.raises(UserError, match=r"boaw\.assignments 11 is above codebook\.size 10; a frame cannot"):
+        parse(content)
+    content["boaw"]["assignments"] = 10
+    parse(content)
     content["codebook"]["layout"], content["codebook"]["size"] = "split", 17
     assert [parse(content).codebook.size_of(group) for group in range(2)] == [17, 17]
 

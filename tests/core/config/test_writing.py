@@ -126,6 +126,12 @@ def test_an_entry_of_several_lines_becomes_one_of_others() -> None:
     )
 
 
+def test_the_last_entry_of_a_file_may_have_several_lines() -> None:
+    text = "runs:\n  a:\n    features: x\n    model: small\n"
+    assert with_entry(text, "runs", "a", {"model": "new"}) == "runs:\n  a:\n    model: new\n"
+    assert with_entry(text, "runs", "a", 3) == "runs:\n  a: 3\n"
+
+
 def test_remarks_and_sections_of_another_text() -> None:
     text = "a:  # one\n  x: 1  # about x\n  y: [1, 2]\n\n# between\nb:\n  z: 1\n"
     assert [remark_of(text, "a", name) for name in ("x", "y", "none")] == ["# about x", "", ""]
