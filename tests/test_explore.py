@@ -193,7 +193,6 @@ def test_without_predictions_one_sentence(
         found()
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -211,6 +210,7 @@ def test_numbers_that_cannot_be(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("here")
 def test_a_taken_port_gets_one_sentence() -> None:
     server = server_of({}.get, 0, "x")
     with server, pytest.raises(UserError, match="take another with --port"):

@@ -2,10 +2,13 @@ import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stages.core.runtime import store as store_module
 from stages.core.runtime.errors import UserError
 from stages.core.runtime.store import Store, disk_may_be_full
 
@@ -159,19 +162,24 @@ def test_work_goes_on_without_a_store_that_cannot_be_used(
     )
 
 
+def replace_connect(monkeypatch: pytest.MonkeyPatch, connect: Callable[..., Any]) -> None:
+    """Give the stores alone, not all that uses SQLite in this process, another way to open files."""
+    monkeypatch.setattr(store_module, "sqlite3", SimpleNamespace(**{**vars(sqlite3), "connect": connect}))
+
+
 def test_a_store_that_may_only_be_read_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "store.sqlite"
     with opened(path) as store:
         store.write(b"c", wide=b"kept")
-    content, connect = path.read_bytes(), sqlite3.connect
-    # A file of another user, for whoever runs this test: also root, who may write all files.
-    monkeypatch.setattr(
-        sqlite3,
-        "connect",
-        lambda name, **rest: connect(f"file:{name}?mode=ro" if name else "", uri=bool(name), **rest),
-    )
+    content = path.read_bytes()
+
+    def read_only(name: str, **options: Any) -> sqlite3.Connection:
+        """A file of another user, for whoever runs this test: also root, who may write all files."""
+        return sqlite3.connect(f"file:{name}?mode=ro" if name else "", uri=bool(name), **options)
+
+    replace_connect(monkeypatch, read_only)
     with opened(path) as store:
         assert works(store)
     assert path.read_bytes() == content
@@ -188,7 +196,7 @@ def test_other_errors_of_the_database_are_not_hidden(tmp_path: Path, monkeypatch
     def fail(*_: object, **__: object) -> None:
         raise sqlite_error("SQLITE_NOMEM", "out of memory")
 
-    monkeypatch.setattr(sqlite3, "connect", fail)
+    replace_connect(monkeypatch, fail)
     with pytest.raises(sqlite3.OperationalError, match="out of memory"):
         opened(tmp_path / "store.sqlite")
     with pytest.raises(sqlite3.OperationalError, match="of another kind"), disk_may_be_full(tmp_path):
