@@ -206,9 +206,10 @@ def test_speakers_may_come_from_any_label_file(tmp_path: Path) -> None:
     assert corpus.clips["speaker"].tolist() == ["S1"] * 5
 
 
-def test_decimal_commas_are_those_of_a_file(tmp_path: Path) -> None:
-    two = TWO_ROWS.replace(",", ";").replace("0.", "0,")
-    corpus = read_several(several(tmp_path, two, TYPE_ROWS.replace(";", ",")))
+@pytest.mark.parametrize("first", [True, False])
+def test_decimal_commas_are_those_of_a_file(first: bool, tmp_path: Path) -> None:
+    texts = [TWO_ROWS.replace(",", ";").replace("0.", "0,"), TYPE_ROWS.replace(";", ",")]
+    corpus = read_several(several(tmp_path, *texts[:: 1 if first else -1]))
     assert corpus.clips["Valence"].dropna().tolist() == [0.1, 0.2, 0.3]
 
 
