@@ -172,7 +172,7 @@ def test_other_links_out_of_the_folder_need_consent(wav: Path) -> None:
     assert list_recordings(wav.parent, follow_links=True).of("2") == wav / "2.wav"
 
 
-def test_links_within_a_corpus_that_is_named_by_a_relative_path(
+def test_links_within_a_corpus_that_is_named_by_a_relative_path_or_a_link(
     wav: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (wav / "1.wav").touch()
@@ -181,6 +181,9 @@ def test_links_within_a_corpus_that_is_named_by_a_relative_path(
     assert list_recordings(Path("corpus")).of("2") == Path("corpus/wav/2.wav")
     monkeypatch.chdir(wav.parent)
     assert list_recordings(Path()).of("2") == Path("wav/2.wav")
+    link = wav.parent.parent / "link"
+    link.symlink_to(wav.parent)
+    assert list_recordings(link).of("2") == link / "wav/2.wav"
 
 
 def test_what_dvc_cannot_digest(wav: Path) -> None:
