@@ -45,7 +45,7 @@ def readable(model: Model, path: Path, prediction: Prediction, columns: int) -> 
 def decimals(values: np.ndarray) -> int:
     """Decimals that tell values of this size apart: two below 10, one below 1,000, more for small ones.
 
-    >>> [decimals(np.array([value])) for value in (0.004, -0.7, 5.2, 31.0, 1500.0)]
+    >>> [decimals(np.array([value])) for value in (0.004, -0.7, 5.2, -31.0, 1500.0)]
     [4, 2, 2, 1, 0]
     """
     largest = float(np.abs(values).max())

@@ -352,8 +352,15 @@ def test_further_scores_of_a_regression_stand_beside_its_own(score):
 @pytest.mark.parametrize("score", ["f1", "accuracy", "war"])
 def test_a_classification_by_another_score_still_shows_recalls(score):
     labels = corpus()
-    by_uar = details(labels, tasks={"country": replace(COUNTRY, also=(score,))})["test"].tasks["country"]
-    by_other = details(labels, tasks={"country": replace(COUNTRY, score=score)})["test"].tasks["country"]
+    often_a = {
+        seed: {**outputs, "country": outputs["country"] + [0.6, 0, 0]}
+        for seed, outputs in predictions(labels).items()
+    }
+    by_uar = details(labels, often_a, tasks={"country": replace(COUNTRY, also=(score,))})["test"]
+    by_uar = by_uar.tasks["country"]
+    by_other = details(labels, often_a, tasks={"country": replace(COUNTRY, score=score)})["test"]
+    by_other = by_other.tasks["country"]
+    assert len({part.value for part in by_uar.classes.values()}) == 3
     assert by_other.classes == by_uar.classes
     assert by_uar.also[score] == Interval(by_other.value, by_other.low, by_other.high)
     counts = np.array(by_uar.confusion.counts)
