@@ -45,6 +45,8 @@ def test_of_the_first_clips_the_two_whose_bags_differ_most(monkeypatch: pytest.M
     assert usage.summary(50, 1)["quantization_error"] == 0.02
     assert usage.summary(50, 1)["different_words_per_clip"] == 1.8
     assert usage.summary(50, 1)["dead_words"] == 0
+    usage.add(Counts(np.array([[1, 0]], np.int32), np.array([10]), 5.0))
+    assert usage.summary(60, 1)["quantization_error"] == 0.1
 
 
 def test_bags_without_frames_have_no_error() -> None:
