@@ -203,3 +203,11 @@ def test_diverged_model_is_an_error(evaluated, monkeypatch):
     Model(model.description, weights, model.scaling).save(folder)
     with pytest.raises(UserError, match=r"task age \(seed 2\).*diverged"):
         run_stage(evaluate, monkeypatch, "egemaps-stl")
+
+
+def test_one_prediction_that_is_no_number_is_an_error(monkeypatch):
+    values = np.zeros((3, 1), np.float32)
+    values[2] = np.inf
+    monkeypatch.setattr(evaluate, "predict_clips", lambda *_: {7: {"age": values}})
+    with pytest.raises(UserError, match=r"data/models/mine predicts NaN for task age \(seed 7\)"):
+        evaluate.predict(None, range(3), np.array(["s"] * 3), "mine")
