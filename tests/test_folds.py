@@ -305,10 +305,26 @@ def test_countries_that_are_left_out_stand_beside_folds_by_speaker_of_the_same_p
 
 
 @pytest.mark.usefixtures("made")
+def test_the_page_says_what_no_fold_knows_and_what_one_could_not_learn() -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["split"].update(method="folds", folds=3)
+    parameters = parse(content)
+    folders = write_folds(Path("folds/base"), parameters, 1.0)
+    path = folders[1] / "data/predictions/a.parquet"
+    write_table(path, read_table(path).assign(**{"age.Age": np.nan}))
+    folds.write_results(Path("results"), Path("folds/base"), folders, parameters, ["a"], ["age is odd"])
+    said = json.loads(Path("results/scores.json").read_text())["notes"]
+    assert said == [
+        "age is odd",
+        "age is not scored on fold 2, since the folds that train have no labels of it",
+    ]
+
+
+@pytest.mark.usefixtures("made")
 def test_of_several_sweeps_by_speaker_the_one_of_most_folds_of_the_same_audio_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The errors are 1 year with 9 folds and 2 with 4; 30 folds, which would be most, are of other audio."""
+    """The errors are 1 year with 10 folds and 2 with 4; 30 folds, which would be most, are of other audio."""
     drawn: list[Path] = []
     monkeypatch.setattr(folds, "save_png", lambda _, path: drawn.append(path))
 
@@ -324,12 +340,12 @@ def test_of_several_sweeps_by_speaker_the_one_of_most_folds_of_the_same_audio_is
         return target
 
     write(4, 2.0)
-    write(9, 1.0)
+    write(9, 1.0, "10")
     write(5, 7.0, "30", "other")
     target = write("Country", 3.0)
     page = (target / "report.html").read_text()
     assert "a has 1.000 on the same clips; leaving the Country out makes a difference of −2.000" in page
-    assert "(9 folds by speaker)" in page
+    assert "(10 folds by speaker)" in page
     assert [path.name for path in drawn] == ["folds-age.png", "folds-country.png"] * 3 + ["folds-age.png"]
     assert {path.parent.name for path in drawn} == {"figures"}
     # What stands beside them, and the cost of all folds.

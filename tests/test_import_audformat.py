@@ -116,8 +116,9 @@ def test_each_type_of_split(database: Any, tmp_path: Path) -> None:
     for place, split in enumerate(("test", "other")):
         file = f"audio/{split}.flac"
         soundfile.write(tmp_path / "source" / file, tone(0.5), 44_100)
-        database.splits[split] = audformat.Split(type=split)
-        table = database[split] = audformat.Table(audformat.filewise_index([file]), split_id=split)
+        database.splits[f"our {split}"] = audformat.Split(type=split)
+        index = audformat.filewise_index([file])
+        table = database[split] = audformat.Table(index, split_id=f"our {split}")
         column(table, "emotion", [["joy", "fear"][place]])
     loose = database["loose"] = audformat.Table(audformat.filewise_index(["audio/loose.flac"]))
     column(loose, "emotion", ["joy"])
