@@ -8,7 +8,8 @@
 
 Recordings go through the same steps as the training clips, and each task is predicted by the mean over the
 seeds, or by one of them. Ratings are relative to the strongest of a clip where the model was trained so. A
-file that cannot be used gets a line of its own and does not stop the rest; the exit status is then 1.
+file that cannot be used gets a line of its own and does not stop the rest; the exit status is then 1. What
+a person should know of one that is used, such as channels that cancel each other, goes to standard error.
 A submission without recordings holds the test clips of the corpus, as the pipeline predicted them.
 """
 
@@ -18,6 +19,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -160,17 +162,25 @@ def _outcomes(
     names = {made.get(path, path): path for path in recordings}
     if PIPE in recordings:
         store_stream(sys.stdin.buffer, scratch / "pipe")
+    called, told = dict(names), set()
+
+    def tell(file: Path, note: str) -> None:
+        line = f"{called[file]}: {note}"
+        if line not in told:  # of many windows once
+            told.add(line)
+            print(line, file=sys.stderr)
+
+    predict = partial(predict_recordings, model, seeds=seeds, one_speaker=options.one_speaker, note=tell)
     if options.window is None:
-        predicted = predict_recordings(model, list(names), seeds, one_speaker=options.one_speaker)
-        yield from ((names[file], outcome) for file, outcome in predicted)
+        yield from ((names[file], outcome) for file, outcome in predict(list(names)))
         return
     step = options.window / 2 if options.step is None else options.step
     for file, name in names.items():
         windows = cut_into_windows(file, scratch, options.window, step)
         while some := list(windows if options.one_speaker else islice(windows, WINDOWS)):
             names_of = {window: fragment(name, start, end) for window, start, end in some}
-            predicted = predict_recordings(model, list(names_of), seeds, one_speaker=options.one_speaker)
-            yield from ((names_of[window], outcome) for window, outcome in predicted)
+            called.update(dict.fromkeys(names_of, name))
+            yield from ((names_of[window], outcome) for window, outcome in predict(list(names_of)))
             for window in names_of:
                 window.unlink()
 

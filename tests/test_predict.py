@@ -408,12 +408,14 @@ class Recorded:
     def __init__(self) -> None:
         self.asked: list[tuple[int, list[int], bool]] = []
 
-    def predict_recordings(self, _, paths, seeds, one_speaker=False):
+    def predict_recordings(self, _, paths, seeds, one_speaker=False, note=None):
         self.asked.append((len(paths), list(seeds), one_speaker))
         assert all(path.exists() for path in paths)
         for path in paths:
             number = int(path.stem) if path.stem.isdigit() else 0
             bad = UnusableClipError("silent", "no sound")
+            if number > 3:
+                note(path, "late")
             yield path, bad if number == 2 else {"age": np.array([float(number)])}
 
 
@@ -459,11 +461,22 @@ def test_windows_are_on_disk_a_few_at_a_time_but_those_of_one_speaker_together(
     assert [entry["file"] for entry in found] == names
     numbers = range(7)
     assert [entry.get("age") for entry in found] == [None if n == 2 else {"Age": n} for n in numbers]
-    assert printed.err.splitlines()[-1] == f"{names[2]}: silent: no sound"
+    assert printed.err.splitlines()[-2:] == ["long.wav: late", f"{names[2]}: silent: no sound"]
+    assert printed.err.count("late") == 1
     (times, tasks, title), path = drawn
     assert (title, path) == ("long.wav", Path("out.png"))
     assert times == [start / 2 + 0.5 for start in range(7)]
     np.testing.assert_array_equal(tasks["age"]["Age"], [0, 1, np.nan, 3, 4, 5, 6])
+
+
+@pytest.mark.usefixtures("recorded")
+def test_notes_name_their_recording(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("00007.wav").write_bytes(Path("long.wav").read_bytes())
+    monkeypatch.setattr(sys, "argv", ["predict", "long.wav", "00007.wav", "--model", "m", "--csv"])
+    predict.main()
+    assert capsys.readouterr().err == "00007.wav: late\n"
 
 
 def test_one_speaker_is_for_models_that_read_speakers(

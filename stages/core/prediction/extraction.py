@@ -30,12 +30,16 @@ class RowExtractor:
     Args:
         origin: how the rows of the training were made.
 
+    Attributes:
+        note: what a person should know of the latest recording; empty: nothing.
+
     Raises:
         UserError: if the origin is incomplete or wrong, a source cannot be opened here, or is not the one
             that the training read.
     """
 
     def __init__(self, origin: Mapping[str, Any]) -> None:
+        self.note = ""
         try:
             self._options = _preprocessing(origin["preprocess"])
             origins = [part["origin"] for part in origin["fused"]] if "fused" in origin else [origin]
@@ -51,6 +55,7 @@ class RowExtractor:
             UnusableClipError: if the recording cannot be used.
         """
         clip = read_clip(path, self._options)
+        self.note = "" if isinstance(clip, UnusableClipError) else clip.note
         if isinstance(clip, UnusableClipError):
             raise clip
         extracted: dict[str, Features] = {}

@@ -1,6 +1,6 @@
 """Predictions of a model for recordings, in blocks, so that memory does not grow with their number."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ def predict_recordings(
     seeds: Sequence[int],
     block: int = BLOCK,
     one_speaker: bool = False,
+    note: Callable[[Path, str], None] | None = None,
 ) -> Iterator[tuple[Path, Outcome]]:
     """Predict recordings by the mean over some seeds.
 
@@ -30,6 +31,7 @@ def predict_recordings(
         block: how many recordings are predicted at once.
         one_speaker: whether all are of one speaker, which matters to models that read speakers; else each is
             of another. Their features are then held in memory together.
+        note: is told what a person should know of a recording that is used.
 
     Yields:
         Each path, in order, with its prediction, task → float32 [outputs], or with why it cannot be used.
@@ -41,6 +43,8 @@ def predict_recordings(
             waiting.append((path, extractor.row(path)))
         except UnusableClipError as error:
             waiting.append((path, error))
+        if note is not None and extractor.note:
+            note(path, extractor.note)
         if len(waiting) == block and not one_speaker:
             yield from _predict_block(model, waiting, seeds)
             waiting = []

@@ -68,7 +68,8 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def read_clip(path: Path, _: object) -> Clip | UnusableClipError:
         if path.stem == "missing":
             return UnusableClipError("missing", "no such file")
-        return SimpleNamespace(samples=np.zeros(int(path.stem), np.int16))
+        note = "odd" if path.stem == "7" else ""
+        return SimpleNamespace(samples=np.zeros(int(path.stem), np.int16), note=note)
 
     opened = SimpleNamespace(fingerprint="abc", frame_names=["a", "b"])
     monkeypatch.setattr(extraction, "extract_from", extract_from)
@@ -88,6 +89,7 @@ def test_sets_stand_side_by_side_and_each_source_is_asked_once(extracted: list[s
     ]
     extractor = RowExtractor({"preprocess": SHAPE, "fused": [{"origin": part} for part in parts]})
     assert extractor.row(Path("7.wav")).tolist() == [12, 7, 4, 0, 10, 7]
+    assert extractor.note == "odd"
     assert extracted == ["ComParE_2016", "eGeMAPSv02"]
     loud = {"preprocess": SHAPE, "feature_set": "eGeMAPSv02", "bags": {**bags, "normalize": "loud"}}
     with pytest.raises(UserError, match="unknown normalization loud"):
@@ -100,6 +102,7 @@ def test_sets_stand_side_by_side_and_each_source_is_asked_once(extracted: list[s
     for name, reason in (("missing", "missing: no such file"), ("2", "too short: 3 samples at least")):
         with pytest.raises(UnusableClipError, match=reason):
             extractor.row(Path(f"{name}.wav"))
+        assert extractor.note == ""
 
 
 @pytest.mark.usefixtures("extracted")
