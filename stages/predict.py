@@ -56,6 +56,8 @@ def main() -> None:
         _write_submission(model, _of_test_clips(model, options.run, seeds), options)
         return
     recordings, others = find_recordings(options.recordings)
+    if options.plot is not None and len(recordings) != 1:
+        raise UserError(f"--plot draws one recording, and there are {len(recordings)}; name one.")
     for why, left in (
         ("not audio", [path for path in others if not path.is_dir()]),
         ("links to folders, which are to be named themselves", [path for path in others if path.is_dir()]),
@@ -145,8 +147,6 @@ def _options() -> argparse.Namespace:
         parser.error("--submission is of whole recordings; leave --window out")
     if options.window is None and (options.step is not None or options.plot is not None):
         parser.error("--step and --plot go with --window")
-    if options.plot is not None and len(options.recordings) > 1:
-        parser.error("--plot draws one recording")
     return options
 
 

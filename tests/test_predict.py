@@ -470,6 +470,16 @@ def test_windows_are_on_disk_a_few_at_a_time_but_those_of_one_speaker_together(
 
 
 @pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("words", [["."], ["long.wav", "other.wav"]])
+def test_a_plot_is_of_one_recording(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("other.wav").write_bytes(Path("long.wav").read_bytes())
+    monkeypatch.setattr(sys, "argv", ["predict", *words, "--model", "m", "--window", "1", "--plot", "a.png"])
+    with pytest.raises(UserError, match=r"^--plot draws one recording, and there are 2; name one\.$"):
+        predict.main()
+    assert not Path("a.png").exists()
+
+
+@pytest.mark.usefixtures("recorded")
 def test_notes_name_their_recording(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -501,7 +511,6 @@ def test_one_speaker_is_for_models_that_read_speakers(
         (["clips/00003.wav", "--submission", "t", "--number", "0"], "--number counts from 1"),
         (["clips/00003.wav", "--submission", "t", "--window", "1"], "--submission is of whole recordings"),
         ([], "name recordings, or --submission TEAM with --run RUN"),
-        (["clips/00003.wav", "b.wav", "--window", "1", "--plot", "a.png"], "--plot draws one recording"),
     ],
 )
 def test_options_that_go_together(
