@@ -135,6 +135,8 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
         UserError, match=r"^tasks\.x\.columns names 'Moods', but data_info\.csv has 'Mood' inst"
     ):
         read(moods, {"x": Task("regression", ("Moods",), "mae")})
+    both = {name: Task("regression", (column,), "mae") for name, column in (("x", "Moods"), ("y", "Mood"))}
+    assert "task x: data_info.csv has no column Moods" in " ".join(read(moods, both).warnings)
     moody = make(tmp_path / "moody", [info_row(1, 1) | {"Moody": 5}], [*COLUMNS, "Moody"])
     short = {**TASKS, "x": Task("regression", ("Mood",), "mae")}
     assert "task x: data_info.csv has no column Mood" in " ".join(read(moody, short).warnings)
