@@ -22,7 +22,7 @@ def test_a_folder_gives_all_that_is_or_should_be_audio(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / name, tone(), 44_100, format=form)
     (tmp_path / "c.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2000))
-    (tmp_path / "d.webm").write_bytes(b"\x1aE\xdf\xa3" + bytes(2000))
+    (tmp_path / "D.WEBM").write_bytes(b"\x1aE\xdf\xa3" + bytes(2000))
     (tmp_path / "f.wav").write_bytes(b"")
     (tmp_path / "cut").write_bytes((tmp_path / "a.wav").read_bytes()[:1000])
     (tmp_path / "._a.wav").write_bytes(b"\0\x05\x16\x07" + bytes(78))
@@ -32,10 +32,10 @@ def test_a_folder_gives_all_that_is_or_should_be_audio(tmp_path: Path) -> None:
     names = [str(path.relative_to(tmp_path)) for path in found]
     assert names == [
         "a.wav",
+        "D.WEBM",
         "b/deep.wave",
         "c.m4a",
         "cut",
-        "d.webm",
         "e.sph",
         "f.wav",
         "no suffix",
