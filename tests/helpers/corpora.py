@@ -1,11 +1,14 @@
-"""Corpora in HUME-VB's layout: rows of data_info.csv, and tones for recordings."""
+"""Corpora in HUME-VB's layout: rows of data_info.csv, and tones as recordings."""
 
 import csv
+import io
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from stages.core.synthetic import speakers
 
@@ -40,3 +43,22 @@ def tone(seconds: float = 0.5, rate: int = 44_100, pitch: float = 220.0) -> np.n
     """A decaying complex tone, float64 [frames]."""
     time = np.arange(round(seconds * rate)) / rate
     return 0.3 * np.exp(-3 * time) * sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6))
+
+
+def encoded(kind: str, samples: np.ndarray | None = None, rate: int = 44_100, **options: object) -> bytes:
+    """A recording in memory, of the kind format/subtype; without samples, a tone of half a second."""
+    buffer = io.BytesIO()
+    form, subtype = kind.split("/")
+    samples = tone() if samples is None else samples
+    soundfile.write(
+        buffer, samples, 48_000 if subtype == "OPUS" else rate, format=form, subtype=subtype, **options
+    )
+    return buffer.getvalue()
+
+
+def with_total(flac: bytes, total: int) -> bytes:
+    """A FLAC that announces another number of samples; 0: unknown."""
+    data = bytearray(flac)
+    data[21] &= 0xF0
+    data[22:26] = struct.pack(">I", total)
+    return bytes(data)
