@@ -1,6 +1,7 @@
 """A project whose first stages are done: 24 speakers with five clips each, features that tell a little."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,12 @@ from tests.helpers.corpora import EMOTIONS
 
 COUNTRIES = ["China", "South Africa", "United States", "Venezuela"]
 SPLITS = ["train", "validation", "test"]
+SPACE = {
+    "learning_rate": {"low": 0.0001, "high": 0.1, "log": True},
+    "batch_size": [8, 40],
+    "epochs": {"low": 1, "high": 3},
+}
+RUNS = {"egemaps-mtl2": {"features": "egemaps", "model": "mtl2"}}
 
 
 def write_project(speakers: int = 24, clips: int = 5, sets: Sequence[str] = ("egemaps",)) -> pd.DataFrame:
@@ -49,6 +56,20 @@ def write_project(speakers: int = 24, clips: int = 5, sets: Sequence[str] = ("eg
         )
     write_json(Path("metrics/corpus.json"), {"name": "tiny", "synthetic": True})
     return labels
+
+
+def write_parameters(space: Mapping[str, Any] = SPACE, **sections: Any) -> None:
+    """Write the real params.yaml with ``RUNS`` alone and ranges to search; ``sections`` get more entries."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["train"] |= {"epochs": 2, "seeds": [1, 2]}
+    content["runs"], content["search"] = RUNS, space
+    for section in ("fused_features", "fused_runs"):
+        content[section] = {}
+    for section, entries in sections.items():
+        content[section] = {**content[section], **entries}
+    # Through JSON, so that equal entries are no anchors.
+    text = yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False)
+    Path("params.yaml").write_text(text + "# the end\n")
 
 
 def run_stage(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
