@@ -60,7 +60,10 @@ def main() -> None:
         raise UserError(f"--plot draws one recording, and there are {len(recordings)}; name one.")
     for why, left in (
         ("not audio", [path for path in others if not path.is_dir()]),
-        ("links to folders, which are to be named themselves", [path for path in others if path.is_dir()]),
+        (
+            "links to folders are not followed; name those you want",
+            [path for path in others if path.is_dir()],
+        ),
     ):
         if left:
             print(f"left out, since {why}: {', '.join(map(str, left))}", file=sys.stderr)

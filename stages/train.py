@@ -16,7 +16,7 @@ from numba.core.event import install_timer
 
 from stages.command import guarded, section
 from stages.core.config.load import load
-from stages.core.networks.data import prepare
+from stages.core.networks.data import labels_among, prepare
 from stages.core.networks.run import (
     RunTables,
     Trained,
@@ -47,10 +47,8 @@ def main() -> None:
     prepared = prepare(recordings, splits, tables.clip_ids, features, parameters.tasks_of(run), config)
     for task, reason in prepared.left_out.items():
         say(f"{run}: task {task} has {reason} in the training split and is left out")
-    named = {*features.names, *(name.rpartition(".")[2] for name in features.names)}  # fused: set.column
-    for column in (column for task in parameters.tasks_of(run).values() for column in task.columns):
-        if column in named:
-            say(f"note: {run}: a feature is called {column}, as a label; if it holds it, take it out")
+    for column in labels_among(features.names, parameters.tasks_of(run)):
+        say(f"note: {run}: {column} names a feature and a label; leave the feature out if it is the label")
     compiling: list[float] = []  # seconds, once on a machine and not for each run
     began, spent = time.perf_counter(), time.process_time()
     trained = train_run(

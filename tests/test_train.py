@@ -138,7 +138,7 @@ def test_a_label_among_the_features_is_said(
     clip_ids, names, features = read_features(path)
     write_features(path, clip_ids, [*names[:-1], name], features)
     run(monkeypatch, "small-mtl")
-    note = "note: small-mtl: a feature is called Age, as a label; if it holds it, take it out\n"
+    note = "note: small-mtl: Age names a feature and a label; leave the feature out if it is the label\n"
     assert (note in capsys.readouterr().out) == said
 
 

@@ -20,6 +20,7 @@ def warnings_of(
     tasks: Mapping[str, Task],
     texts: Sequence[str],
     balance: str | None,
+    balance_option: str,
     options: CorpusOptions,
 ) -> list[str]:
     """Sentences on what looks wrong in a corpus.
@@ -30,12 +31,13 @@ def warnings_of(
         tasks: the declared tasks.
         texts: the columns of text that are read.
         balance: the column by which splits are balanced.
+        balance_option: the option that names it.
         options: which column names the speaker, and which words mean *missing* in columns of text.
     """
     missing = frozenset(word.lower() for word in options.missing)
     named = [options.speaker] if options.speaker else []
     return [
-        *_of_columns(info, tasks, balance),
+        *_of_columns(info, tasks, balance, balance_option),
         *_of_speakers(clips, balance, options.speaker),
         *(note for column in [*named, *texts] for note in _of_words(info, column, missing)),
         *_of_negative_labels(info, clips, tasks),
@@ -57,7 +59,9 @@ def notes_of(info: Info, tasks: Mapping[str, Task], balance: str | None, options
     return [f"columns that no task uses: {shown}{more}; to learn them, declare a task"]
 
 
-def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> Iterator[str]:
+def _of_columns(
+    info: Info, tasks: Mapping[str, Task], balance: str | None, balance_option: str
+) -> Iterator[str]:
     for name, task in tasks.items():
         absent = [column for column in task.columns if column not in info.columns]
         if absent:
@@ -67,7 +71,7 @@ def _of_columns(info: Info, tasks: Mapping[str, Task], balance: str | None) -> I
         what = "if it is the official split, call it Split"
         yield f"{info.has} a column {split!r}, which is not read; {what}"
     if balance and balance not in info.columns:
-        yield f"{info.has} no column {balance} (split.balance), so that splits are not balanced by it"
+        yield f"{info.has} no column {balance} ({balance_option}), so that splits are not balanced by it"
 
 
 def _of_speakers(clips: pd.DataFrame, balance: str | None, column: str | None) -> Iterator[str]:
@@ -109,25 +113,19 @@ def _of_negative_labels(info: Info, clips: pd.DataFrame, tasks: Mapping[str, Tas
 
 
 def _minus_ones(info: Info, column: str) -> int:
-    return sum(row.cells.get(column) in ("-1", "-1.0") for row in info.rows)
+    cells = (row.cells.get(column, "") for row in info.rows)
+    return sum(says_nothing(cell) and not says_nothing(cell, minus_one=True) for cell in cells)
 
 
 def _of_minus_one(info: Info, column: str, classes: pd.Series) -> Iterator[str]:
     """A −1 among classes that are numbers may be a class, too."""
     count = _minus_ones(info, column)
-    if count and classes.notna().any() and all(map(_is_number, classes.dropna().unique())):
+    known = classes.dropna()
+    if count and len(known) and pd.to_numeric(known, errors="coerce").notna().all():
         yield (
             f"{column} is -1 in {count} clips, which counts as missing beside its other numbers; if it is a "
             "class, write a word for it"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _of_spellings(column: str, values: pd.Series) -> Iterator[str]:

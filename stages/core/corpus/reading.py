@@ -136,7 +136,7 @@ def read_corpus(
         table,
         Paths(files),
         faults,
-        [*_of_links(options), *warnings_of(info, table, tasks, rows.texts, balance, options)],
+        [*_of_links(options), *warnings_of(info, table, tasks, rows.texts, balance, balance_option, options)],
         notes_of(info, tasks, balance, options),
         len(info.rows),
     )

@@ -120,6 +120,16 @@ def prepare(
     return Prepared(MultiTaskData(kept, outputs, train, validation, scales), scaling, classes, left_out)
 
 
+def labels_among(features: Sequence[str], tasks: Mapping[str, Task]) -> list[str]:
+    """The label columns after which a feature is named, too, alone or behind its set where sets are fused.
+
+    >>> labels_among(["pitch", "mine.Age"], {"age": Task("regression", ("Age",), "mae")})
+    ['Age']
+    """
+    named = {*features, *(name.rpartition(".")[2] for name in features)}
+    return [column for task in tasks.values() for column in task.columns if column in named]
+
+
 def _targets(
     tasks: Mapping[str, Task], clips: pd.DataFrame, rows: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Task], dict[str, list[str]], dict[str, np.ndarray], dict[str, str]]:

@@ -53,13 +53,13 @@ def _task_lines(name: str, task: Task, summary: Summary, width: int) -> Iterator
     yield f"\n{name}, {metric.label} ({metric.better} is better)"
     found = {run: [scores.task(name, split) for split in SPLITS] for run, scores in summary.runs.items()}
     further = {other: [_further(test, other) for _, test in found.values()] for other in task.also}
-    widths = {other: max(map(len, [METRICS[other].label, *cells])) for other, cells in further.items()}
-    also = "".join(f"   {METRICS[other].label:>{width}}" for other, width in widths.items())
+    rooms = {other: max(map(len, [METRICS[other].label, *cells])) for other, cells in further.items()}
+    also = "".join(f"   {METRICS[other].label:>{room}}" for other, room in rooms.items())
     column = max(len(_cell(scores)) for of_run in found.values() for scores in of_run) + 3
     yield f"  {'':{width}}{'validation':{column}}{'test':{column}}test, ensemble{also}"
     for run, (validation, test) in found.items():
         ensemble = _number(test.ensemble.value) if test else "–"
-        beside = "".join(f"   {_further(test, other):>{width}}" for other, width in widths.items())
+        beside = "".join(f"   {_further(test, other):>{room}}" for other, room in rooms.items())
         cells = "".join(f"{_cell(scores):{column}}" for scores in (validation, test))
         yield f"  {run:{width}}{cells}{ensemble:14}{beside}".rstrip()
     naive = [summary.naive[split].get(name) for split in SPLITS]

@@ -163,7 +163,7 @@ def _folder(folder: Path, wanted: dict[str, int], ending: str) -> Rows:
     files = [file for file in files if file.suffix.lower() == kind]
     mine = [file for file in files if _clip_of(file.stem, ending) in wanted]
     if not mine:
-        return Rows(("none",), 1, iter([(file.stem, file.name, ["0"]) for file in files[:1000]]))
+        return Rows(("none",), 1, iter([(file.stem, file.name, []) for file in files[:1000]]))
     first = _one_row(mine[0])
 
     def rows() -> Iterator[tuple[str, str, Sequence[str] | np.ndarray]]:
