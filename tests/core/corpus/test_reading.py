@@ -141,6 +141,8 @@ def test_a_column_that_is_nearly_there_is_a_slip(tmp_path: Path) -> None:
     )
     assert "task age: data_info.csv has no column Age" in " ".join(read(paged, TASKS).warnings)
     assert "no column Dialect (split.balance)" in " ".join(read(folder, TASKS, "Dialect").warnings)
+    by_fold = read_corpus(CorpusOptions(str(folder)), TASKS, "Dialect", "split.folds")
+    assert "no column Dialect (split.folds)" in " ".join(by_fold.warnings)
 
 
 def test_minus_one_is_a_label_where_the_range_has_it(tmp_path: Path) -> None:
