@@ -269,11 +269,13 @@ def test_other_files_of_a_folder_are_named(
     Path("folder/labels.csv").write_text("a,b\n")
     lines = command("folder", "--run", "egemaps-stl", "--csv").splitlines()
     assert [row.split(",")[0] for row in lines] == ["file", "folder/00001.wave"]
+    Path("folder/linked").symlink_to("../clips")
     Path("folder/phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(2000))
     with pytest.raises(SystemExit):
         command("folder", "--run", "egemaps-stl", "--csv")
     errors = capsys.readouterr().err.splitlines()
     assert "left out, since not audio: folder/labels.csv" in errors
+    assert "left out, since links to folders are not followed; name those you want: folder/linked" in errors
     assert errors[-1].startswith(
         "folder/phone.m4a: not audio: MPEG-4 (M4A); convert it: `ffmpeg -i phone.m4a"
     )
